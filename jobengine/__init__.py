@@ -1,0 +1,1 @@
+"""A durable state-machine job engine for media streams."""

@@ -1,0 +1,47 @@
+"""Time. The only module that reads the system's clocks.
+
+A ``Clock`` is a parameter everywhere else, so tests move time instead of waiting for it
+(``jobengine.testing.ManualClock``). Wall time is aware UTC with microseconds. ``monotonic_ns``
+never jumps and is used for spans and pacing only.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Reads of time; implementations never block."""
+
+    def now(self) -> datetime:
+        """Wall time, aware UTC."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds from an arbitrary start; never runs backwards."""
+        ...
+
+
+class SystemClock:
+    """The clocks of this host."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+
+def to_text(moment: datetime) -> str:
+    """RFC 3339 in UTC, always with six decimals and ``Z``: fixed width, so text sorts as time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_text(text: str) -> datetime:
+    """The inverse of `to_text`; any ISO 8601 text with an offset is read. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no UTC offset")
+    return moment.astimezone(UTC)

@@ -1,0 +1,10 @@
+"""Identifiers: UUIDv7 (RFC 9562 §5.7), so ids sort by the time they were made."""
+
+from __future__ import annotations
+
+import uuid_utils
+
+
+def new_id() -> str:
+    """A new UUIDv7 in its canonical lower-case text."""
+    return str(uuid_utils.uuid7())
