@@ -1,0 +1,31 @@
+"""What every filter of a graph has: a name, a place in the chain, and a check of its own members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import ClassVar
+
+from jobengine.errors import Fault
+from jobengine.model.casing import CamelModel
+from jobengine.model.roots import MediaRoots
+
+
+class Place(StrEnum):
+    """Where in its graph a filter stands."""
+
+    SOURCE = "source"
+    ENCODER = "encoder"
+    SINK = "sink"
+
+
+class Filter(CamelModel):
+    """Base of all filters. A subclass is one file, a ``Literal`` name and a line in ``registry``."""
+
+    place: ClassVar[Place]
+
+    name: str
+
+    def check(self, roots: MediaRoots) -> Iterator[Fault]:
+        """What is wrong with a complete filter; pointers are relative to it."""
+        yield from ()
