@@ -7,9 +7,10 @@ same key. Numbers and booleans may come as strings. Unknown keys are faults, exc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
 from pydantic.alias_generators import to_camel
@@ -19,7 +20,12 @@ TOLERATED_KEYS = frozenset({"comment", "clsid"})
 
 
 class CamelModel(BaseModel):
-    """Base of every document model: any key case in, camelCase out, unknown keys refused."""
+    """Base of every document model: any key case in, camelCase out, unknown keys refused.
+
+    ``key_synonyms`` names other (lower-case) spellings of a member, each with its camelCase key.
+    """
+
+    key_synonyms: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -53,15 +59,17 @@ class CamelModel(BaseModel):
 
 @cache
 def _aliases(model: type[CamelModel]) -> dict[str, str]:
-    return {
-        (field.alias or name).lower(): field.alias or name for name, field in model.model_fields.items()
-    }
+    spellings = dict(model.key_synonyms)
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        spellings |= {key.lower(): key, name: key}
+    return spellings
 
 
 def _sort_keys(model: type[CamelModel], value: dict[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     aliases, known, unknown = _aliases(model), {}, []
     for key, member in value.items():
-        folded = str(key).replace("_", "").lower() if str(key) in model.model_fields else str(key).lower()
+        folded = str(key).lower()
         if folded in aliases and aliases[folded] not in known:
             known[aliases[folded]] = member
         elif folded not in TOLERATED_KEYS:
@@ -75,7 +83,8 @@ def _unknown_key(model: type[CamelModel], key: str) -> InitErrorDetails:
         text = "is given twice in different cases"
     else:
         near = get_close_matches(key.lower(), aliases, n=1)
-        hint = f"did you mean {aliases[near[0]]!r}?" if near else f"known are {', '.join(sorted(aliases.values()))}"
+        known = ", ".join(sorted(set(aliases.values())))
+        hint = f"did you mean {aliases[near[0]]!r}?" if near else f"known are {known}"
         text = f"is not a known key; {hint}"
     return {"type": PydanticCustomError("unknown_key", text), "loc": (key,), "input": None}  # type: ignore[typeddict-item, arg-type]
 

@@ -1,0 +1,167 @@
+"""What engine and worker say to each other. Version 1.
+
+Commands go one way, reports the other. A report carries a sequence number, is kept by the worker until
+it is acknowledged, and is taken by the engine once: it drops what it has seen. Commands are idempotent
+by the ids in them; what a worker may have missed is sent again as one ``Sync``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from jobengine.model.plan import Planned
+
+PROTOCOL_VERSION = 1
+
+
+class Command(msgspec.Struct, frozen=True, tag=True, tag_field="command"):
+    """Base of what the engine tells a worker. ``engine`` is the id of one run of the engine."""
+
+    engine: str
+
+
+class Sync(Command, frozen=True, omit_defaults=True):
+    """Everything pending, as it stands in the database, and the last report taken."""
+
+    acknowledged: int
+    revision: int
+    transitions: tuple[Planned, ...] = ()
+
+
+class Arm(Command, frozen=True):
+    """Further transitions for the plan."""
+
+    revision: int
+    transitions: tuple[Planned, ...]
+
+
+class Withdraw(Command, frozen=True):
+    """Take these transitions off the plan, if they are still pending, and say which were."""
+
+    request: str
+    transition_ids: tuple[str, ...]
+
+
+class Fire(Command, frozen=True):
+    """The event that these transitions wait for was raised."""
+
+    transition_ids: tuple[str, ...]
+    raised: str
+
+
+class Acknowledge(Command, frozen=True):
+    """Reports up to this sequence number are committed."""
+
+    acknowledged: int
+
+
+class Release(Command, frozen=True):
+    """All is committed; the worker may end. ``fenced``: another owner has the job, end at once."""
+
+    fenced: bool = False
+
+
+class Position(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A point on a work's stream clock: ``pts`` in units of ``time_base`` (``"1/48000"``)."""
+
+    pts: int
+    time_base: str
+    samples: int | None = None
+    elements: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The JSON value shown to clients."""
+        members = {"pts": self.pts, "timeBase": self.time_base, "samples": self.samples, "elements": self.elements}
+        return {name: member for name, member in members.items() if member is not None}
+
+
+class Report(msgspec.Struct, frozen=True, tag=True, tag_field="report", kw_only=True, omit_defaults=True):
+    """Base of what a worker reports, in order and at least once."""
+
+    sequence: int
+    time: str
+    position: Position
+
+
+class Passed(Report, frozen=True, kw_only=True):
+    """A planned transition was settled. ``skip`` is why it had no effect, if it had none."""
+
+    transition_id: str
+    state: str
+    due: str | None = None
+    lateness_ms: float = 0.0
+    skip: str = ""
+    info: dict[str, Any] = {}
+
+
+class Changed(Report, frozen=True, kw_only=True):
+    """The work changed its state by itself: prepared, end of input, failure, resumed after a gap."""
+
+    requested: str
+    state: str
+    info: dict[str, Any]
+    message: str = ""
+
+
+class OutputOpened(Report, frozen=True, kw_only=True):
+    """A target is being written."""
+
+    number: int
+    graph: str
+    kind: str
+    path: str | None = None
+    url: str | None = None
+    start_position: int = 0
+
+
+class OutputClosed(Report, frozen=True, kw_only=True):
+    """A target is complete."""
+
+    number: int
+    samples: int | None = None
+    elements: int | None = None
+
+
+AnyReport = Passed | Changed | OutputOpened | OutputClosed
+
+
+class Hello(msgspec.Struct, frozen=True, tag=True, tag_field="report"):
+    """A worker presents itself, on its start and whenever it meets another run of the engine."""
+
+    version: int
+    job_id: str
+    epoch: int
+    process_id: int
+    last_sequence: int
+
+
+class Withdrawn(msgspec.Struct, frozen=True, tag=True, tag_field="report"):
+    """Answer to ``Withdraw``: these are off the plan; the others had been settled or were unknown."""
+
+    request: str
+    transition_ids: tuple[str, ...]
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True, tag_field="report", omit_defaults=True):
+    """Heartbeat with live counters. Never stored; the next one replaces it."""
+
+    state: str
+    position: Position
+    revision: int
+    engine: str
+    elapsed_s: float = 0.0
+    speed: float = 0.0
+    drops: int = 0
+    late_ms: float = 0.0
+    levels: dict[str, Any] = {}
+    outputs: dict[int, int] = {}
+
+
+FromWorker = AnyReport | Hello | Withdrawn | Progress
+ToWorker = Sync | Arm | Withdraw | Fire | Acknowledge | Release
+
+from_worker = msgspec.msgpack.Decoder(FromWorker)
+to_worker = msgspec.msgpack.Decoder(ToWorker)
+encode = msgspec.msgpack.Encoder().encode

@@ -1,0 +1,27 @@
+"""Job descriptions: what to do while in a state. Incremental: each transition stores only what changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobengine.model.casing import CamelModel
+from jobengine.model.pipe import PipeSpec
+
+
+class OutputSwitch(CamelModel):
+    """When writers change their target: at instants, or every ``interval`` (``hh:mm:ss.sss``)."""
+
+    time: list[str] | None = None
+    interval: str | None = None
+    interval_on_output_graphs: bool = False
+
+
+class JobDescription(CamelModel):
+    """A full description or the part of one that changes. ``null`` removes a member."""
+
+    key_synonyms = {"outputswitchspec": "outputSwitch", "externalcontrolconfig": "externalControl"}
+
+    pipe_spec: PipeSpec | None = None
+    output_switch: OutputSwitch | None = None
+    database_groups: Any = None
+    external_control: Any = None

@@ -1,0 +1,162 @@
+"""The documents that clients post: jobs, transitions, changes of a job, templates.
+
+Reading a document gives a frozen model or a `DocumentError` that names every fault by JSON Pointer.
+What the models can't say - whether a description is complete, paths, a second kind of work - is
+checked in `jobengine.model.check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from jobengine.errors import DocumentError, Fault
+from jobengine.model.casing import CamelModel
+from jobengine.model.description import JobDescription
+from jobengine.model.trigger import Trigger
+
+Json = Any
+Name = Annotated[str, Field(max_length=1024)]
+RestartPolicy = Literal["never", "resume"]
+MAX_TRANSITIONS = 100_000
+
+
+class TransitionDocument(CamelModel):
+    """One step to append: when, and what changes. ``volatile`` ones go to the running worker only."""
+
+    trigger: Trigger
+    job_description: JobDescription | None = None
+    info: dict[str, Any] | None = None
+    volatile: bool = False
+
+
+class JobDocument(CamelModel):
+    """A job to run. ``jobId`` is tolerated, as old documents carry it, and ignored: the service makes ids."""
+
+    job_id: Any = None
+    name: Name = ""
+    alias: Name = ""
+    client_data: Any = None
+    restart_policy: RestartPolicy = "never"
+    transitions: list[TransitionDocument] = Field(min_length=1, max_length=MAX_TRANSITIONS)
+
+
+class JobUpdate(CamelModel):
+    """ROAD's PUT: given fields are changed, given transitions are appended."""
+
+    job_id: Any = None
+    name: Name | None = None
+    alias: Name | None = None
+    client_data: Any = None
+    restart_policy: RestartPolicy | None = None
+    transitions: list[TransitionDocument] = Field(default=[], max_length=MAX_TRANSITIONS)
+
+
+class JobPatch(CamelModel):
+    """RFC 7396 merge patch of what may change in a job at any time."""
+
+    name: Name | None = None
+    alias: Name | None = None
+    client_data: Any = None
+
+
+class TransitionPatch(CamelModel):
+    """A change of a pending transition: members that are given replace those that were posted."""
+
+    trigger: Trigger | None = None
+    job_description: JobDescription | None = None
+    info: dict[str, Any] | None = None
+
+
+class EventDocument(CamelModel):
+    """A named event to raise."""
+
+    name: str = Field(min_length=1, max_length=256)
+    data: dict[str, Any] = {}
+
+
+class TemplateDocument(CamelModel):
+    """A job, or part of one, to be copied and completed."""
+
+    name: Name
+    description: str = ""
+    groups: list[str] = []
+    job: dict[str, Any]
+
+
+DocumentModel = TypeVar("DocumentModel", bound=CamelModel)
+
+
+def read(model: type[DocumentModel], value: Json) -> DocumentModel:
+    """``value`` as a ``model``. Raises `DocumentError` with every fault."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise DocumentError(_faults(error, value)) from None
+
+
+def read_transitions(value: Json) -> list[TransitionDocument]:
+    """One transition, a list of them, or ``{"transitions": […]}``. Raises `DocumentError`."""
+    wrapped = _only_transitions(value)
+    if wrapped is not None:
+        return _read_list(wrapped, "/transitions")
+    if isinstance(value, list):
+        return _read_list(value, "")
+    return [read(TransitionDocument, value)]
+
+
+def _only_transitions(value: Json) -> Json | None:
+    if isinstance(value, dict) and [str(key).lower() for key in value] == ["transitions"]:
+        return next(iter(value.values()))
+    return None
+
+
+_LIST: TypeAdapter[list[TransitionDocument]] = TypeAdapter(
+    Annotated[list[TransitionDocument], Field(min_length=1, max_length=MAX_TRANSITIONS)]
+)
+
+
+def _read_list(value: Json, prefix: str) -> list[TransitionDocument]:
+    try:
+        return _LIST.validate_python(value)
+    except ValidationError as error:
+        raise DocumentError([Fault(prefix + f.pointer, f.detail) for f in _faults(error, value)]) from None
+
+
+def _faults(error: ValidationError, value: Json) -> list[Fault]:
+    lines = error.errors(include_url=False, include_context=False)
+    faults = [Fault(pointer_to(line["loc"], value), _sentence(line["msg"])) for line in lines]
+    return list(dict.fromkeys(faults))
+
+
+def _sentence(message: str) -> str:
+    text = message.removeprefix("Value error, ").removeprefix("Input ")
+    return text[:1].lower() + text[1:]
+
+
+def pointer_to(loc: Sequence[str | int], value: Json) -> str:
+    """RFC 6901 pointer of a pydantic location, in the client's own spelling of the keys.
+
+    Parts that are no place in the document (the tags of unions) are left out.
+    """
+    parts: list[str] = []
+    here = value
+    for depth, part in enumerate(loc):
+        key = _find(here, part)
+        if key is None and (depth < len(loc) - 1 or ":" in str(part)):
+            continue
+        parts.append(str(part if key is None else key))
+        here = None if key is None else here[key]
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def _find(value: Json, part: str | int) -> str | int | None:
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
+        return part
+    if isinstance(value, dict):
+        if part in value:
+            return part
+        return next((key for key in value if str(key).lower() == str(part).lower()), None)
+    return None

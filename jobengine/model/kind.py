@@ -1,0 +1,35 @@
+"""The kinds of work, told in one place: which member of a description names one, how it is checked.
+
+A further kind is one entry here and one file in ``jobengine/worker/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobengine.errors import Fault
+from jobengine.model.pipe import MERGE_KEYS as PIPE_MERGE_KEYS
+from jobengine.model.pipe import PipeSpec, check_pipe
+from jobengine.model.roots import MediaRoots
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of work. ``changeable`` are the members that may change once a worker has prepared it."""
+
+    name: str
+    key: str
+    changeable: frozenset[str]
+    check: Callable[[Mapping[str, Any], MediaRoots], list[Fault]]
+
+
+def _check_pipe(specification: Mapping[str, Any], roots: MediaRoots) -> list[Fault]:
+    return check_pipe(PipeSpec.model_validate(specification), roots)
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(name="pipe", key="pipeSpec", changeable=frozenset({"mixer"}), check=_check_pipe),
+)
+MERGE_KEYS: Mapping[str, tuple[str, ...]] = {**PIPE_MERGE_KEYS}
