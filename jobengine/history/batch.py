@@ -1,0 +1,157 @@
+"""What the engine decided together, written together.
+
+A batch only collects. Nothing touches the database until it ends; then everything is written in one
+transaction, grouped by statement and in a fixed order. Records are kept by reference, so what is written
+is their value at the end of the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from jobengine.history.rows import event_row, job_row, output_row, to_json, transition_row
+from jobengine.history.statements import JOB_FIXED, TRANSITION_FIXED, Rows, Statements
+from jobengine.history.tables import jobs, transitions
+from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
+
+EVENT_ORDER_LOCK = 0x6A6F6566
+"""Key of the PostgreSQL advisory lock under which event numbers become visible in their order."""
+
+_JOB_CHANGED = [i for i, column in enumerate(jobs.columns) if column.name not in JOB_FIXED]
+_TRANSITION_CHANGED = [
+    i for i, column in enumerate(transitions.columns) if column.name not in TRANSITION_FIXED
+]
+
+
+class Expected(NamedTuple):
+    """What a job's row must still be for an update to be ours to make."""
+
+    revision: int
+    epoch: int
+
+
+class Stale(Exception):
+    """Guarded updates hit fewer rows than expected; the store finds out which and tells."""
+
+
+class Batch:
+    """Everything of one transaction. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.inserted_jobs: dict[str, JobRecord] = {}
+        self.updated_jobs: dict[str, tuple[JobRecord, Expected]] = {}
+        self.inserted_transitions: dict[str, TransitionRecord] = {}
+        self.updated_transitions: dict[str, TransitionRecord] = {}
+        self._outputs: dict[tuple[str, int], OutputRecord] = {}
+        self._events: list[EventRecord] = []
+        self._idempotency: Rows = []
+        self._variables: dict[str, Any] = {}
+        self._removed_variables: dict[str, None] = {}
+
+    def insert_job(self, job: JobRecord) -> None:
+        """A new job."""
+        self.inserted_jobs[job.job_id] = job
+
+    def update_job(self, job: JobRecord, expected_revision: int, expected_epoch: int) -> None:
+        """Change a job that still is as expected. Of several updates in a batch the first expects."""
+        if job.job_id in self.inserted_jobs:
+            self.inserted_jobs[job.job_id] = job
+        elif job.job_id in self.updated_jobs:
+            self.updated_jobs[job.job_id] = (job, self.updated_jobs[job.job_id][1])
+        else:
+            self.updated_jobs[job.job_id] = (job, Expected(expected_revision, expected_epoch))
+
+    def insert_transition(self, transition: TransitionRecord) -> None:
+        """A new row of a job's list, pending or settled already."""
+        self.inserted_transitions[transition.transition_id] = transition
+
+    def settle_transition(self, transition: TransitionRecord) -> None:
+        """A row that is no longer pending, with its hashes; it must be pending in the database."""
+        self.change_transition(transition)
+
+    def change_transition(self, transition: TransitionRecord) -> None:
+        """Any change of a row that must be pending in the database, or is new in this batch."""
+        if transition.transition_id in self.inserted_transitions:
+            self.inserted_transitions[transition.transition_id] = transition
+        else:
+            self.updated_transitions[transition.transition_id] = transition
+
+    def upsert_output(self, output: OutputRecord) -> None:
+        """An output, new or changed."""
+        self._outputs[output.job_id, output.number] = output
+
+    def append_event(self, event: EventRecord) -> None:
+        """A line of the event feed; its sequence is given by the database."""
+        self._events.append(event)
+
+    def remember_idempotency(
+        self,
+        key: str,
+        scope: str,
+        request_hash: str,
+        job_id: str | None,
+        response: Any,
+        *,
+        created_time: str,
+        status: int = 201,
+    ) -> None:
+        """The answer to a request. A key that is known already refuses the whole batch."""
+        self._idempotency.append((scope, key, request_hash, status, job_id, to_json(response), created_time))
+
+    def set_variable(self, name: str, value: Any) -> None:
+        """A variable for placeholders, new or changed."""
+        self._removed_variables.pop(name, None)
+        self._variables[name] = value
+
+    def remove_variable(self, name: str) -> None:
+        """Forget a variable; one that is not there is no error."""
+        self._variables.pop(name, None)
+        self._removed_variables[name] = None
+
+    def write(self, connection: Connection, statements: Statements) -> None:
+        """Run everything on ``connection``. Raises Stale."""
+        s = statements
+        if self.inserted_jobs:
+            s.insert_job.run(connection, [job_row(job) for job in self.inserted_jobs.values()])
+        if self.inserted_transitions:
+            rows = [transition_row(t) for t in self.inserted_transitions.values()]
+            s.insert_transition.run(connection, rows)
+        if self.updated_transitions:
+            rows = [_transition_update(t) for t in self.updated_transitions.values()]
+            if s.update_transition.run(connection, rows) != len(rows):
+                raise Stale
+        if self.updated_jobs:
+            rows = [_job_update(job, expected) for job, expected in self.updated_jobs.values()]
+            if s.update_job.run(connection, rows) != len(rows):
+                raise Stale
+        self._write_the_rest(connection, s)
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+    def _write_the_rest(self, connection: Connection, s: Statements) -> None:
+        if self._outputs:
+            s.upsert_output.run(connection, [output_row(output) for output in self._outputs.values()])
+        if self._variables:
+            rows = [(name, to_json(value) or "null") for name, value in self._variables.items()]
+            s.upsert_variable.run(connection, rows)
+        if self._removed_variables:
+            s.delete_variable.run(connection, [(name,) for name in self._removed_variables])
+        if self._idempotency:
+            s.insert_idempotency.run(connection, self._idempotency)
+        if self._events:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({EVENT_ORDER_LOCK})")
+            s.insert_event.run(connection, [event_row(event) for event in self._events])
+
+
+def _job_update(job: JobRecord, expected: Expected) -> tuple[Any, ...]:
+    row = job_row(job)
+    return (*[row[i] for i in _JOB_CHANGED], job.job_id, expected.revision, expected.epoch)
+
+
+def _transition_update(transition: TransitionRecord) -> tuple[Any, ...]:
+    row = transition_row(transition)
+    return (*[row[i] for i in _TRANSITION_CHANGED], transition.transition_id)

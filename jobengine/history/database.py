@@ -1,0 +1,190 @@
+"""The connection to the database: SQLite in a file, or PostgreSQL.
+
+Here are engines, transactions, the mapping of database failures to our errors, and migrations. What the
+statements say is elsewhere in this folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+
+import jobengine
+from jobengine.errors import ConflictError, DocumentError, Fault, SettingsError, UnavailableError
+
+MIGRATION_LOCK = 0x6A6F6265
+"""Key of the PostgreSQL advisory lock that lets one process migrate at a time."""
+
+
+class Database:
+    """One database, with a writing and a reading side; thread-safe, opens connections when needed.
+
+    url: ``sqlite:////folder/file.db`` or ``postgresql://user@host/name``. SQLite must be a file, because
+    several processes share it. busy_timeout_ms: how long a write waits for another writer's lock.
+    """
+
+    def __init__(self, url: str, *, readers: int = 16, busy_timeout_ms: int = 5_000) -> None:
+        self.url = _read_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._busy_timeout_ms = busy_timeout_ms
+        self._writing = self._create_engine(read_only=False, pool_size=2)
+        self._reading = self._create_engine(read_only=True, pool_size=readers)
+
+    @property
+    def engine(self) -> Engine:
+        """The writing side, for compiling statements and for migrations."""
+        return self._writing
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, committed at the end and rolled back by any exception.
+
+        Blocks up to ``busy_timeout_ms`` for another writer. Raises UnavailableError when the database
+        does not answer and ConflictError when it refuses.
+        """
+        with refusals_translated(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent, read-only view. Raises UnavailableError."""
+        with refusals_translated(), self._reading.begin() as connection:
+            yield connection
+
+    def revision(self) -> str | None:
+        """The migration that the database is at; None when it is empty."""
+        with self.reading() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    def check_head(self) -> None:
+        """Raises SettingsError, with a sentence that says what to do, when migrations are not at head."""
+        head = ScriptDirectory.from_config(_alembic_config()).get_current_head()
+        found = self.revision()
+        if found is None:
+            raise SettingsError(f"{self} has no tables yet: run 'jobengine db upgrade' first")
+        if found != head:
+            raise SettingsError(
+                f"{self} is at revision {found} but this jobengine needs {head}: "
+                "run 'jobengine db upgrade', or the jobengine that belongs to the database"
+            )
+
+    def upgrade(self, revision: str = "head") -> None:
+        """Migrate up to ``revision``; one process at a time, all or nothing."""
+        self._migrate(command.upgrade, revision)
+
+    def downgrade(self, revision: str) -> None:
+        """Migrate down to ``revision``; drops what the later revisions brought."""
+        self._migrate(command.downgrade, revision)
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self._writing.dispose()
+        self._reading.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        return f"the database {self.url.render_as_string(hide_password=True)}"
+
+    def _migrate(self, migrate: Any, revision: str) -> None:
+        config = _alembic_config()
+        with self.writing() as connection:
+            if not self.is_sqlite:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            config.attributes["connection"] = connection
+            migrate(config, revision)
+
+    def _create_engine(self, *, read_only: bool, pool_size: int) -> Engine:
+        common = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10}
+        if not self.is_sqlite:
+            session = f"-c lock_timeout={self._busy_timeout_ms}"
+            if read_only:
+                session += " -c default_transaction_read_only=on"
+            return create_engine(
+                self.url,
+                pool_pre_ping=True,
+                paramstyle="format",
+                isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
+                connect_args={"connect_timeout": 5, "options": session},
+                **common,
+            )
+        engine = create_engine(self.url, connect_args={"check_same_thread": False}, **common)
+        _prepare_sqlite(engine, read_only=read_only, busy_timeout_ms=self._busy_timeout_ms)
+        return engine
+
+
+@contextmanager
+def refusals_translated() -> Iterator[None]:
+    """Turn what the driver raises into our errors."""
+    try:
+        yield
+    except exc.IntegrityError as error:
+        raise ConflictError(f"the database refuses: {_words(error)}") from error
+    except (exc.DataError, UnicodeEncodeError, OverflowError) as error:
+        fault = Fault("", f"holds a value that the database can't keep: {_words(error)}")
+        raise DocumentError([fault]) from error
+    except (exc.DBAPIError, exc.TimeoutError) as error:
+        raise UnavailableError(f"the database does not answer: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+
+
+def _read_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except exc.ArgumentError as error:
+        raise SettingsError(f"{text!r} is not a database URL such as sqlite:////var/lib/x.db") from error
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() != "sqlite":
+        raise SettingsError(f"{url.get_backend_name()} is not supported; use sqlite or postgresql")
+    if url.database in (None, "", ":memory:"):
+        raise SettingsError("an SQLite database must be a file, because several processes share it")
+    return url
+
+
+def _prepare_sqlite(engine: Engine, *, read_only: bool, busy_timeout_ms: int) -> None:
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not open transactions of its own
+        connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+            connection.create_function("fold", 1, _fold, deterministic=True)
+        else:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def _fold(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
+def _alembic_config() -> Config:
+    package = Path(jobengine.__file__).parent
+    shipped, beside = package / "migrations", package.parent / "migrations"
+    config = Config()
+    config.set_main_option("script_location", str(shipped if shipped.is_dir() else beside).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,277 @@
+"""The store as the engine sees it: batches to write, and the few reads on which it decides.
+
+Reads for clients are in `jobengine.history.reader`. The engine calls this from one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, literal_column, or_, select, update
+
+from jobengine.errors import ConflictError, NotFoundError
+from jobengine.history.batch import Batch, Stale
+from jobengine.history.database import Database
+from jobengine.history.rows import (
+    JOB_COLUMNS,
+    TRANSITION_COLUMNS,
+    StoredAnswer,
+    from_json,
+    job_from_row,
+    transition_from_row,
+)
+from jobengine.history.statements import Statements
+from jobengine.history.tables import events, idempotency, jobs, services, transitions
+from jobengine.model.lifecycle import TransitionStatus
+from jobengine.model.record import JobRecord, TransitionRecord
+
+_T = TypeVar("_T")
+
+CHUNK = 500
+"""Ids per statement: well under every database's limit of parameters."""
+
+_PENDING: ColumnElement[bool] = transitions.c.status == literal_column(
+    "'Pending'"
+)  # as the partial indexes say it
+
+_LIST_ORDER = (
+    transitions.c.sequence.is_(None),
+    transitions.c.sequence,
+    transitions.c.position,
+    transitions.c.transition_id,
+)
+
+
+class LoadedJob(NamedTuple):
+    """A job with what is needed to go on with it."""
+
+    job: JobRecord
+    pending: list[TransitionRecord]
+    """In the order of the list."""
+    passed: list[TransitionRecord]
+    """In the order of passing: every row with a description or a place in the list, and the last one."""
+
+
+class SqlJobStore:
+    """Jobs in SQL. Every method may block for the database and raises UnavailableError when it is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._statements = Statements(database.engine)
+        self._service: tuple[str, int] | None = None
+
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """Collect writes; committed together when the block ends, dropped when it raises.
+
+        Raises ConflictError when a guarded row was not as expected (facts ``jobs`` and ``transitions``
+        name the stale ones); then nothing of the batch is kept.
+        """
+        batch = Batch()
+        yield batch
+        if not batch:
+            return
+        try:
+            with self._database.writing() as connection:
+                if batch.inserted_jobs:
+                    self._check_service(connection)
+                batch.write(connection, self._statements)
+        except Stale as error:
+            raise self._name_stale(batch) from error
+
+    def load_job(self, job_id: str) -> tuple[JobRecord, list[TransitionRecord]]:
+        """A job and all its rows: settled ones as they passed, then the others in list order.
+
+        Deleted jobs are loaded as well. Raises NotFoundError.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(select(*JOB_COLUMNS).where(jobs.c.job_id == job_id)).one_or_none()
+            if row is None:
+                raise NotFoundError(f"there is no job {job_id}")
+            wanted = select(*TRANSITION_COLUMNS).where(transitions.c.job_id == job_id).order_by(*_LIST_ORDER)
+            return job_from_row(row), [transition_from_row(t) for t in connection.execute(wanted)]
+
+    def load_jobs(self, job_ids: Iterable[str]) -> dict[str, LoadedJob]:
+        """The jobs of ``job_ids`` that exist, each with what the engine needs to go on."""
+        loaded: dict[str, LoadedJob] = {}
+        with self._database.reading() as connection:
+            for chunk in _chunks(job_ids):
+                _load_chunk(connection, chunk, loaded)
+        return loaded
+
+    def active_jobs(self, service: str | None = None) -> list[str]:
+        """Ids of the jobs that are not final, of one service or of all, oldest first."""
+        wanted = select(jobs.c.job_id).where(jobs.c.is_active.is_(True), jobs.c.deleted_time.is_(None))
+        if service is not None:
+            wanted = wanted.where(jobs.c.service == service)
+        with self._database.reading() as connection:
+            return list(connection.scalars(wanted.order_by(jobs.c.created_time, jobs.c.job_id)))
+
+    def due(self, now_text: str, limit: int, service: str | None = None) -> list[tuple[str, str, str]]:
+        """(wake time, job id, transition id) of what must be woken by ``now_text``, earliest first."""
+        wanted = (
+            select(transitions.c.wake_time, transitions.c.job_id, transitions.c.transition_id)
+            .where(_PENDING, transitions.c.wake_time <= now_text)
+            .order_by(transitions.c.wake_time)
+            .limit(limit)
+        )
+        if service is not None:
+            wanted = wanted.join(jobs, jobs.c.job_id == transitions.c.job_id).where(jobs.c.service == service)
+        with self._database.reading() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(wanted)]
+
+    def next_wake(self, service: str | None = None) -> str | None:
+        """The earliest wake time of all; None when nothing waits for the clock."""
+        wanted = (
+            select(transitions.c.wake_time)
+            .where(_PENDING, transitions.c.wake_time.is_not(None))
+            .order_by(transitions.c.wake_time)
+            .limit(1)
+        )
+        if service is not None:
+            wanted = wanted.join(jobs, jobs.c.job_id == transitions.c.job_id).where(jobs.c.service == service)
+        with self._database.reading() as connection:
+            return connection.scalar(wanted)
+
+    def pending_event_names(self) -> set[str]:
+        """Names of the events that some pending transition waits for."""
+        wanted = select(transitions.c.event_name).where(_PENDING, transitions.c.event_name.is_not(None))
+        with self._database.reading() as connection:
+            return set(connection.scalars(wanted.distinct()))
+
+    def pending_for_events(self, names: Iterable[str]) -> list[tuple[str, str, str]]:
+        """(event name, job id, transition id) of the pending transitions that wait for one of ``names``."""
+        found: list[tuple[str, str, str]] = []
+        with self._database.reading() as connection:
+            for chunk in _chunks(names):
+                wanted = select(
+                    transitions.c.event_name, transitions.c.job_id, transitions.c.transition_id
+                ).where(_PENDING, transitions.c.event_name.in_(chunk))
+                found += [(row[0], row[1], row[2]) for row in connection.execute(wanted)]
+        return found
+
+    def find_idempotency(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredAnswer]:
+        """What was answered for each known (key, scope)."""
+        found: dict[tuple[str, str], StoredAnswer] = {}
+        t = idempotency.c
+        columns = (t.key, t.scope, t.request_hash, t.status, t.job_id, t.response)
+        with self._database.reading() as connection:
+            for chunk in _chunks(keys):
+                same = [(t.scope == scope) & (t.key == key) for key, scope in chunk]
+                for row in connection.execute(select(*columns).where(or_(*same))):
+                    found[row[0], row[1]] = StoredAnswer(row[2], row[3], row[4], from_json(row[5]))
+        return found
+
+    def expire_idempotency(self, before: str) -> int:
+        """Forget the answers given before that time; how many."""
+        with self._database.writing() as connection:
+            return connection.execute(
+                idempotency.delete().where(idempotency.c.created_time < before)
+            ).rowcount
+
+    def prune_events(self, before: str) -> int:
+        """Drop the lines of the event feed from before that time; how many. Numbers are never reused."""
+        with self._database.writing() as connection:
+            return connection.execute(events.delete().where(events.c.time < before)).rowcount
+
+    def claim_service(self, name: str, *, process_id: int, url: str, now: str) -> int:
+        """Become service ``name`` and fence who was it before; the new epoch of the service.
+
+        The epoch of each active job of the service rises by one, so load jobs after this call.
+        From here on new jobs are written only while this claim is the latest.
+        """
+        with self._database.writing() as connection:
+            values = {"process_id": process_id, "url": url, "started_time": now, "alive_time": now}
+            claim = update(services).where(services.c.name == name)
+            epoch = connection.scalar(
+                claim.values(epoch=services.c.epoch + 1, **values).returning(services.c.epoch)
+            )
+            if epoch is None:
+                connection.execute(services.insert().values(name=name, epoch=1, **values))
+                epoch = 1
+            self._take_jobs(connection, name, name)
+        self._service = (name, epoch)
+        return int(epoch)
+
+    def adopt_jobs(self, service: str, from_service: str) -> list[str]:
+        """Take over the active jobs of a service that is gone and fence it; their ids."""
+        with self._database.writing() as connection:
+            return self._take_jobs(connection, service, from_service)
+
+    def beat(self, name: str, epoch: int, now: str) -> None:
+        """Say that service ``name`` is alive. Raises ConflictError when another claimed the name."""
+        still_ours = (services.c.name == name) & (services.c.epoch == epoch)
+        with self._database.writing() as connection:
+            beaten = connection.execute(update(services).where(still_ours).values(alive_time=now))
+            if beaten.rowcount != 1:
+                raise ConflictError(f"service {name} was claimed by another process", service=name)
+
+    @staticmethod
+    def _take_jobs(connection: Connection, service: str, from_service: str) -> list[str]:
+        theirs = (jobs.c.service == from_service) & jobs.c.is_active.is_(True)
+        taken = update(jobs).where(theirs).values(service=service, epoch=jobs.c.epoch + 1)
+        return list(connection.scalars(taken.returning(jobs.c.job_id)))
+
+    def _check_service(self, connection: Connection) -> None:
+        if self._service is None:
+            return
+        name, epoch = self._service
+        wanted = select(services.c.epoch).where(services.c.name == name).with_for_update(read=True)
+        if connection.scalar(wanted) != epoch:
+            raise ConflictError(f"service {name} was claimed by another process", service=name)
+
+    def _name_stale(self, batch: Batch) -> ConflictError:
+        """Which guarded rows of a refused batch are not as expected."""
+        found: dict[str, tuple[int, int]] = {}
+        pending: set[str] = set()
+        with self._database.reading() as connection:
+            for chunk in _chunks(batch.updated_jobs):
+                wanted = select(jobs.c.job_id, jobs.c.revision, jobs.c.epoch).where(jobs.c.job_id.in_(chunk))
+                found.update((row[0], (row[1], row[2])) for row in connection.execute(wanted))
+            for chunk in _chunks(batch.updated_transitions):
+                rows = select(transitions.c.transition_id).where(
+                    _PENDING, transitions.c.transition_id.in_(chunk)
+                )
+                pending.update(connection.scalars(rows))
+        stale = {i for i, (_, expected) in batch.updated_jobs.items() if found.get(i) != expected}
+        settled = {i: t.job_id for i, t in batch.updated_transitions.items() if i not in pending}
+        named = sorted(stale | set(settled.values()))
+        return ConflictError(
+            f"another owner or an earlier write changed {', '.join(named) or 'the rows'}; nothing was written",
+            jobs=named,
+            transitions=sorted(settled),
+        )
+
+
+def _load_chunk(connection: Connection, job_ids: list[str], loaded: dict[str, LoadedJob]) -> None:
+    for row in connection.execute(select(*JOB_COLUMNS).where(jobs.c.job_id.in_(job_ids))):
+        loaded[row[0]] = LoadedJob(job_from_row(row), [], [])
+    t = transitions.c
+    wanted = (
+        select(*TRANSITION_COLUMNS)
+        .join(jobs, jobs.c.job_id == t.job_id)
+        .where(
+            t.job_id.in_(job_ids),
+            t.status.in_(("Pending", "Passed", "Skipped")),
+            or_(
+                t.status == "Pending",
+                t.position.is_not(None),
+                t.job_description.is_not(None),
+                t.sequence == jobs.c.history_length,
+            ),
+        )
+        .order_by(*_LIST_ORDER)
+    )
+    for row in connection.execute(wanted):
+        transition = transition_from_row(row)
+        entry = loaded[transition.job_id]
+        is_pending = transition.status is TransitionStatus.PENDING
+        (entry.pending if is_pending else entry.passed).append(transition)
+
+
+def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
+    everything = list(items)
+    for start in range(0, len(everything), CHUNK):
+        yield everything[start : start + CHUNK]
