@@ -1,0 +1,63 @@
+"""Peak and RMS per channel since last asked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobengine.media.gain import Samples
+
+FLOOR_DBFS = -150.0
+_WIDTH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLevel:
+    """dB of full scale; silence is ``FLOOR_DBFS``. A full-scale sine has an RMS of -3.01."""
+
+    peak_dbfs: float
+    rms_dbfs: float
+
+
+class Meter:
+    """Sums squares. Rows are folded so that numpy runs over long lines, not over two channels at a time."""
+
+    def __init__(self, channels: int, block_samples: int) -> None:
+        self._channels = channels
+        self._fold = max(1, _WIDTH // channels)
+        self._squares = np.empty((block_samples, channels), np.float32)
+        self._reset()
+
+    def add(self, block: Samples) -> None:
+        """Take a block of at most ``block_samples`` into account."""
+        squares = self._squares[: len(block)]
+        np.multiply(block, block, out=squares)
+        whole = len(block) // self._fold * self._fold
+        if whole:
+            lines = squares[:whole].reshape(-1, self._fold * self._channels)
+            self._take(lines.max(axis=0).reshape(self._fold, -1), lines.sum(axis=0).reshape(self._fold, -1))
+        if whole < len(block):
+            self._take(squares[whole:], squares[whole:])
+        self._count += len(block)
+
+    def take(self) -> tuple[ChannelLevel, ...]:
+        """The levels since the last call."""
+        mean = self._sum / max(self._count, 1)
+        levels = tuple(ChannelLevel(_dbfs(float(p)), _dbfs(float(m))) for p, m in zip(self._peak, mean, strict=True))
+        self._reset()
+        return levels
+
+    def _take(self, peaks: Samples, sums: Samples) -> None:
+        np.maximum(self._peak, peaks.max(axis=0), out=self._peak)
+        self._sum += sums.sum(axis=0, dtype=np.float64)
+
+    def _reset(self) -> None:
+        self._peak = np.zeros(self._channels, np.float32)
+        self._sum = np.zeros(self._channels, np.float64)
+        self._count = 0
+
+
+def _dbfs(power: float) -> float:
+    return round(max(10 * math.log10(power), FLOOR_DBFS), 2) if power > 0 else FLOOR_DBFS

@@ -1,0 +1,91 @@
+"""The waveform (``levl``) chunk of EBU Tech 3285 supplement 3: highest and lowest sample of every 256.
+
+The standard's form 2 is used for every resolution: unsigned 16 bit, in units of 16-bit samples. Values wait
+in a nameless file once they are many, so a day's recording needs no more memory than a minute's.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobengine.media.quantise import Integers
+
+FRAMES_PER_VALUE = 256
+_MEMORY_BYTES = 1 << 18
+_COPY_BYTES = 1 << 16
+_HEADER = struct.Struct("<4sIIIIIIIII28s60s")
+_UNKNOWN = 0xFFFFFFFF
+
+
+class PeakCollector:
+    """Takes every block that is written; `chunks` then gives the finished chunk. Close it."""
+
+    def __init__(self, channels: int, resolution_bit: int, start: datetime, folder: Path) -> None:
+        self._channels, self._shift, self._start = channels, max(resolution_bit - 16, 0), start
+        self._values = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES, dir=str(folder))
+        self._high = np.zeros(channels, np.int32)
+        self._low = np.zeros(channels, np.int32)
+        self._pending = 0
+        self._count = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """The whole chunk with its header."""
+        return _HEADER.size + 4 * self._channels * (self._count + (1 if self._pending else 0))
+
+    def add(self, block: Integers) -> None:
+        """Take a block of right-aligned integers into account. Raises OSError if there is no space for values."""
+        head = min((FRAMES_PER_VALUE - self._pending) % FRAMES_PER_VALUE, len(block))
+        if head:
+            self._add_part(block[:head])
+        whole = (len(block) - head) // FRAMES_PER_VALUE * FRAMES_PER_VALUE
+        if whole:
+            lines = np.ascontiguousarray(block[head : head + whole].T).reshape(self._channels, -1, FRAMES_PER_VALUE)
+            self._emit(lines.max(axis=2).T, lines.min(axis=2).T)
+        if head + whole < len(block):
+            self._add_part(block[head + whole :])
+
+    def chunks(self) -> Iterator[bytes]:
+        """The chunk in parts: its header, then the values. Nothing may be added afterwards."""
+        if self._pending:
+            self._emit(self._high[np.newaxis], self._low[np.newaxis])
+            self._pending = 0
+        stamp = self._start.strftime("%Y:%m:%d:%H:%M:%S:") + f"{self._start.microsecond // 1000:03d}"
+        size = self.size_bytes
+        header = _HEADER.pack(
+            b"levl", size - 8, 1, 2, 2, FRAMES_PER_VALUE, self._channels, self._count, _UNKNOWN, _HEADER.size,
+            stamp.encode(), b"",
+        )  # fmt: skip
+        self._values.seek(0)
+        yield header
+        yield from iter(lambda: self._values.read(_COPY_BYTES), b"")
+
+    def close(self) -> None:
+        """Drop the values."""
+        self._values.close()
+
+    def _add_part(self, block: Integers) -> None:
+        if not self._pending:
+            self._high[:] = self._low[:] = 0
+        np.maximum(self._high, block.max(axis=0), out=self._high)
+        np.minimum(self._low, block.min(axis=0), out=self._low)
+        self._pending += len(block)
+        if self._pending == FRAMES_PER_VALUE:
+            self._emit(self._high[np.newaxis], self._low[np.newaxis])
+            self._pending = 0
+
+    def _emit(self, high: NDArray[np.generic], low: NDArray[np.generic]) -> None:
+        pairs = np.empty((*high.shape, 2), np.int32)
+        pairs[..., 0], pairs[..., 1] = high, low
+        pairs >>= self._shift
+        pairs[..., 1] *= -1
+        np.maximum(pairs, 0, out=pairs)
+        self._values.write(pairs.astype("<u2").tobytes())
+        self._count += len(pairs)

@@ -1,0 +1,199 @@
+"""A pipe at work: sources, mixing desk, sinks, and the stream clock that counts their samples.
+
+It does not pace itself and waits for nothing but media: its owner calls `advance` as far as the next
+event, so that an event is always at a block's beginning. One thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from jobengine.errors import MediaError
+from jobengine.media.meter import ChannelLevel, Meter
+from jobengine.media.mixer import MixingDesk
+from jobengine.media.routing import Port, output_channels, output_layout
+from jobengine.media.sink import DEFAULT_RESOLUTION_BIT, OutputState, Sink, SinkForm
+from jobengine.media.source import Source, SourceContext
+from jobengine.media.sources import open_source
+from jobengine.model.filters.audio_format import AudioFormat
+from jobengine.model.pipe import Graph, Mixer, PipeSpec, span_ms
+from jobengine.model.roots import MediaRoots
+
+FILE_BLOCK_SAMPLES = 16_384
+LIVE_BLOCK_SAMPLES = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class PipeContext:
+    """Where a pipe runs. ``resume_position`` is where the stream clock begins; files are read from there.
+
+    ``previous`` are the outputs of the worker before this one; they stand first in `Pipe.outputs`.
+    ``country`` is the default of the OriginatorReference (ISO 3166; ZZ is "unknown").
+    """
+
+    roots: MediaRoots
+    host: str = "localhost"
+    resume_position: int = 0
+    previous: tuple[OutputState, ...] = ()
+    country: str = "ZZ"
+
+
+class Pipe:
+    """Opened by `prepare`, given its files by `start`, moved by `advance`, ended by `close`.
+
+    ``position`` is the stream clock: samples at ``sample_rate`` since the beginning, pauses left out.
+    """
+
+    def __init__(self, spec: PipeSpec, context: PipeContext, sources: Sequence[Source]) -> None:
+        inputs, outputs = tuple(spec.input_graph or ()), tuple(spec.output_graph or ())
+        self.sample_rate = _stream_rate(outputs, sources)
+        self.position = context.resume_position
+        self.is_live = any(source.is_live for source in sources)
+        self.block_samples = LIVE_BLOCK_SAMPLES if self.is_live else FILE_BLOCK_SAMPLES
+        self.at_end = False
+        self._context, self._sources = context, sources
+        self._names = [graph.name or "" for graph in inputs]
+        in_ports = [Port(n, s.channels, s.layout) for n, s in zip(self._names, sources, strict=True)]
+        self._sinks = [self._make_sink(graph, in_ports, spec.mixer) for graph in outputs]
+        out_ports = [Port(s.form.graph, s.form.channels, s.form.layout) for s in self._sinks]
+        self._desk = MixingDesk(spec.mixer, in_ports, out_ports, self.sample_rate, self.block_samples)
+        self._blocks = [np.empty((self.block_samples, source.channels), np.float32) for source in sources]
+        self._meters = [Meter(source.channels, self.block_samples) for source in sources]
+        self._is_started = self._is_closed = False
+        for source in sources:
+            source.configure(self.sample_rate, self.position)
+
+    @classmethod
+    def prepare(cls, spec: PipeSpec, context: PipeContext) -> Pipe:
+        """Open and probe the sources, settle formats and routing, look at the targets' folders. Creates no file.
+
+        ``spec`` is complete (`check_pipe` found nothing). Raises MediaError.
+        """
+        with ExitStack() as stack:
+            sources = []
+            for graph in spec.input_graph or ():
+                source = open_source((graph.filter or [])[0], _source_context(graph, context))
+                stack.callback(source.close)
+                sources.append(source)
+            pipe = cls(spec, context, sources)
+            stack.pop_all()
+            return pipe
+
+    def start(self, at: datetime) -> None:
+        """Make the output files at the first call; later calls (after a pause) change nothing. ``at``: aware, UTC."""
+        if self._is_started:
+            return
+        self._is_started = True
+        for sink in self._sinks:
+            sink.open(at, self.position)
+
+    def set_mixer(self, mixer: Mixer | None) -> None:
+        """Go to the effective ``mixer`` at exactly ``position``; its ramps begin there. Raises MediaError."""
+        self._desk.change(mixer, self.position)
+
+    def advance(self, samples: int) -> int:
+        """Process up to ``samples``; fewer only at the end of the input, and then ``at_end`` is true.
+
+        Blocks on media. Raises MediaError or DiskFull; ``position`` then counts what was mixed.
+        """
+        if not self._is_started:
+            raise MediaError("the pipe has not been started")
+        done = 0
+        while done < samples and not self.at_end:
+            done += self._advance_block(min(samples - done, self.block_samples))
+        return done
+
+    def discard(self, samples: int) -> None:
+        """Time goes by while paused: live inputs go on unheard, files and the stream clock stand still."""
+        for source in self._sources:
+            source.discard(samples)
+
+    @property
+    def outputs(self) -> list[OutputState]:
+        """Every file made so far, in order, those of former workers first."""
+        return [*self._context.previous, *(state for sink in self._sinks if (state := sink.state))]
+
+    @property
+    def drops(self) -> int:
+        """Damaged packets passed over."""
+        return sum(source.damaged_packets for source in self._sources)
+
+    def take_levels(self) -> Mapping[str, tuple[ChannelLevel, ...]]:
+        """Levels per graph and channel since the last call: inputs behind their level, outputs as written."""
+        levels = {name: meter.take() for name, meter in zip(self._names, self._meters, strict=True)}
+        return levels | {sink.form.graph: sink.meter.take() for sink in self._sinks}
+
+    def close(self) -> None:
+        """Finish all files and let go of all sources. May be called twice. Raises the first DiskFull or MediaError."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        with ExitStack() as stack:
+            for source in self._sources:
+                stack.callback(source.close)
+            for sink in reversed(self._sinks):
+                stack.callback(sink.close)
+
+    def _advance_block(self, wanted: int) -> int:
+        counts = [self._read(index, wanted) for index in range(len(self._sources))]
+        length = self._length(counts, wanted)
+        if length:
+            blocks = [block[:length] for block in self._blocks]
+            for index, block in enumerate(blocks):
+                self._desk.amplify(index, block, self.position)
+                self._meters[index].add(block)
+            position, self.position = self.position, self.position + length
+            for index, sink in enumerate(self._sinks):
+                sink.write(self._desk.mix(index, blocks, position))
+        self.at_end = self._has_ended() and length < wanted
+        return length
+
+    def _read(self, index: int, wanted: int) -> int:
+        source, block = self._sources[index], self._blocks[index][:wanted]
+        count = 0 if source.has_ended else source.read(block)
+        block[count:] = 0
+        return count
+
+    def _length(self, counts: Sequence[int], wanted: int) -> int:
+        """As long as the longest input that can end the pipe; ended inputs are silent until then."""
+        ruling = [c for c, s in zip(counts, self._sources, strict=True) if s.is_finite] or counts
+        return max(ruling) if max(ruling) < wanted else wanted
+
+    def _has_ended(self) -> bool:
+        ruling = [source for source in self._sources if source.is_finite] or self._sources
+        return all(source.has_ended for source in ruling)
+
+    def _make_sink(self, graph: Graph, inputs: Sequence[Port], mixer: Mixer | None) -> Sink:
+        name, wanted = graph.name or "", graph.format or AudioFormat()
+        channels = output_channels(wanted.channels, name, inputs, mixer)
+        form = SinkForm(
+            graph=name,
+            stream_rate=self.sample_rate,
+            sample_rate=wanted.sample_rate or self.sample_rate,
+            resolution_bit=wanted.resolution or DEFAULT_RESOLUTION_BIT,
+            channels=channels,
+            layout=output_layout(name, channels, inputs, mixer),
+            block_samples=self.block_samples,
+            host=self._context.host,
+            country=self._context.country,
+        )
+        return Sink(form, graph.filter or [], self._context.roots)
+
+
+def _stream_rate(outputs: Sequence[Graph], sources: Sequence[Source]) -> int:
+    wanted = outputs[0].format if outputs else None
+    return (wanted.sample_rate if wanted else None) or sources[0].native_rate
+
+
+def _source_context(graph: Graph, context: PipeContext) -> SourceContext:
+    return SourceContext(
+        roots=context.roots,
+        host=context.host,
+        offset_ms=span_ms(graph.start_offset) if graph.start_offset else 0,
+        length_ms=span_ms(graph.duration) if graph.duration else None,
+    )
