@@ -1,3 +1,7 @@
-from setuptools import setup
+"""Metadata is in setup.cfg; here is what it cannot say: folders outside the package that ship as its parts."""
 
-setup()
+from setuptools import find_packages, setup
+
+SHIPPED_FOLDERS = ["jobengine.migrations", "jobengine.migrations.versions", "jobengine.schemas"]
+
+setup(packages=find_packages(include=["jobengine", "jobengine.*"]) + SHIPPED_FOLDERS)

@@ -1,0 +1,1 @@
+"""The published JSON Schemas, written by ``make schemas``; shipped as ``jobengine.schemas``."""
