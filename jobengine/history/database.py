@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 
 import jobengine
 from jobengine.errors import ConflictError, DocumentError, Fault, SettingsError, UnavailableError
+from jobengine.model.query import contains
 
 MIGRATION_LOCK = 0x6A6F6265
 """Key of the PostgreSQL advisory lock that lets one process migrate at a time."""
@@ -166,7 +167,7 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool, busy_timeout_ms: int) ->
         connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
-            connection.create_function("fold", 1, _fold, deterministic=True)
+            connection.create_function("contains", 2, contains, deterministic=True)
         else:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -175,10 +176,6 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool, busy_timeout_ms: int) ->
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
-
-
-def _fold(text: str | None) -> str | None:
-    return None if text is None else text.lower()
 
 
 def _alembic_config() -> Config:

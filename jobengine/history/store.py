@@ -36,7 +36,7 @@ _PENDING: ColumnElement[bool] = transitions.c.status == literal_column(
     "'Pending'"
 )  # as the partial indexes say it
 
-_LIST_ORDER = (
+LIST_ORDER = (
     transitions.c.sequence.is_(None),
     transitions.c.sequence,
     transitions.c.position,
@@ -90,7 +90,7 @@ class SqlJobStore:
             row = connection.execute(select(*JOB_COLUMNS).where(jobs.c.job_id == job_id)).one_or_none()
             if row is None:
                 raise NotFoundError(f"there is no job {job_id}")
-            wanted = select(*TRANSITION_COLUMNS).where(transitions.c.job_id == job_id).order_by(*_LIST_ORDER)
+            wanted = select(*TRANSITION_COLUMNS).where(transitions.c.job_id == job_id).order_by(*LIST_ORDER)
             return job_from_row(row), [transition_from_row(t) for t in connection.execute(wanted)]
 
     def load_jobs(self, job_ids: Iterable[str]) -> dict[str, LoadedJob]:
@@ -262,7 +262,7 @@ def _load_chunk(connection: Connection, job_ids: list[str], loaded: dict[str, Lo
                 t.sequence == jobs.c.history_length,
             ),
         )
-        .order_by(*_LIST_ORDER)
+        .order_by(*LIST_ORDER)
     )
     for row in connection.execute(wanted):
         transition = transition_from_row(row)

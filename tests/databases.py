@@ -1,0 +1,141 @@
+"""Databases for tests: SQLite files, and PostgreSQL on a private server.
+
+The server is started once per session in a folder of its own, on a free port of the loopback, and is gone
+afterwards. Each test gets a fresh database, cloned from one that was migrated once. Use the fixtures
+``sqlite_url``, ``postgres_url`` and ``database_url`` (a test with the last runs on both).
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from jobengine.history.database import Database
+from jobengine.ids import new_id
+
+SERVER_USER = "postgres"
+"""Who runs the server when the tests run as root, which PostgreSQL refuses."""
+
+
+class PostgresServer:
+    """A private PostgreSQL server, trusted on the loopback only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self._programs = _find_programs()
+        self._run(
+            "initdb", "-D", str(folder / "data"), "-U", "jobengine", "-A", "trust", "-E", "UTF8", "--no-sync"
+        )
+
+    def start(self) -> None:
+        """Start and wait until it answers (at most 30 s)."""
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c max_connections=100"
+        self._control("start", "-w", "-t", "30", "-l", str(self.folder / "log"), "-o", options)
+
+    def stop(self) -> None:
+        """Cut every connection and stop."""
+        self._control("stop", "-m", "fast", "-w")
+
+    def url(self, database: str) -> str:
+        """The URL of ``database``."""
+        return f"postgresql://jobengine@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str) -> None:
+        """Run an administrator's statement."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def _control(self, *arguments: str) -> None:
+        self._run("pg_ctl", "-D", str(self.folder / "data"), *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), *arguments]
+        if os.geteuid() == 0:
+            command = ["runuser", "-u", SERVER_USER, "--", *command]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            check=False,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} failed: {done.stdout}")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A migrated SQLite database of the test's own."""
+    return _migrated(f"sqlite:///{tmp_path / 'jobs.db'}")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The session's server, with a migrated database ``template`` to clone."""
+    if _find_programs() == Path():
+        pytest.skip("PostgreSQL's server programs are not installed")
+    folder = Path(tempfile.mkdtemp(prefix="jobengine-pg-"))
+    try:
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam(SERVER_USER)
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        server = PostgresServer(folder)
+        server.start()
+        try:
+            server.execute("CREATE DATABASE template")
+            _migrated(server.url("template"))
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A migrated PostgreSQL database of the test's own."""
+    name = f"test_{new_id().replace('-', '')}"
+    postgres_server.execute(f"CREATE DATABASE {name} TEMPLATE template STRATEGY file_copy")
+    yield postgres_server.url(name)
+    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of the test's own, once of each kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+def _migrated(url: str) -> str:
+    with Database(url) as database:
+        database.upgrade()
+    return url
+
+
+def _find_programs() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).parent if on_path else Path()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
