@@ -13,7 +13,7 @@ _MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Bext:
-    """What the chunk says. ``time_reference`` counts samples since midnight; dates are those of ``start``'s zone."""
+    """What the chunk says. ``time_reference`` counts samples since midnight in ``start``'s zone."""
 
     description: str
     originator: str
@@ -46,8 +46,9 @@ def samples_since_midnight(start: datetime, rate: int) -> int:
 
 def originator_reference(country: str, organisation: str, serial: str, start: datetime) -> str:
     """CC OOO serial HHMMSS random: 2, 3, 12, 6 and 9 characters. The serial is cut or filled with zeros."""
-    letters = "".join(character for character in serial.upper() if character.isascii() and character.isalnum())
-    return f"{country.upper()}{organisation.upper()}{letters[:12]:0<12}{start:%H%M%S}{secrets.randbelow(10**9):09d}"
+    letters = "".join(letter for letter in serial.upper() if letter.isascii() and letter.isalnum())
+    number = secrets.randbelow(10**9)
+    return f"{country.upper()}{organisation.upper()}{letters[:12]:0<12}{start:%H%M%S}{number:09d}"
 
 
 def _fit(text: str, size_bytes: int) -> bytes:

@@ -6,15 +6,14 @@ from typing import NoReturn
 
 from jobengine.errors import MediaError
 from jobengine.model.filters.devices import Device
-from jobengine.model.filters.filter import Filter
 
 
-def refuse_device(device: Filter, host: str) -> NoReturn:
+def refuse_device(device: Device, host: str) -> NoReturn:
     """Always raises MediaError with a sentence for people."""
-    assert isinstance(device, Device)
     wanted = f" {device.device_name!r}" if device.device_name else ""
     raise MediaError(
-        f"there is no such device on this machine ({host}): {device.name}{wanted} needs a Windows audio driver",
+        f"there is no such device on this machine ({host}): "
+        f"{device.name}{wanted} needs a Windows audio driver",
         filter=device.name,
         device=device.device_name,
     )

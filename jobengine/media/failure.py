@@ -34,7 +34,8 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
 
 def source_failure(name: str, error: BaseException, when: str = "") -> MediaError:
     """The error of a source that can't be opened or read; ``when`` says how far it came."""
-    reason = next((text for kind, text in _REASONS if isinstance(error, kind)), f"can't be read ({_said(error)})")
+    known = (text for kind, text in _REASONS if isinstance(error, kind))
+    reason = next(known, f"can't be read ({_said(error)})")
     return MediaError(f"{name} {reason}{when}", source=name, cause=_said(error))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import cache
 from itertools import chain, islice
 
@@ -27,12 +28,12 @@ from jobengine.media.places import find_source
 from jobengine.media.riff import PLAIN_TAGS, WaveLayout, read_layout
 from jobengine.media.source import SourceContext
 from jobengine.model.filters.file_reader import FileReader
-from jobengine.model.filters.filter import Filter
 
 _TIMEOUT_S = (10.0, 10.0)
 _WAVE_OPTIONS = {"max_size": "65536", "probesize": "4096"}
 _REFERRING = frozenset(
-    "concat dash hls image2 image2pipe imf lavfi rtp rtsp sap sdp webm_dash_manifest".split(),
+    {"concat", "dash", "hls", "image2", "image2pipe", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp"}
+    | {"webm_dash_manifest"}
 )
 _MAX_DAMAGED_IN_A_ROW = 100
 _RESAMPLER_MEMORY = 1024
@@ -44,8 +45,7 @@ class FileSource:
     is_finite = True
     damaged_packets = 0
 
-    def __init__(self, reader: Filter, context: SourceContext) -> None:
-        assert isinstance(reader, FileReader)
+    def __init__(self, reader: FileReader, context: SourceContext) -> None:
         self.is_live = bool(reader.real_time)
         self.has_ended = False
         self._name = reader.file_path or ""
@@ -104,9 +104,8 @@ class FileSource:
         options = {"format_whitelist": _harmless_formats(), **(_WAVE_OPTIONS if is_wave else {})}
         options["protocol_whitelist"] = "http,https,tcp,tls" if is_url else "file"
         try:
-            return av.open(
-                self._place, format="wav" if is_wave else None, options=options, timeout=_TIMEOUT_S if is_url else None
-            )
+            timeout = _TIMEOUT_S if is_url else None
+            return av.open(self._place, format="wav" if is_wave else None, options=options, timeout=timeout)
         except (FFmpegError, OSError) as error:
             raise source_failure(self._name, error) from error
 
@@ -124,7 +123,7 @@ class FileSource:
         except (FFmpegError, OSError) as error:
             raise source_failure(self._name, error) from error
         if first is None:
-            raise MediaError(f"{self._name} has no sound that can be decoded; it is empty, truncated or damaged")
+            raise MediaError(f"{self._name} has no sound that can be decoded: empty, truncated or damaged")
         return first
 
     def _decode(self) -> Iterator[av.AudioFrame]:
@@ -146,7 +145,8 @@ class FileSource:
     def _feed_from(self, start: int, rate: int) -> FrameFeed:
         """A feed at ``rate`` whose first sample is native sample ``start``."""
         frames, surplus = self._find(start)
-        feed = FrameFeed(frames, self.channels, self.layout, self.native_rate, self.native_rate if surplus else rate)
+        first_rate = self.native_rate if surplus else rate
+        feed = FrameFeed(frames, self.channels, self.layout, self.native_rate, first_rate)
         feed.drop(surplus)
         if surplus and rate != self.native_rate:
             return FrameFeed(feed.frames(), self.channels, self.layout, self.native_rate, rate)
@@ -177,17 +177,18 @@ class FileSource:
     @property
     def _can_seek_exactly(self) -> bool:
         name = self._stream.codec_context.name
-        return self._stream.time_base is not None and (name.startswith("pcm_") or name == "flac")
+        return name.startswith("pcm_") or name == "flac"
+
+    @property
+    def _samples_per_tick(self) -> Fraction:
+        base = self._stream.time_base
+        return Fraction(base.numerator, base.denominator) * self.native_rate if base else Fraction(1)
 
     def _to_pts(self, sample: int) -> int:
-        base = self._stream.time_base
-        assert base is not None
-        return (self._stream.start_time or 0) + sample * base.denominator // (self.native_rate * base.numerator)
+        return (self._stream.start_time or 0) + int(sample / self._samples_per_tick)
 
     def _from_pts(self, pts: int) -> int:
-        base = self._stream.time_base
-        assert base is not None
-        return round((pts - (self._stream.start_time or 0)) * self.native_rate * base.numerator / base.denominator)
+        return round((pts - (self._stream.start_time or 0)) * self._samples_per_tick)
 
 
 def _look_at(place: str, name: str) -> WaveLayout | None:

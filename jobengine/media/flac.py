@@ -39,7 +39,9 @@ class FlacWriter:
         self._container = av.open(self._file, mode="w", format="flac")
         if form.title:
             self._container.metadata["title"] = form.title
-        self._stream: AudioStream = self._container.add_stream("flac", rate=form.sample_rate, layout=form.layout)
+        self._stream: AudioStream = self._container.add_stream(
+            "flac", rate=form.sample_rate, layout=form.layout
+        )
         self._stream.codec_context.format = av.AudioFormat(self._sample_format)
         self._stream.codec_context.options = {"compression_level": str(form.compression_level)}
         self._is_closed = False

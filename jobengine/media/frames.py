@@ -35,7 +35,7 @@ class FrameFeed:
         self._is_flushed = False
 
     def read(self, into: Samples) -> int:
-        """Fill ``into``; fewer samples only at the end, or before `failure`, which the call after that raises."""
+        """Fill ``into``; fewer samples only at the end or before `failure`, which the next call raises."""
         filled = 0
         while filled < len(into) and self._has_view():
             count = min(len(self._view), len(into) - filled)
@@ -96,5 +96,5 @@ class FrameFeed:
 
     def _take(self, frame: av.AudioFrame) -> None:
         kind, self._scale = _PACKED[frame.format.name]
-        flat = np.frombuffer(frame.planes[0], dtype=kind, count=frame.samples * self._channels)  # type: ignore[call-overload]
+        flat = np.frombuffer(memoryview(frame.planes[0]), kind, frame.samples * self._channels)
         self._view = flat.reshape(-1, self._channels)

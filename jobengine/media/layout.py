@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DEFAULT_NAMES = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
-_MASK_ORDER = tuple("FL FR FC LFE BL BR FLC FRC BC SL SR TC TFL TFC TFR TBL TBC TBR".split())
+_MASK_ORDER = (
+    *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC"),
+    *("SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
+)
 _HALF = 1 << 14
 
 
@@ -35,9 +38,10 @@ def wave_mask(layout: str) -> int:
 
 @cache
 def mix_coefficients(source: str, channels: int) -> NDArray[np.float32]:
-    """What libswresample makes of ``source`` in ``channels`` channels: (input, output), normalised against clipping.
+    """What libswresample makes of ``source`` in ``channels`` channels, in the shape (input, output).
 
-    It is asked with one impulse per input channel. The layout must be placed and ``channels`` at most 8.
+    It is asked with one impulse per input channel, and normalises so that nothing clips. The layout must
+    be placed and ``channels`` at most 8.
     """
     count = av.AudioLayout(source).nb_channels
     impulses = (np.eye(count, dtype=np.int16) * _HALF).reshape(1, -1)

@@ -45,7 +45,8 @@ class Meter:
     def take(self) -> tuple[ChannelLevel, ...]:
         """The levels since the last call."""
         mean = self._sum / max(self._count, 1)
-        levels = tuple(ChannelLevel(_dbfs(float(p)), _dbfs(float(m))) for p, m in zip(self._peak, mean, strict=True))
+        pairs = zip(self._peak, mean, strict=True)
+        levels = tuple(ChannelLevel(_dbfs(float(peak)), _dbfs(float(power))) for peak, power in pairs)
         self._reset()
         return levels
 

@@ -21,7 +21,12 @@ class MixingDesk:
     """Mixes blocks of at most ``block_samples``. A change takes effect at the position it is given."""
 
     def __init__(
-        self, mixer: Mixer | None, inputs: Sequence[Port], outputs: Sequence[Port], rate: int, block_samples: int
+        self,
+        mixer: Mixer | None,
+        inputs: Sequence[Port],
+        outputs: Sequence[Port],
+        rate: int,
+        block_samples: int,
     ) -> None:
         self._inputs, self._outputs, self._rate = inputs, outputs, rate
         self._settings = self._read(mixer)
@@ -71,7 +76,8 @@ class MixingDesk:
 
     def _read(self, mixer: Mixer | None) -> dict[_Key, Setting]:
         settings: dict[_Key, Setting] = {}
-        settings.update(route(mixer, self._inputs, self._outputs))
+        for point, setting in route(mixer, self._inputs, self._outputs).items():
+            settings[point] = setting
         for side, ports, levels in (
             ("input", self._inputs, mixer.input_level if mixer else None),
             ("output", self._outputs, mixer.output_level if mixer else None),
@@ -88,10 +94,11 @@ class MixingDesk:
             points = self._lanes[point.output].points.setdefault(point.input, {})
             points[point.in_channel, point.out_channel] = self._gains[point]
 
-    def _is_straight(self, points: dict[tuple[int, int], Gain], given: int, wanted: int, position: int) -> bool:
-        return (
-            given == wanted == len(points)
-            and all(ic == oc and gain.constant(position) == 1.0 for (ic, oc), gain in points.items())
+    def _is_straight(
+        self, points: dict[tuple[int, int], Gain], given: int, wanted: int, position: int
+    ) -> bool:
+        return given == wanted == len(points) and all(
+            ic == oc and gain.constant(position) == 1.0 for (ic, oc), gain in points.items()
         )
 
     def _add_points(

@@ -29,7 +29,9 @@ class PeakCollector:
 
     def __init__(self, channels: int, resolution_bit: int, start: datetime, folder: Path) -> None:
         self._channels, self._shift, self._start = channels, max(resolution_bit - 16, 0), start
-        self._values = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES, dir=str(folder))
+        self._values = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed by `close`
+            max_size=_MEMORY_BYTES, dir=str(folder)
+        )
         self._high = np.zeros(channels, np.int32)
         self._low = np.zeros(channels, np.int32)
         self._pending = 0
@@ -41,13 +43,14 @@ class PeakCollector:
         return _HEADER.size + 4 * self._channels * (self._count + (1 if self._pending else 0))
 
     def add(self, block: Integers) -> None:
-        """Take a block of right-aligned integers into account. Raises OSError if there is no space for values."""
+        """Take a block of right-aligned integers into account. Raises OSError if values find no space."""
         head = min((FRAMES_PER_VALUE - self._pending) % FRAMES_PER_VALUE, len(block))
         if head:
             self._add_part(block[:head])
         whole = (len(block) - head) // FRAMES_PER_VALUE * FRAMES_PER_VALUE
         if whole:
-            lines = np.ascontiguousarray(block[head : head + whole].T).reshape(self._channels, -1, FRAMES_PER_VALUE)
+            columns = np.ascontiguousarray(block[head : head + whole].T)
+            lines = columns.reshape(self._channels, -1, FRAMES_PER_VALUE)
             self._emit(lines.max(axis=2).T, lines.min(axis=2).T)
         if head + whole < len(block):
             self._add_part(block[head + whole :])

@@ -70,7 +70,7 @@ class Pipe:
 
     @classmethod
     def prepare(cls, spec: PipeSpec, context: PipeContext) -> Pipe:
-        """Open and probe the sources, settle formats and routing, look at the targets' folders. Creates no file.
+        """Open and probe the sources, settle formats and routing, look at the targets. Creates no file.
 
         ``spec`` is complete (`check_pipe` found nothing). Raises MediaError.
         """
@@ -85,7 +85,7 @@ class Pipe:
             return pipe
 
     def start(self, at: datetime) -> None:
-        """Make the output files at the first call; later calls (after a pause) change nothing. ``at``: aware, UTC."""
+        """Make the output files at the first call; later calls change nothing. ``at`` is aware, in UTC."""
         if self._is_started:
             return
         self._is_started = True
@@ -129,7 +129,7 @@ class Pipe:
         return levels | {sink.form.graph: sink.meter.take() for sink in self._sinks}
 
     def close(self) -> None:
-        """Finish all files and let go of all sources. May be called twice. Raises the first DiskFull or MediaError."""
+        """Finish all files, let go of all sources. May be called twice. Raises DiskFull or MediaError."""
         if self._is_closed:
             return
         self._is_closed = True

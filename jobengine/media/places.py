@@ -7,12 +7,13 @@ again when it is opened.
 from __future__ import annotations
 
 import os
-from itertools import count
 from pathlib import Path, PurePosixPath
 
 from jobengine.errors import MediaError
 from jobengine.media.failure import sink_failure
 from jobengine.model.roots import MediaRoots, PathRefused
+
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def find_source(roots: MediaRoots, text: str) -> str:
@@ -52,15 +53,15 @@ def create_file(roots: MediaRoots, text: str) -> tuple[int, Path]:
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
         _inside(roots, PurePosixPath(wanted.parent), text)
-        for number in count():
-            path = wanted.with_name(f"{wanted.stem}_{number}{wanted.suffix}") if number else wanted
+        path, number = wanted, 0
+        while True:
             try:
-                return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), path
+                return os.open(path, _NEW_FILE, 0o644), path
             except FileExistsError:
-                continue
+                number += 1
+                path = wanted.with_name(f"{wanted.stem}_{number}{wanted.suffix}")
     except OSError as error:
         raise sink_failure(str(wanted), error, 0) from error
-    raise AssertionError("count() never ends")
 
 
 def _inside(roots: MediaRoots, place: PurePosixPath, text: str) -> Path:

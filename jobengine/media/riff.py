@@ -81,7 +81,9 @@ def measure_output(path: str | os.PathLike[str]) -> int:
         os.close(descriptor)
 
 
-def _layout(descriptor: int, chunks: dict[bytes, int], size: int, file_bytes: int, is_rf64: bool) -> WaveLayout:
+def _layout(
+    descriptor: int, chunks: dict[bytes, int], size: int, file_bytes: int, is_rf64: bool
+) -> WaveLayout:
     tag, _, rate, _, frame_bytes = struct.unpack("<HHIIH", os.pread(descriptor, 14, chunks[b"fmt "]))
     declared: int | None = None if size in (0, UNKNOWN_BYTES) else size
     ds64 = chunks.get(b"ds64") or chunks.get(b"JUNK")
@@ -111,7 +113,9 @@ def _mend(descriptor: int, layout: WaveLayout, samples: int) -> None:
             raise MediaError("the file is larger than 4 GB and has no place for a 64-bit size")
         sizes = struct.pack("<4sIQQQI", b"ds64", 28, end - 8, data_bytes, samples, 0)
         os.pwrite(descriptor, sizes, layout.ds64_place - 8)
-    os.pwrite(descriptor, struct.pack("<4sI", *((b"RF64", UNKNOWN_BYTES) if is_rf64 else (b"RIFF", end - 8))), 0)
+    os.pwrite(
+        descriptor, struct.pack("<4sI", *((b"RF64", UNKNOWN_BYTES) if is_rf64 else (b"RIFF", end - 8))), 0
+    )
     os.pwrite(descriptor, struct.pack("<I", UNKNOWN_BYTES if is_rf64 else data_bytes), layout.data_place - 4)
     if layout.fact_place is not None:
         os.pwrite(descriptor, struct.pack("<I", min(samples, UNKNOWN_BYTES)), layout.fact_place)

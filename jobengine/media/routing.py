@@ -69,7 +69,9 @@ def _posted(point: Crosspoint, inputs: Sequence[Port], outputs: Sequence[Port]) 
     in_channel, out_channel = point.in_channel or 0, point.out_channel or 0
     for port, channel in ((inputs[i], in_channel), (outputs[o], out_channel)):
         if channel >= port.channels:
-            raise MediaError(f"the matrix uses channel {channel} of {port.name!r}, which has {port.channels} from 0")
+            raise MediaError(
+                f"the matrix uses channel {channel} of {port.name!r}, which has {port.channels} from 0"
+            )
     gain = 1.0 if point.gain is None else point.gain
     return Point(i, in_channel, o, out_channel), Setting(gain, point.ramp_ms or 0)
 
@@ -81,8 +83,8 @@ def _default(i: int, source: Port, o: int, output: Port) -> dict[Point, float]:
         return {Point(i, 0, o, channel): 1.0 for channel in range(output.channels)}
     if not is_placed(source.layout) or output.channels > _MAX_PLACED:
         raise MediaError(
-            f"{source.channels} channels of {source.name!r} to {output.channels} of {output.name!r} is ambiguous: "
-            "nothing says which channel is which; give a mixer matrix"
+            f"{source.channels} channels of {source.name!r} to {output.channels} of {output.name!r} "
+            "is ambiguous: nothing says which channel is which; give a mixer matrix"
         )
     coefficients = mix_coefficients(source.layout, output.channels)
     return {
@@ -94,7 +96,7 @@ def _default(i: int, source: Port, o: int, output: Port) -> dict[Point, float]:
 
 
 def output_layout(name: str, channels: int, inputs: Sequence[Port], mixer: Mixer | None) -> str:
-    """The places of an output's channels: a sole input's, FFmpeg's for mixes, none under a matrix of more than two."""
+    """The places of an output's channels: a sole input's, FFmpeg's for mixes, none under a wide matrix."""
     if channels > 2 and _matrix(mixer):
         return f"{channels} channels"
     same = {port.layout for port in inputs if port.channels == channels}

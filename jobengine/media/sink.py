@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -47,7 +47,7 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OutputState:
-    """A file really written. ``start_position`` is on the stream clock, ``samples`` at the file's own rate."""
+    """A file really written. ``start_position`` is on the stream clock, ``samples`` at the file's rate."""
 
     graph: str
     kind: str
@@ -86,60 +86,69 @@ class Sink:
         if type(self._encoder) not in ENCODERS:
             raise MediaError(f"{self._encoder.name} can't write a file")
         self._resampler = _resampler(form) if form.sample_rate != form.stream_rate else None
-        self._writer: Writer | None = None
-        self._opened: tuple[Path, int, datetime] | None = None
-        self._is_closed = False
+        self._file: _File | None = None
+        self._is_resampling = self._is_closed = False
 
     def open(self, at: datetime, position: int) -> None:
         """Make the file; ``at`` fills its name and title. Raises DiskFull or MediaError."""
         descriptor, path = create_file(self._roots, fill_start_time(self._target.file_path or "", at))
-        self._writer = ENCODERS[type(self._encoder)](self._encoder, self.form, descriptor, path, at)
-        self._opened = path, position, at
+        writer = ENCODERS[type(self._encoder)](self._encoder, self.form, descriptor, path, at)
+        self._file = _File(writer, path, position, at)
 
     def write(self, block: Samples) -> None:
         """Meter and append a block. Raises DiskFull or MediaError."""
+        if self._file is None:
+            raise MediaError(f"the output {self.form.graph!r} has no file yet")
         self.meter.add(block)
-        self._pass_on(block)
+        if self._resampler is None:
+            self._file.writer.write(block)
+            return
+        self._is_resampling = True
+        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="flt", layout=self.form.layout)
+        frame.sample_rate = self.form.stream_rate
+        self._write_frames(self._file.writer, self._resampler.resample(frame))
 
     def close(self) -> None:
-        """Write what is still on its way and finish the file. May be called twice. Raises DiskFull or MediaError."""
-        if self._is_closed or self._writer is None:
+        """Write what is on its way, finish the file. May be called twice. Raises DiskFull or MediaError."""
+        if self._is_closed or self._file is None:
             return
         self._is_closed = True
         try:
-            if self._resampler and self._has_taken:
-                self._write_frames(self._resampler.resample(None))
+            if self._resampler and self._is_resampling:
+                self._write_frames(self._file.writer, self._resampler.resample(None))
         finally:
-            self._writer.close()
+            self._file.writer.close()
 
     @property
     def state(self) -> OutputState | None:
         """What was written so far; None before the file is made."""
-        if self._opened is None or self._writer is None:
+        if self._file is None:
             return None
-        path, position, at = self._opened
-        samples, rate = self._writer.samples, self.form.sample_rate
-        return OutputState(self.form.graph, "file", str(path), position, at, samples, rate, self._is_closed)
+        return OutputState(
+            graph=self.form.graph,
+            kind="file",
+            path=str(self._file.path),
+            start_position=self._file.position,
+            start_time=self._file.at,
+            samples=self._file.writer.samples,
+            sample_rate=self.form.sample_rate,
+            closed=self._is_closed,
+        )
 
-    _has_taken = False
-
-    def _pass_on(self, block: Samples) -> None:
-        assert self._writer is not None
-        if self._resampler is None:
-            self._writer.write(block)
-            return
-        self._has_taken = True
-        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="flt", layout=self.form.layout)
-        frame.sample_rate = self.form.stream_rate
-        self._write_frames(self._resampler.resample(frame))
-
-    def _write_frames(self, frames: Sequence[av.AudioFrame]) -> None:
-        assert self._writer is not None
+    def _write_frames(self, writer: Writer, frames: Sequence[av.AudioFrame]) -> None:
+        channels, most = self.form.channels, self.form.block_samples
         for frame in frames:
-            flat = np.frombuffer(frame.planes[0], np.float32, frame.samples * self.form.channels)  # type: ignore[call-overload]
-            samples = flat.reshape(-1, self.form.channels)
-            for start in range(0, len(samples), self.form.block_samples):
-                self._writer.write(samples[start : start + self.form.block_samples])
+            samples = np.frombuffer(memoryview(frame.planes[0]), np.float32, frame.samples * channels)
+            for start in range(0, frame.samples, most):
+                writer.write(samples.reshape(-1, channels)[start : start + most])
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    writer: Writer
+    path: Path
+    position: int
+    at: datetime
 
 
 def _read_chain(chain: Sequence[Filter], host: str) -> tuple[Filter, FileWriter]:
@@ -155,8 +164,7 @@ def _resampler(form: SinkForm) -> av.AudioResampler:
     return av.AudioResampler(format="flt", layout=form.layout, rate=form.sample_rate)
 
 
-def _open_wav(encoder: Filter, form: SinkForm, descriptor: int, path: Path, at: datetime) -> Writer:
-    assert isinstance(encoder, WavDest)
+def _open_wav(encoder: WavDest, form: SinkForm, descriptor: int, path: Path, at: datetime) -> Writer:
     reference = encoder.originator_ref or OriginatorReference()
     bext = Bext(
         description=fill_start_time(encoder.title or "", at),
@@ -183,8 +191,7 @@ def _open_wav(encoder: Filter, form: SinkForm, descriptor: int, path: Path, at: 
     return WavWriter(descriptor, path, wav)
 
 
-def _open_flac(encoder: Filter, form: SinkForm, descriptor: int, path: Path, at: datetime) -> Writer:
-    assert isinstance(encoder, FlacDest)
+def _open_flac(encoder: FlacDest, form: SinkForm, descriptor: int, path: Path, at: datetime) -> Writer:
     flac = FlacForm(
         sample_rate=form.sample_rate,
         channels=form.channels,
@@ -197,7 +204,7 @@ def _open_flac(encoder: Filter, form: SinkForm, descriptor: int, path: Path, at:
     return FlacWriter(descriptor, path, flac)
 
 
-ENCODERS: dict[type[Filter], Callable[[Filter, SinkForm, int, Path, datetime], Writer]] = {
+ENCODERS: dict[type[Filter], Callable[[Any, SinkForm, int, Path, datetime], Writer]] = {
     WavDest: _open_wav,
     FlacDest: _open_flac,
 }

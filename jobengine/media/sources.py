@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jobengine.errors import MediaError
 from jobengine.media.devices import refuse_device
 from jobengine.media.file_reader import FileSource
 from jobengine.media.source import Source, SourceContext
 from jobengine.media.synthesizer import open_synthesizer
-from jobengine.model.filters.devices import AsioSource, WasapiSource
+from jobengine.model.filters.devices import AsioSource, Device, WasapiSource
 from jobengine.model.filters.file_reader import FileReader
 from jobengine.model.filters.filter import Filter
 from jobengine.model.filters.synthesizer import AudioSynthesizer
 
 
-def _refuse(source: Filter, context: SourceContext) -> NoReturn:
+def _refuse(source: Device, context: SourceContext) -> NoReturn:
     refuse_device(source, context.host)
 
 
-SOURCES: dict[type[Filter], Callable[[Filter, SourceContext], Source]] = {
+SOURCES: dict[type[Filter], Callable[[Any, SourceContext], Source]] = {
     FileReader: FileSource,
     AudioSynthesizer: open_synthesizer,
     AsioSource: _refuse,

@@ -17,7 +17,6 @@ from jobengine.media.frames import FrameFeed
 from jobengine.media.gain import Samples
 from jobengine.media.layout import default_layout
 from jobengine.media.source import Source, SourceContext
-from jobengine.model.filters.filter import Filter
 from jobengine.model.filters.synthesizer import AudioSynthesizer, Waveform, split_generator
 
 _RATE_HZ = 48_000
@@ -26,14 +25,13 @@ _AMPLITUDE_PERCENT = 50.0
 _MAX_PERIOD_SAMPLES = 192_000
 
 
-def open_synthesizer(synthesizer: Filter, context: SourceContext) -> Source:
+def open_synthesizer(synthesizer: AudioSynthesizer, context: SourceContext) -> Source:
     """The waveform or the generator that the filter asks for. Raises MediaError."""
-    assert isinstance(synthesizer, AudioSynthesizer)
     return GeneratorSource(synthesizer) if synthesizer.source is not None else WaveformSource(synthesizer)
 
 
 class WaveformSource:
-    """A sine or a rectangle, the same on all channels. Sample n depends on n only, so it can begin anywhere."""
+    """A sine or a rectangle, the same on all channels. Sample n depends on n only: it can begin anywhere."""
 
     is_finite = False
     has_ended = False
@@ -76,7 +74,7 @@ class WaveformSource:
 
 
 class GeneratorSource:
-    """One generator of libavfilter, unpaced; the pipe's owner paces it. It may end by its own ``duration``."""
+    """One generator of libavfilter, not paced here. It may end by its own ``duration``."""
 
     is_finite = False
     damaged_packets = 0
@@ -98,7 +96,8 @@ class GeneratorSource:
         self.native_rate = first.sample_rate
 
     def configure(self, rate: int, position: int) -> None:
-        self._feed = FrameFeed(chain([self._first], self._frames), self.channels, self.layout, self.native_rate, rate)
+        frames = chain([self._first], self._frames)
+        self._feed = FrameFeed(frames, self.channels, self.layout, self.native_rate, rate)
         if not self.is_live:
             self._feed.drop(position)
 
@@ -129,5 +128,5 @@ class GeneratorSource:
                 frame = sink.pull()
             except EndOfFile:
                 return
-            assert isinstance(frame, av.AudioFrame)
-            yield frame
+            if isinstance(frame, av.AudioFrame):
+                yield frame

@@ -57,7 +57,9 @@ class WavWriter:
         integer_bit = 16 if form.resolution_bit == 32 else form.resolution_bit
         self._quantiser = Quantiser(integer_bit, form.channels, form.block_samples)
         self._packed = np.empty((form.block_samples * form.channels, 3), np.uint8)
-        self._peaks = PeakCollector(form.channels, integer_bit, form.bext.start, path.parent) if form.levl else None
+        self._peaks = (
+            PeakCollector(form.channels, integer_bit, form.bext.start, path.parent) if form.levl else None
+        )
         self._fixed = _fixed_chunks(form)
         self._is_closed = False
         self._tail_bytes = 0
@@ -68,7 +70,7 @@ class WavWriter:
             raise sink_failure(str(path), error, 0) from error
 
     def write(self, block: Samples) -> None:
-        """Append a block. Raises DiskFull or MediaError; the file then holds whole frames and a right header."""
+        """Append a block. Raises DiskFull or MediaError; the file then is whole and readable."""
         integers = self._quantiser.integers(block) if self._needs_integers else None
         data = self._bytes(block, integers)
         self._check_limit(len(data))
@@ -117,7 +119,8 @@ class WavWriter:
     def _check_limit(self, more_bytes: int) -> None:
         if not self._form.rf64 and self._riff_bytes(more_bytes) > self._form.limit_bytes:
             raise MediaError(
-                f"{self._path} reached 4 GB and writeRF64 is false; the {self.samples} samples written so far are kept"
+                f"{self._path} reached 4 GB and writeRF64 is false; "
+                f"the {self.samples} samples written so far are kept"
             )
 
     def _riff_bytes(self, more_bytes: int = 0) -> int:
@@ -183,7 +186,8 @@ def _fixed_chunks(form: WavForm) -> bytes:
 def _info_chunk(title: str) -> bytes:
     text = title.encode() + b"\0"
     text += b"\0" * (len(text) % 2)
-    return struct.pack("<4sI4s4sI", b"LIST", 12 + len(text), b"INFO", b"INAM", len(text)) + text if title else b""
+    head = struct.pack("<4sI4s4sI", b"LIST", 12 + len(text), b"INFO", b"INAM", len(text))
+    return head + text if title else b""
 
 
 def _format_chunk(form: WavForm) -> bytes:

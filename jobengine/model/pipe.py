@@ -23,13 +23,15 @@ from jobengine.model.filters.flac_dest import FlacDest
 from jobengine.model.filters.registry import AnyFilter
 from jobengine.model.roots import MediaRoots
 
-_SPAN = re.compile(r"(?:(?P<hours>\d{1,4}):)?(?P<minutes>\d{1,2}):(?P<seconds>\d{1,2})(?:\.(?P<fraction>\d{1,3}))?")
+_SPAN = re.compile(
+    r"(?:(?P<hours>\d{1,4}):)?(?P<minutes>[0-5]?\d):(?P<seconds>[0-5]?\d)(?:\.(?P<fraction>\d{1,3}))?"
+)
 
 
 def span_ms(text: str) -> int:
     """Milliseconds of ``hh:mm:ss.sss``; hours and fraction may be missing. Raises ValueError."""
     match = _SPAN.fullmatch(text.strip())
-    if not match or int(match["minutes"]) > 59 or int(match["seconds"]) > 59:
+    if not match:
         raise ValueError("is a time span hh:mm:ss.sss, such as 00:01:30.500")
     seconds = int(match["hours"] or 0) * 3600 + int(match["minutes"]) * 60 + int(match["seconds"])
     return seconds * 1000 + int((match["fraction"] or "0").ljust(3, "0"))
@@ -55,7 +57,7 @@ Channel = Annotated[int, Field(ge=0)]
 
 
 class Graph(CamelModel):
-    """A chain of filters. ``startOffset`` and ``duration`` (``hh:mm:ss.sss``) cut a piece out of a FileReader."""
+    """A chain of filters. ``startOffset`` and ``duration`` (``hh:mm:ss.sss``) cut a piece out of a file."""
 
     name: GraphName | None = None
     format: AudioFormat | None = None
@@ -84,7 +86,7 @@ class Crosspoint(CamelModel):
 
 
 class Mixer(CamelModel):
-    """Levels and routing. A matrix, once given, is the whole routing; without one the default routing holds."""
+    """Levels and routing. A matrix, once given, is the whole routing; without one the default holds."""
 
     input_level: list[Level] | None = Field(None, json_schema_extra={"x-merge-key": "graph"})
     output_level: list[Level] | None = Field(None, json_schema_extra={"x-merge-key": "graph"})
@@ -126,10 +128,12 @@ def check_pipe(spec: PipeSpec, roots: MediaRoots) -> list[Fault]:
     taken: set[str] = set()
     for key, graphs in (("inputGraph", inputs), ("outputGraph", outputs)):
         for index, graph in enumerate(graphs):
-            found = [*_name_faults(graph, taken), *_chain_faults(graph, key == "inputGraph", roots)]
-            found += _format_faults(graph, key == "inputGraph") + _cut_faults(graph, len(inputs), key == "inputGraph")
+            is_input = key == "inputGraph"
+            found = [*_name_faults(graph, taken), *_chain_faults(graph, is_input, roots)]
+            found += _format_faults(graph, is_input) + _cut_faults(graph, len(inputs), is_input)
             faults += [Fault(f"/{key}/{index}{fault.pointer}", fault.detail) for fault in found]
-    return faults + [Fault(f"/mixer{f.pointer}", f.detail) for f in _mixer_faults(spec.mixer, inputs, outputs)]
+    found = [*_mixer_faults(spec.mixer, inputs, outputs)]
+    return faults + [Fault(f"/mixer{fault.pointer}", fault.detail) for fault in found]
 
 
 def _name_faults(graph: Graph, taken: set[str]) -> Iterator[Fault]:
@@ -144,7 +148,7 @@ def _name_faults(graph: Graph, taken: set[str]) -> Iterator[Fault]:
 def _chain_faults(graph: Graph, is_input: bool, roots: MediaRoots) -> Iterator[Fault]:
     chain = list(graph.filter or ())
     if not chain:
-        yield Fault("/filter", "is empty; a graph needs a source" if is_input else "is empty; a graph needs a sink")
+        yield Fault("/filter", f"is empty; the graph needs a {Place.SOURCE if is_input else Place.SINK}")
         return
     for index, item in enumerate(chain):
         detail = _misplaced_source(chain, index) if is_input else _misplaced_sink(chain, index)
@@ -192,9 +196,10 @@ def _cut_faults(graph: Graph, input_count: int, is_input: bool) -> list[Fault]:
     is_alone = is_input and input_count == 1 and isinstance(next(iter(graph.filter or ()), None), FileReader)
     given = [key for key, span in (("startOffset", graph.start_offset), ("duration", graph.duration)) if span]
     if is_alone:
-        is_empty = graph.duration is not None and span_ms(graph.duration) == 0
-        return [Fault("/duration", "is zero; leave it out to play to the end of the file")] if is_empty else []
-    return [Fault(f"/{key}", "is possible only with one input graph, whose source is a FileReader") for key in given]
+        is_zero = graph.duration is not None and span_ms(graph.duration) == 0
+        return [Fault("/duration", "is zero; leave it out to play to the end of the file")] if is_zero else []
+    detail = "is possible only with one input graph, whose source is a FileReader"
+    return [Fault(f"/{key}", detail) for key in given]
 
 
 def _mixer_faults(mixer: Mixer | None, inputs: list[Graph], outputs: list[Graph]) -> Iterator[Fault]:
@@ -206,7 +211,7 @@ def _mixer_faults(mixer: Mixer | None, inputs: list[Graph], outputs: list[Graph]
             if level.graph not in known:
                 yield Fault(f"/{key}/{index}/graph", f"{level.graph!r} is not the name of an {kind} graph")
             if level.level is None:
-                yield Fault(f"/{key}/{index}/level", "is missing; a linear factor, 1 leaves the sound as it is")
+                yield Fault(f"/{key}/{index}/level", "is missing; a factor, 1 leaves the sound as it is")
     for index, point in enumerate(mixer.matrix or ()):
         for fault in _crosspoint_faults(point, inputs, outputs):
             yield Fault(f"/matrix/{index}{fault.pointer}", fault.detail)
@@ -230,4 +235,5 @@ def _crosspoint_faults(point: Crosspoint, inputs: list[Graph], outputs: list[Gra
     target = targets.get(point.output)
     count = target.format.channels if target and target.format else None
     if count is not None and point.out_channel is not None and point.out_channel >= count:
-        yield Fault("/outChannel", f"{point.out_channel} is out of range; {point.output!r} has {count} channels from 0")
+        detail = f"{point.out_channel} is out of range; {point.output!r} has {count} channels from 0"
+        yield Fault("/outChannel", detail)

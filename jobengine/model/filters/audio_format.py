@@ -34,7 +34,7 @@ Resolution = Annotated[int, BeforeValidator(_read_resolution_word, json_schema_i
 
 
 class AudioFormat(CamelModel):
-    """Linear PCM: rate in Hz, resolution in bits (32 is float), channels. What is missing follows from the input."""
+    """Linear PCM: rate in Hz, resolution in bits (32 is float), channels. The rest follows from the input."""
 
     key_synonyms: ClassVar[Mapping[str, str]] = {"numberofchannels": "channels"}
 
@@ -45,7 +45,7 @@ class AudioFormat(CamelModel):
     def check(self) -> Iterator[Fault]:
         """Values out of range; pointers are relative to the format."""
         if self.sample_rate is not None and self.sample_rate not in SAMPLE_RATES_HZ:
-            yield Fault("/sampleRate", f"{self.sample_rate} Hz is out of range; 4000 to 768000 Hz are possible")
+            yield Fault("/sampleRate", f"{self.sample_rate} Hz is out of range; 4000 to 768000 are possible")
         if self.resolution is not None and self.resolution not in RESOLUTIONS_BIT:
             yield Fault("/resolution", f"{self.resolution} bit is not possible; 16, 24 and 32 (float) are")
         if self.channels is not None and self.channels not in CHANNELS:

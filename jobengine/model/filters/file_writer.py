@@ -1,4 +1,4 @@
-"""FileWriter: the file at the end of an output graph. Never overwrites; the encoder before it gives the form."""
+"""FileWriter: the file at the end of an output graph. Never overwrites; the encoder before it rules."""
 
 from __future__ import annotations
 

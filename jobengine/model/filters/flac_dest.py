@@ -1,4 +1,4 @@
-"""FLACDest: lossless compression before a FileWriter. Ours; ROAD has no such filter. ``FLAC`` names it as well."""
+"""FLACDest, also named ``FLAC``: lossless compression before a FileWriter. ROAD has no such filter."""
 
 from __future__ import annotations
 

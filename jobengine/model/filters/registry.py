@@ -84,7 +84,10 @@ class _ByName:
 
 def _write(value: Filter, info: core_schema.SerializationInfo) -> Any:
     return value.model_dump(
-        mode=info.mode, by_alias=info.by_alias, exclude_unset=info.exclude_unset, exclude_none=info.exclude_none
+        mode=info.mode,
+        by_alias=info.by_alias,
+        exclude_unset=info.exclude_unset,
+        exclude_none=info.exclude_none,
     )
 
 

@@ -19,7 +19,8 @@ GENERATORS = ("aevalsrc", "anoisesrc", "anullsrc", "hilbert", "sinc", "sine")
 _LAVFI = re.compile(r"(?P<generator>[a-z]+)(=(?P<options>[^,;\[\]'\"\\\s\x00]+))?")
 _ADVICE = (
     "is one generator with its options, such as sine=frequency=1000; "
-    f"known are {', '.join(GENERATORS)}; commas, semicolons, brackets, quotes, backslashes and spaces are not allowed"
+    f"known are {', '.join(GENERATORS)}; "
+    "commas, semicolons, brackets, quotes, backslashes and spaces are not allowed"
 )
 
 
@@ -50,7 +51,7 @@ class Waveform(CamelModel):
 
 
 class AudioSynthesizer(Filter):
-    """Paced by the clock unless ``realTime`` is false. The same signal stands on all channels of a waveform."""
+    """Paced by the clock unless ``realTime`` is false. A waveform is the same on all channels."""
 
     place: ClassVar[Place] = Place.SOURCE
 

@@ -20,7 +20,7 @@ def _refuse(key: str) -> Any:
 
 
 class OriginatorReference(CamelModel):
-    """Parts of the OriginatorReference by EBU R 99; time and random number are added when the file is made."""
+    """Parts of the OriginatorReference by EBU R 99; time and random number are added later."""
 
     country_code: str | None = Field(None, pattern=r"^[A-Za-z]{2}$")
     organization_code: str | None = Field(None, pattern=r"^[A-Za-z0-9]{3}$")
