@@ -123,7 +123,7 @@ class Batch:
             if s.update_transition.run(connection, rows) != len(rows):
                 raise Stale
         if self.updated_jobs:
-            rows = [_job_update(job, expected) for job, expected in self.updated_jobs.values()]
+            rows = [job_update(job, expected) for job, expected in self.updated_jobs.values()]
             if s.update_job.run(connection, rows) != len(rows):
                 raise Stale
         self._write_the_rest(connection, s)
@@ -147,7 +147,8 @@ class Batch:
             s.insert_event.run(connection, [event_row(event) for event in self._events])
 
 
-def _job_update(job: JobRecord, expected: Expected) -> tuple[Any, ...]:
+def job_update(job: JobRecord, expected: Expected) -> tuple[Any, ...]:
+    """The parameters of the statement that changes a job."""
     row = job_row(job)
     return (*[row[i] for i in _JOB_CHANGED], job.job_id, expected.revision, expected.epoch)
 

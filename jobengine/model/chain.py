@@ -21,9 +21,12 @@ from jobengine.model.record import TransitionRecord
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _encode_row = msgspec.json.Encoder().encode
 
-_MAY_DIFFER = re.compile(rb"(?:^|[:,\[])-?[0-9]+(?:\.0(?:[,\]}]|$)|(?:\.[0-9]+)?e)|[\xf0-\xf4]")
-"""Where the quick encoder and RFC 8785 can differ: whole floats, exponents, keys beyond the BMP.
+_MAY_DIFFER = re.compile(rb"[:,\[]-?[0-9]+(?:\.0[,\]}]|(?:\.[0-9]+)?e)").search
+"""Where a number inside a document may be written otherwise by RFC 8785: whole floats and exponents.
 It also strikes inside strings, which costs time only."""
+
+_BEYOND_BMP = re.compile(rb"[\xf0-\xf4]").search
+"""Where the order of keys may differ: RFC 8785 sorts by UTF-16."""
 
 
 class HashedRow(msgspec.Struct, rename="camel", gc=False):
@@ -104,8 +107,14 @@ def canonical(value: Any) -> bytes:
     ±2⁵³ are written in full, and NaN and the infinities become null as in ECMAScript.
     Raises UnicodeEncodeError for lone surrogates.
     """
+    if isinstance(value, float):
+        return _exact(value)
     text = _encode(value)
-    return _exact(value) if _MAY_DIFFER.search(text) else text
+    if _MAY_DIFFER(text):
+        text = _encode(_without_whole_floats(value))
+        if _MAY_DIFFER(text):
+            return _exact(value)
+    return text if text.isascii() or not _BEYOND_BMP(text) else _exact(value)
 
 
 def number(value: float | None) -> int | float | msgspec.Raw | None:
@@ -117,6 +126,16 @@ def number(value: float | None) -> int | float | msgspec.Raw | None:
 
 def _raw(value: Any) -> msgspec.Raw | None:
     return None if value is None else msgspec.Raw(canonical(value))
+
+
+def _without_whole_floats(value: Any) -> Any:
+    """Levels such as 1.0 are frequent, and as integers they need no slow encoding."""
+    kind = type(value)
+    if kind is dict:
+        return {key: _without_whole_floats(member) for key, member in value.items()}
+    if kind is list:
+        return [_without_whole_floats(member) for member in value]
+    return int(value) if kind is float and value.is_integer() and abs(value) < 2**53 else value
 
 
 def _exact(value: Any) -> bytes:

@@ -1,0 +1,52 @@
+"""Jobs together with their transitions, as one consistent view: what a client gets when it asks for a job.
+
+Read-only and thread-safe. Deleted jobs are not there. Single parts are read by `jobengine.history.reader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from jobengine.errors import NotFoundError
+from jobengine.history.database import Database
+from jobengine.history.rows import JOB_COLUMNS, TRANSITION_COLUMNS, job_from_row, transition_from_row
+from jobengine.history.store import LIST_ORDER
+from jobengine.history.tables import jobs, transitions
+from jobengine.model.record import JobRecord, TransitionRecord
+
+
+class WholeJob(NamedTuple):
+    """A job and all its rows: settled ones as they passed, then the others in list order."""
+
+    job: JobRecord
+    transitions: list[TransitionRecord]
+
+
+class WholeJobs:
+    """Every method may block for the database and raises UnavailableError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, job_id: str) -> WholeJob:
+        """Raises NotFoundError."""
+        wanted = select(*JOB_COLUMNS).where(jobs.c.job_id == job_id, jobs.c.deleted_time.is_(None))
+        rows = select(*TRANSITION_COLUMNS).where(transitions.c.job_id == job_id).order_by(*LIST_ORDER)
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).one_or_none()
+            if row is None:
+                raise NotFoundError(f"there is no job {job_id}")
+            return WholeJob(job_from_row(row), [transition_from_row(t) for t in connection.execute(rows)])
+
+    def transitions_of(self, job_ids: Sequence[str]) -> dict[str, list[TransitionRecord]]:
+        """The rows of each of these jobs (at most a page of them), in one statement."""
+        found: dict[str, list[TransitionRecord]] = {job_id: [] for job_id in job_ids}
+        wanted = select(*TRANSITION_COLUMNS).where(transitions.c.job_id.in_(job_ids)).order_by(*LIST_ORDER)
+        with self._database.reading() as connection:
+            for row in connection.execute(wanted):
+                transition = transition_from_row(row)
+                found[transition.job_id].append(transition)
+        return found
