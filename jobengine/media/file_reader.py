@@ -24,6 +24,7 @@ from jobengine.errors import MediaError
 from jobengine.media.failure import source_failure
 from jobengine.media.frames import FrameFeed
 from jobengine.media.gain import Samples
+from jobengine.media.layout import places_of
 from jobengine.media.places import find_source
 from jobengine.media.riff import PLAIN_TAGS, WaveLayout, read_layout
 from jobengine.media.source import SourceContext
@@ -62,7 +63,8 @@ class FileSource:
             raise
         self._head: list[av.AudioFrame] = [first]
         self.channels = first.layout.nb_channels
-        self.layout = first.layout.name
+        self._raw_layout = first.layout.name
+        self.layout = places_of(self._raw_layout)
         self.native_rate = first.sample_rate
         self._delivered = 0
 
@@ -146,10 +148,10 @@ class FileSource:
         """A feed at ``rate`` whose first sample is native sample ``start``."""
         frames, surplus = self._find(start)
         first_rate = self.native_rate if surplus else rate
-        feed = FrameFeed(frames, self.channels, self.layout, self.native_rate, first_rate)
+        feed = FrameFeed(frames, self.channels, self._raw_layout, self.native_rate, first_rate)
         feed.drop(surplus)
         if surplus and rate != self.native_rate:
-            return FrameFeed(feed.frames(), self.channels, self.layout, self.native_rate, rate)
+            return FrameFeed(feed.frames(), self.channels, self._raw_layout, self.native_rate, rate)
         return feed
 
     def _find(self, start: int) -> tuple[Iterator[av.AudioFrame], int]:

@@ -13,12 +13,17 @@ _MASK_ORDER = (
     *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC"),
     *("SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
 )
-_HALF = 1 << 14
+_HALF = 1 << 30
 
 
 def default_layout(channels: int) -> str:
     """FFmpeg's layout for a number of channels; beyond eight the channels have no places."""
     return _DEFAULT_NAMES[channels - 1] if channels <= len(_DEFAULT_NAMES) else f"{channels} channels"
+
+
+def places_of(layout: str) -> str:
+    """``layout`` as people mean it: a file with one or two channels and no word on places is mono or stereo."""
+    return {"1 channels": "mono", "2 channels": "stereo"}.get(layout, layout)
 
 
 def is_placed(layout: str) -> bool:
@@ -40,14 +45,14 @@ def wave_mask(layout: str) -> int:
 def mix_coefficients(source: str, channels: int) -> NDArray[np.float32]:
     """What libswresample makes of ``source`` in ``channels`` channels, in the shape (input, output).
 
-    It is asked with one impulse per input channel, and normalises so that nothing clips. The layout must
-    be placed and ``channels`` at most 8.
+    It is asked with one impulse per input channel; as integers, because only then it normalises so that
+    nothing clips. The layout must be placed and ``channels`` at most 8.
     """
     count = av.AudioLayout(source).nb_channels
-    impulses = (np.eye(count, dtype=np.int16) * _HALF).reshape(1, -1)
-    frame = av.AudioFrame.from_ndarray(impulses, format="s16", layout=source)
+    impulses = (np.eye(count, dtype=np.int32) * _HALF).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(impulses, format="s32", layout=source)
     frame.sample_rate = 48_000
-    resampler = av.AudioResampler(format="flt", layout=default_layout(channels), rate=48_000)
+    resampler = av.AudioResampler(format="s32", layout=default_layout(channels), rate=48_000)
     parts = [part.to_ndarray() for part in (*resampler.resample(frame), *resampler.resample(None))]
-    answer: NDArray[np.float32] = np.concatenate(parts, axis=1).astype(np.float32, copy=False)
-    return answer.reshape(-1, channels)[:count] * np.float32(2**15 / _HALF)
+    answer = np.concatenate(parts, axis=1).reshape(-1, channels)[:count]
+    return (answer / _HALF).astype(np.float32)

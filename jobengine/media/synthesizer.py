@@ -15,7 +15,7 @@ from jobengine.errors import MediaError
 from jobengine.media.failure import source_failure
 from jobengine.media.frames import FrameFeed
 from jobengine.media.gain import Samples
-from jobengine.media.layout import default_layout
+from jobengine.media.layout import default_layout, places_of
 from jobengine.media.source import Source, SourceContext
 from jobengine.model.filters.synthesizer import AudioSynthesizer, Waveform, split_generator
 
@@ -92,12 +92,13 @@ class GeneratorSource:
             raise MediaError(f"the generator {self._name!r} gives no sound")
         self._first = first
         self.channels = first.layout.nb_channels
-        self.layout = first.layout.name
+        self._raw_layout = first.layout.name
+        self.layout = places_of(self._raw_layout)
         self.native_rate = first.sample_rate
 
     def configure(self, rate: int, position: int) -> None:
         frames = chain([self._first], self._frames)
-        self._feed = FrameFeed(frames, self.channels, self.layout, self.native_rate, rate)
+        self._feed = FrameFeed(frames, self.channels, self._raw_layout, self.native_rate, rate)
         if not self.is_live:
             self._feed.drop(position)
 
