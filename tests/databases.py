@@ -42,9 +42,13 @@ class PostgresServer:
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c max_connections=100"
         self._control("start", "-w", "-t", "30", "-l", str(self.folder / "log"), "-o", options)
 
-    def stop(self) -> None:
-        """Cut every connection and stop."""
-        self._control("stop", "-m", "fast", "-w")
+    def stop(self, mode: str = "fast") -> None:
+        """Cut every connection and stop; ``immediate`` is like a crash."""
+        self._control("stop", "-m", mode, "-w")
+
+    def remove(self) -> None:
+        """Delete the folder with everything in it; the server must be stopped."""
+        shutil.rmtree(self.folder)
 
     def url(self, database: str) -> str:
         """The URL of ``database``."""

@@ -167,7 +167,7 @@ def _is_unchanged(row: Row) -> bool:
         _check_json(hashed.trigger)
     except (msgspec.DecodeError, TypeError, ValueError):
         return False
-    return hashed.hash() == row[_HASH]
+    return bool(hashed.hash() == row[_HASH])
 
 
 _check_json = msgspec.json.Decoder(msgspec.Raw).decode

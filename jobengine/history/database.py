@@ -67,7 +67,7 @@ class Database:
 
     def check_head(self) -> None:
         """Raises SettingsError, with a sentence that says what to do, when migrations are not at head."""
-        head = ScriptDirectory.from_config(_alembic_config()).get_current_head()
+        head = ScriptDirectory.from_config(alembic_config()).get_current_head()
         found = self.revision()
         if found is None:
             raise SettingsError(f"{self} has no tables yet: run 'jobengine db upgrade' first")
@@ -100,7 +100,7 @@ class Database:
         return f"the database {self.url.render_as_string(hide_password=True)}"
 
     def _migrate(self, migrate: Any, revision: str) -> None:
-        config = _alembic_config()
+        config = alembic_config()
         with self.writing() as connection:
             if not self.is_sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
@@ -178,7 +178,8 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool, busy_timeout_ms: int) ->
         connection.exec_driver_sql(begin)
 
 
-def _alembic_config() -> Config:
+def alembic_config() -> Config:
+    """Alembic's settings without any file: the migrations that were shipped, or those beside the package."""
     package = Path(jobengine.__file__).parent
     shipped, beside = package / "migrations", package.parent / "migrations"
     config = Config()

@@ -222,7 +222,7 @@ def _typed(document: ColumnElement[Any], dialect: str) -> tuple[ColumnElement[st
         value: ColumnElement[Any] = func.json_extract(jobs.c.client_data, document)
         return known, case((known == "number", value)), case((known == "string", value))
     kind = func.coalesce(func.jsonb_typeof(document), "null")
-    text = document.op("#>>")(cast(literal("{}", Text), ARRAY(Text)))
+    text = document.op("#>>", return_type=Text())(cast(literal("{}", Text), ARRAY(Text)))
     return kind, case((kind == "number", cast(text, Numeric))), collate(case((kind == "string", text)), "C")
 
 

@@ -20,12 +20,13 @@ from jobengine.history.rows import (
     StoredAnswer,
     from_json,
     job_from_row,
+    output_from_row,
     transition_from_row,
 )
 from jobengine.history.statements import Statements
-from jobengine.history.tables import events, idempotency, jobs, services, transitions
+from jobengine.history.tables import events, idempotency, jobs, outputs, services, transitions
 from jobengine.model.lifecycle import TransitionStatus
-from jobengine.model.record import JobRecord, TransitionRecord
+from jobengine.model.record import JobRecord, OutputRecord, TransitionRecord
 
 _T = TypeVar("_T")
 
@@ -71,6 +72,14 @@ class SqlJobStore:
         """
         batch = Batch()
         yield batch
+        self.commit(batch)
+
+    def new_batch(self) -> Batch:
+        """An empty batch, for a caller that commits it itself."""
+        return Batch()
+
+    def commit(self, batch: Batch) -> None:
+        """Write a batch in one transaction; as `batch` does at its end."""
         if not batch:
             return
         try:
@@ -108,6 +117,24 @@ class SqlJobStore:
             wanted = wanted.where(jobs.c.service == service)
         with self._database.reading() as connection:
             return list(connection.scalars(wanted.order_by(jobs.c.created_time, jobs.c.job_id)))
+
+    def jobs_with_workers(self, service: str) -> list[str]:
+        """Ids of the service's jobs that have, or had when it ended, a worker process."""
+        wanted = select(jobs.c.job_id).where(
+            jobs.c.is_active.is_(True), jobs.c.service == service, jobs.c.worker_process_id != 0
+        )
+        with self._database.reading() as connection:
+            return list(connection.scalars(wanted.order_by(jobs.c.created_time, jobs.c.job_id)))
+
+    def load_outputs(self, job_ids: Iterable[str]) -> list[OutputRecord]:
+        """The outputs of these jobs in the order of their opening."""
+        found: list[OutputRecord] = []
+        with self._database.reading() as connection:
+            for chunk in _chunks(job_ids):
+                wanted = select(outputs).where(outputs.c.job_id.in_(chunk))
+                rows = connection.execute(wanted.order_by(outputs.c.job_id, outputs.c.number))
+                found += [output_from_row(row) for row in rows]
+        return found
 
     def due(self, now_text: str, limit: int, service: str | None = None) -> list[tuple[str, str, str]]:
         """(wake time, job id, transition id) of what must be woken by ``now_text``, earliest first."""
@@ -239,7 +266,7 @@ class SqlJobStore:
         settled = {i: t.job_id for i, t in batch.updated_transitions.items() if i not in pending}
         named = sorted(stale | set(settled.values()))
         return ConflictError(
-            f"another owner or an earlier write changed {', '.join(named) or 'the rows'}; nothing was written",
+            f"{', '.join(named) or 'a row'} was changed by another owner or an earlier write; nothing is kept",
             jobs=named,
             transitions=sorted(settled),
         )

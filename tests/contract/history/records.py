@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from jobengine.history.batch import Batch
 from jobengine.history.store import SqlJobStore
 from jobengine.ids import new_id
 from jobengine.model.chain import row_hash
@@ -15,7 +17,7 @@ NOON = "2026-12-01T11:00:00.000000Z"
 
 def moment(second: int) -> str:
     """A time that many seconds after `NOON` (0 to 3599)."""
-    return f"2026-12-01T11:{second // 60:02}:{second % 60:02}.000000Z"
+    return f"2026-12-01T11:{second // 60 % 60:02}:{second % 60:02}.000000Z"
 
 
 def a_job(**fields: Any) -> JobRecord:
@@ -53,6 +55,13 @@ def settle(job: JobRecord, transition: TransitionRecord, state: JobState = JobSt
     transition.hash = row_hash(transition, job.history_hash)
     job.history_hash, job.history_length = transition.hash, transition.sequence
     job.current_state = state
+
+
+def commit(store: SqlJobStore, *steps: Callable[[Batch], object]) -> None:
+    """One batch of these steps."""
+    with store.batch() as batch:
+        for step in steps:
+            step(batch)
 
 
 def a_job_with_history(store: SqlJobStore, length: int = 5) -> tuple[JobRecord, list[TransitionRecord]]:

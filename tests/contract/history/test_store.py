@@ -13,7 +13,15 @@ from jobengine.history.store import SqlJobStore
 from jobengine.model.chain import row_hash
 from jobengine.model.lifecycle import TransitionStatus, TriggerType
 from jobengine.model.record import EventRecord, OutputRecord
-from tests.contract.history.records import NOON, a_job, a_job_with_history, a_transition, moment, settle
+from tests.contract.history.records import (
+    NOON,
+    a_job,
+    a_job_with_history,
+    a_transition,
+    commit,
+    moment,
+    settle,
+)
 
 
 def test_what_is_written_is_read_back_equal(store: SqlJobStore) -> None:
@@ -54,8 +62,8 @@ def test_the_hash_of_a_row_is_the_same_after_it_was_stored(store: SqlJobStore) -
 
 def test_a_settled_row_is_not_settled_again(store: SqlJobStore) -> None:
     job, rows = a_job_with_history(store, 2)
-    with pytest.raises(ConflictError) as refused, store.batch() as batch:
-        batch.settle_transition(replace(rows[1], actor="somebody else"))
+    with pytest.raises(ConflictError) as refused:
+        commit(store, lambda batch: batch.settle_transition(replace(rows[1], actor="somebody else")))
     assert refused.value.facts["transitions"] == [rows[1].transition_id]
     assert refused.value.facts["jobs"] == [job.job_id]
 
@@ -68,11 +76,14 @@ def test_a_stale_epoch_is_refused_and_nothing_of_its_batch_is_kept(
         batch.insert_job(fresh)
         batch.insert_job(stale)
     row = a_transition(fresh)
-    with pytest.raises(ConflictError) as refused, store.batch() as batch:
-        batch.update_job(replace(fresh, revision=2, name="new"), 1, 3)
-        batch.update_job(replace(stale, revision=2, name="new"), 1, 2)
-        batch.insert_transition(row)
-        batch.append_event(EventRecord(NOON, "job.changed", fresh.job_id))
+    with pytest.raises(ConflictError) as refused:
+        commit(
+            store,
+            lambda batch: batch.update_job(replace(fresh, revision=2, name="new"), 1, 3),
+            lambda batch: batch.update_job(replace(stale, revision=2, name="new"), 1, 2),
+            lambda batch: batch.insert_transition(row),
+            lambda batch: batch.append_event(EventRecord(NOON, "job.changed", fresh.job_id)),
+        )
     assert refused.value.facts["jobs"] == [stale.job_id]
     assert store.load_job(fresh.job_id) == (fresh, [])
     assert reader.newest_event() == 0
@@ -80,16 +91,15 @@ def test_a_stale_epoch_is_refused_and_nothing_of_its_batch_is_kept(
 
 def test_a_batch_that_raises_leaves_nothing(store: SqlJobStore) -> None:
     job = a_job()
-    with pytest.raises(RuntimeError), store.batch() as batch:
-        batch.insert_job(job)
-        raise RuntimeError("the engine changed its mind")
+    with pytest.raises(ZeroDivisionError):
+        commit(store, lambda batch: batch.insert_job(job), lambda _: 1 / 0)
     with pytest.raises(NotFoundError):
         store.load_job(job.job_id)
 
 
 def test_text_that_no_database_can_keep_is_a_fault_of_the_document(store: SqlJobStore) -> None:
-    with pytest.raises(DocumentError), store.batch() as batch:
-        batch.insert_job(a_job(name="\ud800"))
+    with pytest.raises(DocumentError):
+        commit(store, lambda batch: batch.insert_job(a_job(name="\ud800")))
 
 
 def test_due_rows_come_earliest_first_and_only_while_pending(store: SqlJobStore) -> None:
@@ -158,8 +168,11 @@ def test_an_idempotency_key_is_remembered_once_and_expires(store: SqlJobStore, r
         == ("hash", 201, job.job_id, {"jobId": job.job_id})
         == reader.find_answer("key", "me")
     )
-    with pytest.raises(ConflictError), store.batch() as batch:
-        batch.remember_idempotency("key", "me", "other", None, None, created_time=NOON)
+    with pytest.raises(ConflictError):
+        commit(
+            store,
+            lambda batch: batch.remember_idempotency("key", "me", "other", None, None, created_time=NOON),
+        )
     assert store.expire_idempotency(moment(1)) == 1
     assert store.find_idempotency([("key", "me")]) == {}
 
@@ -172,10 +185,10 @@ def test_who_claims_a_service_fences_who_was_it_before(database: Database) -> No
         batch.insert_job(job)
     second = new.claim_service("one", process_id=2, url="http://one", now=moment(1))
     assert (first, second) == (1, 2)
-    with pytest.raises(ConflictError), old.batch() as batch:
-        batch.update_job(replace(job, revision=2), 1, 7)
-    with pytest.raises(ConflictError), old.batch() as batch:
-        batch.insert_job(a_job(service="one"))
+    with pytest.raises(ConflictError):
+        commit(old, lambda batch: batch.update_job(replace(job, revision=2), 1, 7))
+    with pytest.raises(ConflictError):
+        commit(old, lambda batch: batch.insert_job(a_job(service="one")))
     with pytest.raises(ConflictError):
         old.beat("one", first, moment(2))
     new.beat("one", second, moment(2))
@@ -190,8 +203,8 @@ def test_jobs_of_a_lost_service_are_adopted_once(store: SqlJobStore) -> None:
         batch.insert_job(job)
     assert store.adopt_jobs("one", "lost") == [job.job_id]
     assert store.adopt_jobs("two", "lost") == []
-    with pytest.raises(ConflictError), store.batch() as batch:
-        batch.update_job(job, 1, 0)
+    with pytest.raises(ConflictError):
+        commit(store, lambda batch: batch.update_job(job, 1, 0))
 
 
 def test_outputs_variables_and_events_are_kept_in_order(store: SqlJobStore, reader: JobReader) -> None:
