@@ -16,7 +16,9 @@ from typing import Any, TextIO
 import structlog
 
 STRUCK = "***"
-_SECRET_KEY = re.compile(r"(password|passwd|secret|token|authorization|api[-_]?key|credential)", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"(password|passwd|secret|token|authorization|api[-_]?key|credential)", re.IGNORECASE
+)
 _API_KEY = re.compile(r"\bje_[A-Za-z0-9]+_[A-Za-z0-9_-]+")
 _URL_LOGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

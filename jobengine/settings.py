@@ -49,9 +49,9 @@ class Section(BaseModel):
 class HttpSettings(Section):
     """Where and how the service answers."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Beyond loopback an API key is required.")
+    host: str = Field("127.0.0.1", description="Address to listen on; beyond loopback a key is required.")
     port: int = Field(8484, ge=0, le=65535, description="TCP port; 0 takes a free one.")
-    threads: int = Field(96, ge=4, le=1024, description="Requests answered at once; each event stream holds one.")
+    threads: int = Field(96, ge=4, le=1024, description="Calls answered at once; an event stream holds one.")
     max_sse_clients: int = Field(64, ge=1, le=1000, description="Event streams at once; beyond: 503.")
     max_document_bytes: int = Field(
         16 * 1024 * 1024, ge=1024, le=1024**3, description="Largest accepted request body, in bytes."
@@ -63,7 +63,7 @@ class HttpSettings(Section):
     @property
     def url(self) -> str:
         """The address for people and clients on this host."""
-        host = "127.0.0.1" if self.host == "0.0.0.0" else "::1" if self.host == "::" else self.host
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - not a bind
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
@@ -86,23 +86,24 @@ class HttpSettings(Section):
 class MediaSettings(Section):
     """What jobs may read and write."""
 
-    roots: tuple[Folder, ...] = Field((), description="Folders that absolute media paths may be in; default: data.")
+    roots: tuple[Folder, ...] = Field((), description="Folders of absolute media paths; default: data.")
     url_schemes: tuple[str, ...] = Field(("http", "https"), description="URL schemes that a source may have.")
 
 
 class EngineSettings(Section):
     """How jobs are run."""
 
-    lead_ms: int = Field(1500, ge=0, le=600_000, description="How early a worker is prepared for a planned start.")
+    lead_ms: int = Field(1500, ge=0, le=600_000, description="How early a worker is made ready for a start.")
     group_size: int = Field(500, ge=1, le=10_000, description="Decisions committed together at most.")
-    heartbeat_timeout_s: float = Field(10, ge=1, le=600, description="Silence after which a worker is checked.")
-    orphan_grace_s: float = Field(3600, ge=1, description="How long workers go on without a service.")
-    finish_timeout_s: float = Field(30, ge=1, le=3600, description="How long jobs may take to finish at a stop.")
-    restart_limit: int = Field(5, ge=0, le=1000, description="Times that a job's worker is replaced at most.")
-    event_retention_days: float = Field(30, gt=0, description="How long numbered events are kept for replay.")
+    heartbeat_timeout_s: float = Field(10, ge=1, le=600, description="Silence until a worker is checked.")
+    orphan_grace_s: float = Field(3600, ge=1, description="How long workers outlive a service.")
+    finish_timeout_s: float = Field(30, ge=1, le=3600, description="What jobs may take to finish at a stop.")
+    restart_limit: int = Field(5, ge=0, le=1000, description="How often a worker is replaced at most.")
+    event_retention_days: float = Field(30, gt=0, description="How long events are kept for replay.")
     idempotency_hours: float = Field(24, gt=0, description="How long an Idempotency-Key is remembered.")
     processing_host: str = Field(
-        default_factory=lambda: platform.node().lower() or "localhost", description="Name of this host in jobs."
+        default_factory=lambda: platform.node().lower() or "localhost",
+        description="Name of this host in jobs.",
     )
 
 
@@ -110,7 +111,7 @@ class LogSettings(Section):
     """What the service says about itself, on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else json.")
+    format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
 
 
 class Settings(BaseSettings):
@@ -129,7 +130,7 @@ class Settings(BaseSettings):
         description="Folder of the database, the media and the logs of one service.",
     )
     database_url: str | None = Field(
-        None, description="sqlite:////file or postgresql://user@host/name; default: jobengine.sqlite3 in data."
+        None, description="sqlite:////file or postgresql://user@host/name; default: a file in data."
     )
     http: HttpSettings = HttpSettings()
     media: MediaSettings = MediaSettings()

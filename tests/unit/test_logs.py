@@ -29,7 +29,12 @@ def stream() -> Iterator[io.StringIO]:
 def test_a_line_is_json_with_the_bound_keys(stream: io.StringIO) -> None:
     logs.get(job_id="j1").info("job.started", kind="pipe")
     line = json.loads(stream.getvalue())
-    assert (line["event"], line["job_id"], line["kind"], line["service"]) == ("job.started", "j1", "pipe", "one")
+    assert (line["event"], line["job_id"], line["kind"], line["service"]) == (
+        "job.started",
+        "j1",
+        "pipe",
+        "one",
+    )
     assert line["time"].endswith("Z")
     assert line["level"] == "info"
 

@@ -90,7 +90,14 @@ def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("host", "is_loopback"),
-    [("127.0.0.1", True), ("127.8.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("je", False)],
+    [
+        ("127.0.0.1", True),
+        ("127.8.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("je", False),
+    ],
 )
 def test_loopback_is_known_by_the_address(host: str, is_loopback: bool) -> None:
     assert settings.HttpSettings(host=host).is_loopback is is_loopback

@@ -1,0 +1,126 @@
+"""Reading request bodies: JSON strictly by RFC 8259, within the size that the operator allows.
+
+What Python's reader would let through - keys given twice, NaN, numbers beyond a double, lone surrogates -
+is refused here, because it could not be stored, hashed or answered faithfully.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from math import isfinite
+from typing import Any
+
+from flask import request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from jobengine.errors import DocumentError, Fault, MalformedError, TooLargeError
+
+Json = Any
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+_SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def read_body(limit_bytes: int, *accepted: str) -> tuple[Json, bytes]:
+    """The body as a JSON value, and its bytes. ``accepted`` are further media types beside JSON's.
+
+    Raises UnsupportedMediaType, TooLargeError (having read no more than the limit), MalformedError, or
+    DocumentError for text that can't be kept.
+    """
+    _check_type(accepted)
+    data = _read_limited(limit_bytes)
+    return parse(data), data
+
+
+def parse(data: bytes) -> Json:
+    """``data`` as a JSON value. Raises MalformedError or DocumentError."""
+    try:
+        text = data.decode("utf-8-sig")
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_float=_float,
+            parse_constant=_refuse_constant,
+        )
+    except json.JSONDecodeError as error:
+        where = {"line": error.lineno, "column": error.colno}
+        raise MalformedError(f"{error.msg} at line {error.lineno}, column {error.colno}", **where) from None
+    except UnicodeDecodeError as error:
+        raise MalformedError(f"the body is not UTF-8: byte {error.start} is wrong") from None
+    except RecursionError:
+        raise MalformedError("the body is nested too deeply") from None
+    except ValueError as error:
+        raise MalformedError(str(error)) from None
+    if _SUSPICIOUS.search(data):
+        faults = _unkeepable(value, "")
+        if faults:
+            raise DocumentError(faults)
+    return value
+
+
+def _check_type(accepted: tuple[str, ...]) -> None:
+    if request.mimetype not in (JSON, *accepted):
+        wanted = " or ".join((JSON, *accepted))
+        given = f"not {request.mimetype}" if request.mimetype else "and the request has no Content-Type"
+        raise UnsupportedMediaType(f"the body must be {wanted}, {given}")
+
+
+def _read_limited(limit_bytes: int) -> bytes:
+    length = request.content_length
+    if length is not None and length > limit_bytes:
+        raise TooLargeError(f"the body has {length} bytes; {limit_bytes} are accepted", limit=limit_bytes)
+    data = request.stream.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise TooLargeError(f"the body has more than the accepted {limit_bytes} bytes", limit=limit_bytes)
+    return data
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice!r} is given twice in one object")
+    return found
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return value
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _unkeepable(value: Json, pointer: str) -> list[Fault]:
+    if isinstance(value, str):
+        return _text_fault(value, pointer)
+    if isinstance(value, dict):
+        return [
+            fault
+            for key, member in value.items()
+            for fault in _text_fault(key, pointer) or _unkeepable(member, f"{pointer}/{_escape(key)}")
+        ]
+    if isinstance(value, list):
+        return [
+            fault for index, item in enumerate(value) for fault in _unkeepable(item, f"{pointer}/{index}")
+        ]
+    return []
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _text_fault(text: str, pointer: str) -> list[Fault]:
+    if "\0" in text:
+        return [Fault(pointer, "has the character U+0000, which databases can't keep")]
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return [Fault(pointer, "has half a surrogate pair, which is not text")]
+    return []

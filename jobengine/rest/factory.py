@@ -1,0 +1,46 @@
+"""The Flask application of one http process: everything is joined here, nothing is started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Blueprint, Flask
+
+from jobengine.rest import (
+    about,
+    events,
+    guard,
+    health,
+    job_parts,
+    jobs,
+    problem,
+    transitions,
+    variables,
+)
+from jobengine.rest.api import Api
+from jobengine.rest.auth import Gate
+from jobengine.rest.event_feed import Seats
+from jobengine.rest.metrics import Metrics
+from jobengine.rest.services import HttpServices
+
+
+def create_app(services: HttpServices, pages: Sequence[Blueprint] = ()) -> Flask:
+    """The application; a WSGI callable. Thread-safe. ``pages`` are served beside it."""
+    http = services.settings.http
+    gate = Gate(services.keys.list, services.clock, http.is_loopback)
+    seats = Seats(http.max_sse_clients)
+    api = Api(gate)
+    app: Flask = api.app
+    Metrics(services, seats).install(app)
+    guard.install(app, http)
+    problem.install(app)
+    jobs.install(api, services)
+    transitions.install(api, services)
+    job_parts.install(api, services)
+    events.install(api, services, seats)
+    variables.install(api, services)
+    health.install(api, services)
+    about.install(api, services)
+    for blueprint in pages:
+        app.register_blueprint(blueprint)
+    return app

@@ -1,0 +1,63 @@
+"""What keeps browsers honest: security headers, and refusals of requests that another site had made.
+
+A service on loopback is reached by any web page that its user opens: by a DNS name that was rebound to
+127.0.0.1 (the Host header gives it away) or by a form or script of another site (Sec-Fetch-Site does, and
+bodies must be JSON, which needs a preflight that is never granted: there are no CORS headers).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from flask import Flask, Response, request
+
+from jobengine.errors import ForbiddenError
+from jobengine.rest.problem import request_id
+from jobengine.settings import HttpSettings
+
+CSP = (
+    "default-src 'self'; style-src 'self'; script-src 'self'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def install(app: Flask, settings: HttpSettings) -> None:
+    """Guard every request of ``app``."""
+    allowed = frozenset(name.lower() for name in settings.allowed_hosts)
+
+    @app.before_request
+    def refuse_strangers() -> None:
+        if settings.is_loopback and not _is_local(request.host, allowed):
+            raise ForbiddenError(f"the Host header names {request.host!r}, which is not this service")
+        origin = request.headers.get("Sec-Fetch-Site")
+        if request.method not in SAFE_METHODS and origin in ("cross-site", "same-site"):
+            raise ForbiddenError("the request was made by a page of another site")
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers["X-Request-Id"] = request_id()
+        if request.path.startswith("/api/"):
+            response.headers.setdefault("Cache-Control", "no-cache")
+        return response
+
+
+def _is_local(host: str, allowed: frozenset[str]) -> bool:
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    name = name.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost") or name in allowed:
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,50 @@
+"""What the REST API is given to work with, made by the composition root once per http process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from jobengine.clock import Clock
+from jobengine.history.keys import ApiKeys
+from jobengine.history.reader import JobReader
+from jobengine.history.whole_jobs import WholeJobs
+from jobengine.messaging.engine_client import EngineClient
+from jobengine.model.roots import MediaRoots
+from jobengine.settings import Settings
+
+
+class Notices(Protocol):
+    """Tells that the engine has committed something. Thread-safe."""
+
+    @property
+    def count(self) -> int:
+        """How many notices have come; never falls."""
+        ...
+
+    def wait(self, after: int, timeout_s: float) -> int:
+        """Block until `count` is larger than ``after``, at most ``timeout_s``; the count then."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpServices:
+    """``engine`` answers writes; ``probe`` asks the same engine with a short timeout, for readiness.
+
+    ``check_migrations`` raises when the tables are not those of this version. ``worker_log`` is where the
+    log of a job's workers is.
+    """
+
+    settings: Settings
+    reader: JobReader
+    whole_jobs: WholeJobs
+    keys: ApiKeys
+    engine: EngineClient
+    probe: EngineClient
+    clock: Clock
+    notices: Notices
+    roots: MediaRoots
+    check_migrations: Callable[[], None]
+    worker_log: Callable[[str], Path]

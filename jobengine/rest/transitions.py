@@ -1,0 +1,196 @@
+"""``/api/jobs/{id}/transitions``: append, read, change and remove while pending."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from jobengine.errors import ConflictError, DocumentError, Fault, NotFoundError
+from jobengine.history.whole_jobs import WholeJob
+from jobengine.messaging.engine_messages import (
+    ChangeJob,
+    ChangeTransition,
+    Draft,
+    RemoveTransition,
+    SendVolatile,
+)
+from jobengine.model.check import check_transitions
+from jobengine.model.document import TransitionDocument, TransitionPatch, read, read_transitions
+from jobengine.model.lifecycle import TransitionStatus
+from jobengine.model.record import TransitionRecord
+from jobengine.rest.api import Answer, Api, Call, Route, json_response
+from jobengine.rest.auth import Actor, Role
+from jobengine.rest.body import MERGE_PATCH, read_body
+from jobengine.rest.drafts import appended_drafts, draft, in_force, prior_of, stored_document, surroundings
+from jobengine.rest.job_view import disclosed, transition_view
+from jobengine.rest.jobs import JOB, JOBS, idempotency_key, job_id_of
+from jobengine.rest.parameters import NoQuery
+from jobengine.rest.revision import etag, expected_revision, is_known, not_modified
+from jobengine.rest.services import HttpServices
+from jobengine.rest.shapes import Object, TransitionList, TransitionsBody, TransitionShape
+
+Json = Any
+LIST = f"{JOB}/transitions"
+ONE = f"{LIST}/<transitionId>"
+
+
+class TransitionRoutes:
+    """A job's list."""
+
+    def __init__(self, services: HttpServices) -> None:
+        self._services = services
+        self._limit = services.settings.http.max_document_bytes
+
+    def append(self, call: Call[NoQuery]) -> Response:
+        """Append one transition, a list of them, or `{"transitions": […]}`.
+
+        Volatile ones are sent to the running worker only: 202, neither stored nor notified.
+        """
+        job = self._services.reader.get_job(job_id_of(call))
+        revision = expected_revision(job.revision)
+        value, data = read_body(self._limit)
+        documents = read_transitions(value)
+        drafts = appended_drafts(self._services, job, documents, _prefix(value))
+        if documents[0].volatile:
+            self._services.engine.ask(SendVolatile, actor=call.actor.name, job_id=job.job_id, drafts=drafts)
+            return json_response({"volatile": True, "sent": len(drafts)}, 202)
+        accepted = self._services.engine.ask(
+            ChangeJob,
+            actor=call.actor.name,
+            job_id=job.job_id,
+            drafts=drafts,
+            revision=revision,
+            idempotency=idempotency_key(call.actor, f"POST {request.path}", data),
+        )
+        return self._created(job.job_id, accepted.transition_ids, call.actor)
+
+    def list_transitions(self, call: Call[NoQuery]) -> Response:
+        """All transitions: settled ones as they passed, then planned and superseded ones in list order."""
+        whole = self._services.whole_jobs.get(job_id_of(call))
+        if is_known(whole.job.revision):
+            return not_modified(whole.job.revision)
+        views = [transition_view(transition) for transition in whole.transitions]
+        return json_response(disclosed(views, call.actor), ETag=etag(whole.job.revision))
+
+    def get(self, call: Call[NoQuery]) -> Response:
+        """One transition."""
+        whole = self._services.whole_jobs.get(job_id_of(call))
+        view = transition_view(find(whole, call.path["transitionId"]))
+        return json_response(disclosed(view, call.actor), ETag=etag(whole.job.revision))
+
+    def change(self, call: Call[NoQuery]) -> Response:
+        """Change a pending transition: given members replace what was posted.
+
+        The old row stays as Superseded.
+        """
+        whole = self._services.whole_jobs.get(job_id_of(call))
+        revision = expected_revision(whole.job.revision, is_required=True)
+        pending = _pending(whole, call.path["transitionId"])
+        value, _ = read_body(self._limit, MERGE_PATCH)
+        patch = read(TransitionPatch, value)
+        changed = self._checked(whole, pending, patch)
+        accepted = self._services.engine.ask(
+            ChangeTransition,
+            actor=call.actor.name,
+            job_id=whole.job.job_id,
+            transition_id=pending.transition_id,
+            draft=changed,
+            revision=revision,
+        )
+        now = self._services.whole_jobs.get(whole.job.job_id)
+        transition = find(now, next(iter(accepted.transition_ids), pending.transition_id))
+        place = f"{JOBS}/{now.job.job_id}/transitions/{transition.transition_id}"
+        view = disclosed(transition_view(transition), call.actor)
+        return json_response(view, ETag=etag(now.job.revision), Location=place)
+
+    def remove(self, call: Call[NoQuery]) -> Response:
+        """Take a pending transition off the list. Its row stays as Superseded."""
+        whole = self._services.whole_jobs.get(job_id_of(call))
+        revision = expected_revision(whole.job.revision, is_required=True)
+        pending = _pending(whole, call.path["transitionId"])
+        accepted = self._services.engine.ask(
+            RemoveTransition,
+            actor=call.actor.name,
+            job_id=whole.job.job_id,
+            transition_id=pending.transition_id,
+            revision=revision,
+        )
+        return Response(status=204, headers={"ETag": etag(accepted.revision)})
+
+    def _checked(self, whole: WholeJob, pending: TransitionRecord, patch: TransitionPatch) -> Draft:
+        """The changed transition as a draft; it must also leave those behind it possible."""
+        around = surroundings(self._services)
+        given = patch.document()
+        if given.get("trigger", pending.trigger) is None:
+            raise DocumentError([Fault("/trigger", "is required; a transition has exactly one")])
+        document = read(TransitionDocument, {**stored_document(pending), **given})
+        listed = in_force(whole.transitions)
+        place = [t.transition_id for t in listed].index(pending.transition_id)
+        behind = [read(TransitionDocument, stored_document(t)) for t in listed[place + 1 :]]
+        faults = check_transitions([document, *behind], prior_of(whole, pending.transition_id), around, "")
+        if faults:
+            raise DocumentError([_placed(fault, alone=not behind) for fault in faults])
+        return draft(document, around)
+
+    def _created(self, job_id: str, transition_ids: tuple[str, ...], actor: Actor) -> Response:
+        whole = self._services.whole_jobs.get(job_id)
+        found = {transition.transition_id: transition for transition in whole.transitions}
+        views = [transition_view(found[transition_id]) for transition_id in transition_ids]
+        response = json_response(disclosed(views, actor), 201, ETag=etag(whole.job.revision))
+        if len(transition_ids) == 1:
+            response.headers["Location"] = f"{JOBS}/{job_id}/transitions/{transition_ids[0]}"
+        return response
+
+
+def find(whole: WholeJob, transition_id: str) -> TransitionRecord:
+    """A transition of a job. Raises NotFoundError."""
+    for transition in whole.transitions:
+        if transition.transition_id == transition_id:
+            return transition
+    raise NotFoundError(f"job {whole.job.job_id} has no transition {transition_id}")
+
+
+def _pending(whole: WholeJob, transition_id: str) -> TransitionRecord:
+    transition = find(whole, transition_id)
+    if transition.status is not TransitionStatus.PENDING:
+        raise ConflictError(f"the transition is {transition.status}; only pending ones can be changed")
+    return transition
+
+
+def _prefix(value: Json) -> str:
+    """The pointer of the list in what was posted."""
+    if isinstance(value, dict) and len(value) == 1:
+        return "/" + next(iter(value)) if str(next(iter(value))).lower() == "transitions" else ""
+    return ""
+
+
+def _placed(fault: Fault, alone: bool) -> Fault:
+    """A fault of the changed list as one of the patch: what lies behind is told in words."""
+    if alone:
+        return fault
+    _, index, *rest = fault.pointer.split("/")
+    if index == "0":
+        return Fault("".join(f"/{part}" for part in rest), fault.detail)
+    return Fault("", f"would break transition {index} behind it, at /{'/'.join(rest)}: {fault.detail}")
+
+
+def install(api: Api, services: HttpServices) -> None:
+    """Add the routes."""
+    r = TransitionRoutes(services)
+    tag, writing, patching = "transitions", Role.OPERATOR, (409, 412, 428)
+    listed = Answer("Transitions in order", TransitionList, headers=("ETag",))
+    one = {200: Answer("The transition", TransitionShape, headers=("ETag",))}
+    same = Answer("Not changed", media_type="")
+    sent = Answer("Sent to the worker, not stored", Object)
+    gone = {204: Answer("Removed", media_type="", headers=("ETag",))}
+    appended, body = {201: listed, 202: sent}, TransitionsBody
+    api.add(
+        Route("POST", LIST, r.append, "appendTransitions", tag, appended, NoQuery, body, writing, (409, 412)),
+        Route("GET", LIST, r.list_transitions, "listTransitions", tag, {200: listed, 304: same}),
+        Route("GET", ONE, r.get, "getTransition", tag, one),
+        Route(
+            "PATCH", ONE, r.change, "changeTransition", tag, one, NoQuery, TransitionPatch, writing, patching
+        ),
+        Route("DELETE", ONE, r.remove, "removeTransition", tag, gone, NoQuery, None, writing, patching),
+    )

@@ -1,0 +1,35 @@
+"""The names, units and labels of every metric, in one place.
+
+Prefix ``jobengine_``, base units, ``_total`` for counters. Never an id, a path or an address as label:
+their number has no bound.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Metric(NamedTuple):
+    """A metric as Prometheus knows it."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+JOBS = Metric("jobengine_jobs", "Jobs that are not deleted, by state.", ("state",))
+LATENESS = Metric(
+    "jobengine_trigger_lateness_seconds",
+    "How late transitions with a due time passed, over the last ten minutes.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 60.0),
+)
+HTTP_DURATION = Metric(
+    "jobengine_http_request_duration_seconds",
+    "Time from a request's arrival to its answer, event streams excepted.",
+    ("route", "method", "status"),
+    (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
+)
+EVENT_STREAMS = Metric("jobengine_event_streams", "Clients that follow the event stream now.")
+EVENTS_NEWEST = Metric("jobengine_events_total", "Number of the newest event.")
+BUILD = Metric("jobengine_build_info", "Always 1; the version is in the label.", ("version",))

@@ -1,0 +1,24 @@
+"""Serves the dashboard's files. They hold no data: everything shown is asked from the API by the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Blueprint, Response, send_from_directory
+
+STATIC = Path(__file__).parent / "static"
+
+
+def pages() -> Blueprint:
+    """The pages: ``/`` lists jobs, ``/jobs/<id>`` shows one."""
+    blueprint = Blueprint("web", __name__, static_folder=str(STATIC), static_url_path="/static")
+
+    @blueprint.get("/")
+    def index() -> Response:
+        return send_from_directory(STATIC, "jobs.html")
+
+    @blueprint.get("/jobs/<job_id>")
+    def job(job_id: str) -> Response:
+        return send_from_directory(STATIC, "job.html")
+
+    return blueprint
