@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from av.error import (
+    ArgumentError,
     DecoderNotFoundError,
     EOFError,
     ExitError,
@@ -25,6 +26,7 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (ProtocolNotFoundError, "needs a protocol that is not allowed here"),
     (EOFError, "is empty or ends before any sound"),
     (InvalidDataError, "is damaged or not a media file"),
+    (ArgumentError, "is not in a form that may be read here"),
     (HTTPError, "is refused by its web server"),
     (ExitError, "did not answer in time"),
     (TimeoutError, "did not answer in time"),

@@ -18,7 +18,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import EOFError as EndOfFile
-from av.error import FFmpegError, InvalidDataError
+from av.error import FFmpegError
 
 from jobengine.errors import MediaError
 from jobengine.media.failure import source_failure
@@ -129,20 +129,32 @@ class FileSource:
         return first
 
     def _decode(self) -> Iterator[av.AudioFrame]:
-        in_a_row = 0
+        in_a_row = end = 0
         for packet in self._container.demux(self._stream):
             try:
                 frames = self._stream.decode(packet)
             except EndOfFile:
-                return
-            except InvalidDataError:
+                break
+            except FFmpegError:
                 self.damaged_packets += 1
                 in_a_row += 1
                 if in_a_row > _MAX_DAMAGED_IN_A_ROW:
                     raise
                 continue
-            in_a_row = 0 if frames else in_a_row
-            yield from frames
+            for frame in frames:
+                in_a_row = 0
+                end = max(end, self._from_pts(frame.pts, frame.sample_rate) + frame.samples)
+                yield frame
+        self._check_length(end)
+
+    def _check_length(self, end: int) -> None:
+        """Formats that know their length exactly tell whether something is missing."""
+        duration = self._stream.duration
+        if not self._is_exact or not duration or not end:
+            return
+        promised = self._from_pts((self._stream.start_time or 0) + duration, self._stream.rate)
+        if end < promised:
+            raise MediaError(f"{self._name} is truncated: {promised} samples were promised, {end} came")
 
     def _feed_from(self, start: int, rate: int) -> FrameFeed:
         """A feed at ``rate`` whose first sample is native sample ``start``."""
@@ -158,9 +170,9 @@ class FileSource:
         """The frames from the one that holds native sample ``start``, and how much of it comes before."""
         place = 0
         head = self._head
-        if start and self._can_seek_exactly:
+        if start and self._is_exact:
             head = self._seek(start)
-            place = self._from_pts(head[0].pts or 0) if head else start
+            place = self._from_pts(head[0].pts, self.native_rate) if head else start
         frames = chain(head, self._frames)
         for frame in frames:
             if place + frame.samples > start:
@@ -177,20 +189,20 @@ class FileSource:
             raise source_failure(self._name, error) from error
 
     @property
-    def _can_seek_exactly(self) -> bool:
+    def _is_exact(self) -> bool:
+        """Whether seeking and the declared length are exact to the sample."""
         name = self._stream.codec_context.name
         return name.startswith("pcm_") or name == "flac"
 
-    @property
-    def _samples_per_tick(self) -> Fraction:
+    def _samples_per_tick(self, rate: int) -> Fraction:
         base = self._stream.time_base
-        return Fraction(base.numerator, base.denominator) * self.native_rate if base else Fraction(1)
+        return Fraction(base.numerator, base.denominator) * rate if base else Fraction(1)
 
     def _to_pts(self, sample: int) -> int:
-        return (self._stream.start_time or 0) + int(sample / self._samples_per_tick)
+        return (self._stream.start_time or 0) + int(sample / self._samples_per_tick(self.native_rate))
 
-    def _from_pts(self, pts: int) -> int:
-        return round((pts - (self._stream.start_time or 0)) * self._samples_per_tick)
+    def _from_pts(self, pts: int | None, rate: int) -> int:
+        return round(((pts or 0) - (self._stream.start_time or 0)) * self._samples_per_tick(rate))
 
 
 def _look_at(place: str, name: str) -> WaveLayout | None:

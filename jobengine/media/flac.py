@@ -9,7 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.error import FFmpegError
 
+from jobengine.errors import MediaError
 from jobengine.media.failure import sink_failure
 from jobengine.media.gain import Samples
 from jobengine.media.quantise import Quantiser
@@ -35,7 +37,7 @@ class FlacWriter:
         self.samples = 0
         self._path, self._form = path, form
         self._quantiser = Quantiser(form.resolution_bit, form.channels, form.block_samples)
-        self._file = os.fdopen(descriptor, "r+b", buffering=0)
+        self._file = _WholeFile(descriptor)
         self._container = av.open(self._file, mode="w", format="flac")
         if form.title:
             self._container.metadata["title"] = form.title
@@ -56,8 +58,8 @@ class FlacWriter:
         frame.sample_rate, frame.pts = self._form.sample_rate, self.samples
         try:
             self._container.mux(self._stream.encode(frame))
-        except OSError as error:
-            raise sink_failure(str(self._path), error, self.samples) from error
+        except (OSError, FFmpegError) as error:
+            raise self._failure(error) from error
         self.samples += len(block)
 
     def close(self) -> None:
@@ -68,12 +70,47 @@ class FlacWriter:
         try:
             self._container.mux(self._stream.encode(None))
             self._container.close()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise sink_failure(str(self._path), error, self.samples) from error
+            os.fsync(self._file.descriptor)
+        except (OSError, FFmpegError) as error:
+            raise self._failure(error) from error
         finally:
             self._file.close()
+
+    def _failure(self, error: Exception) -> MediaError:
+        cause = self._file.failure or (error if isinstance(error, OSError) else OSError(str(error)))
+        return sink_failure(str(self._path), cause, self.samples)
 
     @property
     def _sample_format(self) -> str:
         return "s16" if self._form.resolution_bit == 16 else "s32"
+
+
+class _WholeFile:
+    """What FFmpeg writes through: all or an error, and the error is kept, as FFmpeg loses it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.failure: OSError | None = None
+        self._place = 0
+
+    def write(self, data: bytes) -> int:
+        written = 0
+        while written < len(data):
+            try:
+                written += os.pwrite(self.descriptor, data[written:], self._place + written)
+            except OSError as error:
+                self.failure = self.failure or error
+                raise
+        self._place += written
+        return written
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = (0, self._place, os.fstat(self.descriptor).st_size)[whence]
+        self._place = start + offset
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def close(self) -> None:
+        os.close(self.descriptor)

@@ -10,6 +10,7 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+from jobengine.errors import MediaError
 from jobengine.media.gain import Samples
 
 _PACKED: dict[str, tuple[Any, np.float32]] = {
@@ -77,7 +78,7 @@ class FrameFeed:
             return False
         try:
             return self._next()
-        except (FFmpegError, OSError, ValueError) as error:
+        except (FFmpegError, OSError, ValueError, MediaError) as error:
             self.failure = error
             return False
 

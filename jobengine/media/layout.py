@@ -22,7 +22,7 @@ def default_layout(channels: int) -> str:
 
 
 def places_of(layout: str) -> str:
-    """``layout`` as people mean it: a file with one or two channels and no word on places is mono or stereo."""
+    """``layout`` as people mean it: one or two channels without named places are mono or stereo."""
     return {"1 channels": "mono", "2 channels": "stereo"}.get(layout, layout)
 
 
@@ -54,5 +54,5 @@ def mix_coefficients(source: str, channels: int) -> NDArray[np.float32]:
     frame.sample_rate = 48_000
     resampler = av.AudioResampler(format="s32", layout=default_layout(channels), rate=48_000)
     parts = [part.to_ndarray() for part in (*resampler.resample(frame), *resampler.resample(None))]
-    answer = np.concatenate(parts, axis=1).reshape(-1, channels)[:count]
-    return (answer / _HALF).astype(np.float32)
+    answer: NDArray[np.float32] = np.concatenate(parts, axis=1).astype(np.float32)
+    return answer.reshape(-1, channels)[:count] / np.float32(_HALF)

@@ -56,7 +56,7 @@ class MediaRoots:
         if not path.name or text.endswith("/"):
             raise PathRefused("names a folder; a file name is needed")
         absolute = path if path.is_absolute() else self.base / path
-        if not any(absolute.is_relative_to(root) for root in self.allowed):
+        if not any(root in absolute.parents for root in self.allowed):
             raise PathRefused(f"is outside the allowed folders ({', '.join(map(str, self.allowed))})")
         return absolute
 

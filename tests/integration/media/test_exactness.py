@@ -91,9 +91,7 @@ def test_paused_stretch_of_a_live_input_is_missing_exactly(tmp_path: Path) -> No
         "inputGraph": [
             {
                 "name": "In",
-                "filter": [
-                    {"name": "Audio Synthesizer", "waveform": {"form": "Sine", "frequency": 441.5}}
-                ],
+                "filter": [{"name": "Audio Synthesizer", "waveform": {"form": "Sine", "frequency": 441.5}}],
             }
         ]
     }

@@ -122,7 +122,9 @@ def test_levl_holds_the_highest_and_lowest_of_every_256(tmp_path: Path, resoluti
 @pytest.mark.parametrize("resolution", [16, 24, 32])
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize("limit", [0xFFFFFFFF, 5_000])
-def test_three_readers_agree_on_the_length(tmp_path: Path, resolution: int, channels: int, limit: int) -> None:
+def test_three_readers_agree_on_the_length(
+    tmp_path: Path, resolution: int, channels: int, limit: int
+) -> None:
     path, sound = tmp_path / "x.wav", blocks(4_001, channels)
     wav = writer(path, resolution_bit=resolution, channels=channels, limit_bytes=limit)
     wav.write(sound)
@@ -225,7 +227,9 @@ def test_file_of_a_killed_writer_holds_all_that_was_written(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("limit", [0xFFFFFFFF, 5_000])
 @pytest.mark.parametrize(("torn_bytes", "kept"), [(0, 2_000), (-7, 1_998), (25, 2_004), (-8_000, 666)])
-def test_measuring_mends_what_a_torn_write_left(tmp_path: Path, limit: int, torn_bytes: int, kept: int) -> None:
+def test_measuring_mends_what_a_torn_write_left(
+    tmp_path: Path, limit: int, torn_bytes: int, kept: int
+) -> None:
     path = tmp_path / "x.wav"
     wav = writer(path, resolution_bit=24, limit_bytes=limit)
     wav.write(blocks(2_000))
