@@ -1,1 +1,28 @@
-"""A durable state-machine job engine for media streams."""
+"""A durable state-machine job engine for media streams.
+
+``from jobengine import Client`` talks to a running service.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobengine.client import Client
+
+    __version__: str
+
+__all__ = ["Client", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what is asked for when it is asked for: the service's processes do without an HTTP client."""
+    if name == "Client":
+        from jobengine.client import Client
+
+        return Client
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("jobengine")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

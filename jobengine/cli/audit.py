@@ -1,0 +1,69 @@
+"""``jobengine audit``: is the history what was written?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from jobengine.cli.database import works_on_database
+from jobengine.cli.options import document_form, output_form
+
+if TYPE_CHECKING:
+    from jobengine.history.database import Database
+
+FINDINGS = {"Job": "job_id", "#": "sequence", "Kind": "kind", "What": "detail", "Transition": "transition_id"}
+
+
+@click.group()
+def audit() -> None:
+    """Check the history's hash chain and export signed-off histories. Needs no running service."""
+
+
+@audit.command()
+@click.argument("job_id", metavar="[JOB]", required=False)
+@document_form
+@works_on_database
+def verify(database: Database, job_id: str | None, form: str) -> None:
+    """Check the history of JOB, or of all jobs; exit code 1 if a row was changed, removed or inserted.
+
+    \b
+    Example:
+      jobengine audit verify --data /srv/jobengine
+    """
+    from jobengine.cli.failure import CommandFailed
+    from jobengine.cli.output import show_rows, to_json
+    from jobengine.history.audit import verify as verify_history
+
+    result = verify_history(database, job_id)
+    findings = [asdict(finding) for finding in result.findings]
+    if form == "json":
+        counts = {"intact": result.is_intact, "jobs": result.jobs, "rows": result.rows}
+        click.echo(to_json(counts | {"findings": findings}))
+    elif findings:
+        show_rows("table", findings, FINDINGS)
+    else:
+        click.echo(f"intact: {result.rows} rows of {result.jobs} jobs")
+    if not result.is_intact:
+        raise CommandFailed(
+            f"the history is not what was written: {len(findings)} findings",
+            advice="compare with a backup or with exported histories; nothing was changed by this check",
+        )
+
+
+@audit.command()
+@click.argument("job_id", metavar="JOB")
+@output_form("json")
+@works_on_database
+def export(database: Database, job_id: str, form: str) -> None:
+    """Print the history of JOB as it is hashed, with its head hash and the result of the check.
+
+    \b
+    Example:
+      jobengine audit export JOB --data /srv/jobengine > history.json
+    """
+    from jobengine.cli.output import to_json
+    from jobengine.history.audit import export as export_history
+
+    click.echo(to_json(export_history(database, job_id)))
