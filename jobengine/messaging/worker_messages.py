@@ -22,6 +22,45 @@ class Command(msgspec.Struct, frozen=True, tag=True, tag_field="command"):
     engine: str
 
 
+class PreviousOutput(msgspec.Struct, frozen=True):
+    """A target that a former worker of the job was writing."""
+
+    number: int
+    graph: str
+    path: str
+    start_position: int
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Where a former worker of the job was when it was last heard of, and when that was."""
+
+    position: int
+    time: str
+    outputs: tuple[PreviousOutput, ...]
+
+
+class Assign(Command, frozen=True, kw_only=True, omit_defaults=True):
+    """The job of a new worker: what to prepare, and everything that is still to pass.
+
+    ``description`` is the effective one with that of the transition that needs the worker folded in.
+    ``settled`` are the list positions that have passed, with their point on the stream clock.
+    """
+
+    job_id: str
+    name: str
+    kind: str
+    state: str
+    description: dict[str, Any]
+    transitions: tuple[Planned, ...]
+    settled: dict[int, int]
+    revision: int
+    host: str
+    report_sequence: int
+    output_count: int = 0
+    first_running: str | None = None
+    resume: Resume | None = None
+
+
 class Sync(Command, frozen=True, omit_defaults=True):
     """Everything pending, as it stands in the database, and the last report taken."""
 
@@ -128,13 +167,10 @@ AnyReport = Passed | Changed | OutputOpened | OutputClosed
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True, tag_field="report"):
-    """A worker presents itself, on its start and whenever it meets another run of the engine."""
+    """A new worker asks for its job, again and again until it is assigned."""
 
     version: int
-    job_id: str
-    epoch: int
     process_id: int
-    last_sequence: int
 
 
 class Withdrawn(msgspec.Struct, frozen=True, tag=True, tag_field="report"):
@@ -142,6 +178,34 @@ class Withdrawn(msgspec.Struct, frozen=True, tag=True, tag_field="report"):
 
     request: str
     transition_ids: tuple[str, ...]
+
+
+class Fork(msgspec.Struct, frozen=True):
+    """The engine asks the nursery for a worker."""
+
+    job_id: str
+    epoch: int
+    address: str
+    spool: str
+    log: str
+    media_base: str
+    media_roots: tuple[str, ...]
+    url_schemes: tuple[str, ...]
+    orphan_grace_s: float
+
+
+class Forked(msgspec.Struct, frozen=True, tag=True):
+    """The nursery has forked a worker."""
+
+    job_id: str
+    process_id: int
+
+
+class Exited(msgspec.Struct, frozen=True, tag=True):
+    """A worker of the nursery has ended: its exit code, or minus the signal that killed it."""
+
+    process_id: int
+    status: int
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True, tag_field="report", omit_defaults=True):
@@ -160,8 +224,10 @@ class Progress(msgspec.Struct, frozen=True, tag=True, tag_field="report", omit_d
 
 
 FromWorker = AnyReport | Hello | Withdrawn | Progress
-ToWorker = Sync | Arm | Withdraw | Fire | Acknowledge | Release
+ToWorker = Assign | Sync | Arm | Withdraw | Fire | Acknowledge | Release
 
+fork_decoder = msgspec.msgpack.Decoder(Fork)
+nursery_decoder = msgspec.msgpack.Decoder(Forked | Exited)
 from_worker = msgspec.msgpack.Decoder(FromWorker)
 to_worker = msgspec.msgpack.Decoder(ToWorker)
 encode = msgspec.msgpack.Encoder().encode

@@ -1,0 +1,97 @@
+"""The engine process: store, sockets, nursery, timer and the loop, joined and closed in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import structlog
+import zmq
+
+from jobengine import logs
+from jobengine.app.parent import end_with_parent
+from jobengine.clock import SystemClock, to_text
+from jobengine.engine.engine import Engine
+from jobengine.engine.host import HostRunner
+from jobengine.engine.requests import Requests
+from jobengine.engine.service import HOUSEKEEPING_PERIOD_S, EngineService, ServiceTerms
+from jobengine.engine.timer import SchedulerTimer
+from jobengine.engine.workers import WorkerFolders, Workers
+from jobengine.history.database import Database
+from jobengine.history.store import SqlJobStore
+from jobengine.ids import new_id
+from jobengine.messaging.addresses import addresses
+from jobengine.messaging.engine_sockets import EngineSockets
+from jobengine.settings import Settings
+from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
+
+
+def run_engine(settings: Settings, finish_jobs: bool) -> None:
+    """Run the engine of one service until SIGTERM. Blocks. The target of a spawned process."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logs.configure(settings.log.level, settings.log.format, process="engine")
+    with ExitStack() as stack:
+        service = build_engine(settings, stack)
+        signal.signal(signal.SIGTERM, lambda *_: service.stop(finish_jobs))
+        service.run()
+
+
+def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
+    """Everything the engine needs, opened; ``stack`` closes it in the reverse order."""
+    clock = SystemClock()
+    ends = addresses(settings.data)
+    launcher = NurseryLauncher(_surroundings(settings, ends.workers))
+    stack.callback(launcher.close)
+    database = Database(settings.database)
+    stack.callback(database.close)
+    context: zmq.Context[Any] = zmq.Context()
+    stack.callback(context.term)
+    sockets = EngineSockets(context, ends)
+    stack.callback(sockets.close)
+    timer = stack.enter_context(SchedulerTimer(sockets.wake))
+    timer.wake_every(HOUSEKEEPING_PERIOD_S)
+    store = SqlJobStore(database)
+    name = settings.engine.processing_host
+    epoch = store.claim_service(
+        name, process_id=os.getpid(), url=settings.http.url, now=to_text(clock.now())
+    )
+    structlog.get_logger("engine").info("engine.started", service=name, epoch=epoch)
+    folders = WorkerFolders(settings.data / "spool", settings.log_folder)
+    workers = Workers(new_id(), sockets, launcher, folders, clock, name, settings.engine.restart_limit)
+    host = HostRunner(workers, timedelta(milliseconds=settings.engine.lead_ms))
+    engine = Engine(
+        service=name,
+        store=store,
+        teller=sockets,
+        workers=workers,
+        host=host,
+        requests=Requests(name, name, workers, host, clock),
+        clock=clock,
+        group_size=settings.engine.group_size,
+    )
+    return EngineService(engine, store, sockets, launcher, timer, clock, _terms(settings, name, epoch))
+
+
+def _surroundings(settings: Settings, address: str) -> WorkerSurroundings:
+    return WorkerSurroundings(
+        address=address,
+        media_base=str(settings.media_base),
+        media_roots=tuple(str(root) for root in settings.media_roots),
+        url_schemes=settings.media.url_schemes,
+        orphan_grace_s=settings.engine.orphan_grace_s,
+    )
+
+
+def _terms(settings: Settings, name: str, epoch: int) -> ServiceTerms:
+    return ServiceTerms(
+        name=name,
+        epoch=epoch,
+        group_size=settings.engine.group_size,
+        event_retention=timedelta(days=settings.engine.event_retention_days),
+        idempotency_retention=timedelta(hours=settings.engine.idempotency_hours),
+        finish_timeout_s=settings.engine.finish_timeout_s,
+    )

@@ -1,0 +1,66 @@
+"""An http process: the WSGI application over a read-only database and the engine's sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any
+
+import zmq
+
+from jobengine import logs
+from jobengine.app.parent import end_with_parent
+from jobengine.clock import SystemClock
+from jobengine.history.database import Database
+from jobengine.history.keys import ApiKeys
+from jobengine.history.reader import JobReader
+from jobengine.history.whole_jobs import WholeJobs
+from jobengine.messaging.addresses import addresses
+from jobengine.messaging.engine_client import EngineClient
+from jobengine.messaging.notices import NoticeListener
+from jobengine.model.roots import MediaRoots
+from jobengine.rest.factory import create_app
+from jobengine.rest.services import HttpServices
+from jobengine.settings import Settings
+from jobengine.web.pages import pages
+
+PROBE_TIMEOUT_MS = 1_000
+
+
+def load_http(settings: Settings) -> Callable[..., Any]:
+    """The WSGI callable of a process that was spawned to serve it."""
+    end_with_parent()
+    logs.configure(settings.log.level, settings.log.format, process="http")
+    return build_http(settings)
+
+
+def build_http(settings: Settings) -> Callable[..., Any]:
+    """The application with its connections; they live as long as the process."""
+    ends = addresses(settings.data)
+    database = Database(settings.database)
+    context: zmq.Context[Any] = zmq.Context()
+    notices = NoticeListener(context, ends.notices)
+    notices.start()
+    services = HttpServices(
+        settings=settings,
+        reader=JobReader(database),
+        whole_jobs=WholeJobs(database),
+        keys=ApiKeys(database),
+        engine=EngineClient(context, ends.requests),
+        probe=EngineClient(context, ends.requests, PROBE_TIMEOUT_MS),
+        clock=SystemClock(),
+        notices=notices,
+        roots=media_roots(settings),
+        check_migrations=database.check_head,
+        worker_log=settings.worker_log,
+    )
+    return create_app(services, [pages()])
+
+
+def media_roots(settings: Settings) -> MediaRoots:
+    """Where media may be, as the documents are checked."""
+    return MediaRoots(
+        PurePosixPath(settings.media_base),
+        tuple(PurePosixPath(root) for root in settings.media_roots),
+        settings.media.url_schemes,
+    )

@@ -1,0 +1,173 @@
+"""``jobengine serve``: the process tree of one service.
+
+The main process is granian's supervisor of the http process and watches the engine process; the engine has
+the nursery, whose workers outlive them all. Killing the main process ends the tree but the workers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import multiprocessing
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import structlog
+from granian.constants import Interfaces
+from granian.server import Server
+
+from jobengine import logs
+from jobengine.app.engine_process import run_engine
+from jobengine.app.http_process import load_http
+from jobengine.clock import Clock, SystemClock
+from jobengine.errors import SettingsError, UnavailableError
+from jobengine.history.database import Database
+from jobengine.history.keys import ApiKeys
+from jobengine.settings import HttpSettings, Settings
+
+HTTP_STOP_TIMEOUT_S = 5
+ENGINE_STOP_MARGIN_S = 10.0
+CRASH_LOOP_S = 5.0
+
+
+def run_service(settings: Settings, finish_jobs: bool = False) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. Blocks.
+
+    Raises SettingsError when the data directory is in use, when the database is not this version's, or
+    when the service would be open to others without a key.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.media_base.mkdir(parents=True, exist_ok=True)
+    logs.configure(settings.log.level, settings.log.format, process="main")
+    with _exclusive(settings.data):
+        _prepare_database(settings)
+        settings = settings.model_copy(update={"http": _with_free_port(settings.http)})
+        return _Tree(settings, finish_jobs, SystemClock()).run()
+
+
+class _Tree:
+    """The processes below the main one."""
+
+    def __init__(self, settings: Settings, finish_jobs: bool, clock: Clock) -> None:
+        self._settings = settings
+        self._finish_jobs = finish_jobs
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._failed = False
+        self._spawn = multiprocessing.get_context("spawn")
+        self._engine = self._new_engine()
+        self._server = self._new_server()
+        self._log = structlog.get_logger("service")
+
+    def run(self) -> int:
+        multiprocessing.set_start_method("spawn", force=True)
+        self._engine.start()
+        watcher = threading.Thread(target=self._watch_engine, name="engine-watcher", daemon=True)
+        watcher.start()
+        self._log.info("service.starting", url=self._settings.http.url, data=str(self._settings.data))
+        try:
+            self._server.serve(target_loader=partial(load_http, self._settings), wrap_loader=False)
+        finally:
+            self._stopping.set()
+            self._stop_engine()
+            watcher.join()
+        self._log.info("service.stopped")
+        return 1 if self._failed else 0
+
+    def _new_engine(self) -> BaseProcess:
+        return self._spawn.Process(target=run_engine, args=(self._settings, self._finish_jobs), name="engine")
+
+    def _new_server(self) -> Server:
+        http = self._settings.http
+        return Server(
+            "jobengine",
+            address=http.host,
+            port=http.port,
+            interface=Interfaces.WSGI,
+            workers=1,
+            blocking_threads=http.threads,
+            respawn_failed_workers=True,
+            workers_kill_timeout=HTTP_STOP_TIMEOUT_S,
+            log_level="warning",
+            log_dictconfig={"loggers": {"_granian": {"level": logging.WARNING, "propagate": True}}},
+        )
+
+    def _watch_engine(self) -> None:
+        """Start the engine again if it ends by itself; give up when it ends again at once."""
+        started_ns = self._clock.monotonic_ns()
+        while True:
+            self._engine.join()
+            if self._stopping.is_set():
+                return
+            self._log.error("engine.ended", exit_code=self._engine.exitcode)
+            if self._clock.monotonic_ns() - started_ns < CRASH_LOOP_S * 1e9:
+                self._failed = True
+                self._server.signal_handler_interrupt()
+                return
+            started_ns = self._clock.monotonic_ns()
+            self._engine = self._new_engine()
+            self._engine.start()
+
+    def _stop_engine(self) -> None:
+        if not self._engine.is_alive():
+            return
+        self._engine.terminate()
+        wanted_s = self._settings.engine.finish_timeout_s if self._finish_jobs else 0.0
+        self._engine.join(wanted_s + ENGINE_STOP_MARGIN_S)
+        if self._engine.is_alive():
+            self._log.error("engine.killed")
+            self._engine.kill()
+            self._engine.join()
+
+
+@contextmanager
+def _exclusive(data: Path) -> Iterator[None]:
+    """Hold the data directory; one service at a time may."""
+    path = data / "service.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "another"
+            raise SettingsError(f"{data} is in use by the service with process id {owner}") from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _prepare_database(settings: Settings) -> None:
+    """Make the tables of an empty database; refuse one of another version; see that keys guard the way in."""
+    with Database(settings.database) as database:
+        try:
+            if database.revision() is None:
+                database.upgrade()
+            database.check_head()
+            has_keys = bool(ApiKeys(database).list())
+        except UnavailableError as error:
+            raise SettingsError(f"the database can't be reached: {error.detail}") from error
+    if not settings.http.is_loopback and not has_keys:
+        raise SettingsError(
+            f"listening on {settings.http.host} without any API key would let everybody in: "
+            "run 'jobengine key create NAME --role admin' first, or listen on 127.0.0.1"
+        )
+
+
+def _with_free_port(http: HttpSettings) -> HttpSettings:
+    """Settle port 0, and say clearly that a port is taken before anything is started."""
+    family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((http.host, http.port))
+        except OSError as error:
+            raise SettingsError(f"can't listen on {http.host} port {http.port}: {error.strerror}") from None
+        return http.model_copy(update={"port": probe.getsockname()[1]})

@@ -1,0 +1,1 @@
+"""The engine: decides, commits in groups, and only then tells anybody."""

@@ -1,0 +1,175 @@
+"""What one group of decisions comes to: rows to write together, and messages to send once they are written.
+
+Write, then act: nothing here reaches a client or a worker before the commit, and all of it is dropped
+when the commit fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from jobengine.clock import to_text
+from jobengine.engine.live import LiveJob
+from jobengine.ids import new_id
+from jobengine.messaging.engine_messages import Accepted, Answer, Refused
+from jobengine.model.chain import row_hash
+from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
+from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
+
+
+class Decisions:
+    """Collects one group. ``batch`` is the store's; ``now`` is the time of all of its rows."""
+
+    def __init__(self, batch: Any, now: datetime) -> None:
+        self.batch = batch
+        self.now = now
+        self.now_text = to_text(now)
+        self.touched: dict[str, LiveJob] = {}
+        self.raised: list[tuple[str, dict[str, Any]]] = []
+        self.answers: list[tuple[bytes, Answer]] = []
+        self._after_commit: list[Callable[[], None]] = []
+
+    def insert_job(self, job: LiveJob) -> None:
+        """A new job; its transitions follow."""
+        self.batch.insert_job(job.record)
+        self.touched[job.record.job_id] = job
+        self.event("job.created", job.record, {"name": job.record.name})
+
+    def insert_transition(self, job: LiveJob, transition: TransitionRecord) -> None:
+        """Append a pending transition to the job's list."""
+        job.append(transition)
+        self.batch.insert_transition(transition)
+        self.touch(job)
+
+    def change_transition(self, job: LiveJob, transition: TransitionRecord) -> None:
+        """Write a pending transition whose members were changed."""
+        self.batch.change_transition(transition)
+        self.touched.setdefault(transition.job_id, job)
+
+    def touch(self, job: LiveJob) -> None:
+        """The job changes: its revision rises, once per group."""
+        record = job.record
+        self.touched[record.job_id] = job
+        if record.revision == job.committed[0]:
+            record.revision += 1
+        record.updated_time = self.now_text
+        self.batch.update_job(record, *job.committed)
+
+    def settle(
+        self,
+        job: LiveJob,
+        transition: TransitionRecord,
+        state: JobState,
+        *,
+        time_stamp: str,
+        lateness_ms: float,
+        position: dict[str, Any],
+        skip: str = "",
+        info: dict[str, Any] | None = None,
+    ) -> None:
+        """A transition has passed, or was skipped: chain it to the history and move the job to ``state``."""
+        record = job.record
+        is_new = transition.transition_id not in job.pending
+        transition.status = TransitionStatus.SKIPPED if skip else TransitionStatus.PASSED
+        transition.sequence = record.history_length + 1
+        transition.time_stamp = time_stamp
+        transition.lateness_ms = round(lateness_ms, 3)
+        transition.current_proc_state = state
+        transition.stream_position = position
+        transition.wake_time = None
+        extra = {**({"skipped": skip} if skip else {}), **(info or {})}
+        if extra:
+            transition.info = {**(transition.info or {}), **extra}
+        transition.previous_hash = record.history_hash
+        transition.hash = row_hash(transition, record.history_hash)
+        record.history_length, record.history_hash = transition.sequence, transition.hash
+        (self.batch.insert_transition if is_new else self.batch.settle_transition)(transition)
+        self._enter(job, transition, state)
+
+    def implicit(
+        self, job: LiveJob, requested: str, state: JobState, time: str, position: dict[str, Any], info: dict[str, Any]
+    ) -> None:
+        """A transition nobody planned; ``info`` says why."""
+        transition = self.new_transition(
+            job, TriggerType.IMPLICIT, requested, {"type": "Implicit", "requestedProcState": requested}, actor="engine"
+        )
+        self.settle(job, transition, state, time_stamp=time, lateness_ms=0.0, position=position, info=info)
+
+    def new_transition(
+        self, job: LiveJob, kind: TriggerType, requested: str, trigger: dict[str, Any], actor: str
+    ) -> TransitionRecord:
+        """A row that is not yet in any list."""
+        return TransitionRecord(
+            transition_id=new_id(),
+            job_id=job.record.job_id,
+            position=None,
+            trigger_type=kind,
+            requested_proc_state=requested,
+            trigger=trigger,
+            actor=actor,
+            created_time=self.now_text,
+            due_time=self.now_text,
+        )
+
+    def output(self, output: OutputRecord, kind: str) -> None:
+        """A target was opened or closed."""
+        self.batch.upsert_output(output)
+        data = {"graph": output.graph, "number": output.number, "path": output.path, "url": output.url}
+        self.batch.append_event(EventRecord(self.now_text, kind, output.job_id, data))
+
+    def event(self, kind: str, record: JobRecord, data: dict[str, Any]) -> None:
+        """A line of the numbered feed."""
+        self.batch.append_event(EventRecord(self.now_text, kind, record.job_id, data))
+
+    def raise_event(self, name: str, data: dict[str, Any], actor: str) -> None:
+        """A named event: a line of the feed now, and a reason for transitions to pass in this group."""
+        self.batch.append_event(EventRecord(self.now_text, "event.raised", None, {"name": name, "data": data, "actor": actor}))
+        self.raised.append((name, data))
+
+    def accept(self, client: bytes, answer: Accepted) -> None:
+        self.answers.append((client, answer))
+
+    def refuse(self, client: bytes, answer: Refused) -> None:
+        self.answers.append((client, answer))
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Something to do outside once everything is committed; must not raise."""
+        self._after_commit.append(act)
+
+    def committed(self) -> None:
+        """The rows are safe: remember what the database holds, then act."""
+        for job in self.touched.values():
+            job.committed = (job.record.revision, job.record.epoch)
+        for act in self._after_commit:
+            act()
+
+    def _enter(self, job: LiveJob, transition: TransitionRecord, state: JobState) -> None:
+        record = job.record
+        changed = record.current_state is not state
+        if record.kind is None:
+            job.anchor(transition.stream_position["pts"] if transition.stream_position else 0)
+        record.current_state = state
+        job.note_settled(transition)
+        self.touch(job)
+        data = {
+            "transitionId": transition.transition_id,
+            "trigger": transition.trigger_type,
+            "requestedProcState": transition.requested_proc_state,
+            "currentProcState": state,
+            "sequence": transition.sequence,
+        }
+        self.event("transition.passed", record, data)
+        if changed:
+            self.event("job.state", record, {"currentState": state})
+            self.raised.append((f"job:{record.job_id}:{state}", {"jobId": record.job_id, "state": str(state)}))
+        if state.is_final:
+            self._close_list(job)
+
+    def _close_list(self, job: LiveJob) -> None:
+        """Nothing that is still pending can pass any more: the engine needn't wake for it."""
+        for transition in job.pending.values():
+            if transition.wake_time is not None:
+                transition.wake_time = None
+                self.batch.change_transition(transition)

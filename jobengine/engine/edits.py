@@ -1,0 +1,119 @@
+"""Changing and removing planned transitions.
+
+While a worker holds the plan, the transition is withdrawn from it first: only what the worker has let go
+of can't pass any more. Then the old content becomes a Superseded row, and a changed transition keeps its
+id and its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from jobengine.clock import Clock
+from jobengine.engine.decisions import Decisions
+from jobengine.engine.host import HostRunner
+from jobengine.engine.live import LiveJob
+from jobengine.engine.requests import check_revision, fill
+from jobengine.engine.workers import Workers
+from jobengine.errors import ConflictError, NotFoundError, UnavailableError
+from jobengine.ids import new_id
+from jobengine.messaging.engine_messages import Accepted, ChangeTransition, RemoveTransition
+from jobengine.messaging.worker_messages import Withdraw, Withdrawn
+from jobengine.model.chain import row_hash
+from jobengine.model.lifecycle import TransitionStatus
+from jobengine.model.record import TransitionRecord
+
+WITHDRAW_TIMEOUT_NS = 5_000_000_000
+Edit = ChangeTransition | RemoveTransition
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingEdit:
+    """An edit whose transition is being withdrawn from the worker."""
+
+    client: bytes
+    request: Edit
+    deadline_ns: int
+
+
+class Edits:
+    """Edits of planned transitions; those that wait for a worker are kept here, with a deadline."""
+
+    def __init__(self, workers: Workers, host: HostRunner, clock: Clock) -> None:
+        self._workers = workers
+        self._host = host
+        self._clock = clock
+        self._waiting: dict[str, WaitingEdit] = {}
+
+    def begin(self, client: bytes, request: Edit, job: LiveJob, decisions: Decisions) -> Accepted | None:
+        """Carry the edit out now, or None: it waits for the worker and is answered later."""
+        check_revision(job, request.revision)
+        self._check_pending(job, request.transition_id)
+        command = Withdraw(self._workers.engine_id, request.request_id, (request.transition_id,))
+        if not self._workers.tell(job.record.job_id, command):
+            return self._carry_out(request, job, decisions)
+        deadline_ns = self._clock.monotonic_ns() + WITHDRAW_TIMEOUT_NS
+        self._waiting[request.request_id] = WaitingEdit(client, request, deadline_ns)
+        return None
+
+    def withdrawn(self, message: Withdrawn, job: LiveJob, decisions: Decisions) -> tuple[bytes, Accepted] | None:
+        """The worker has let go, or not. Raises ConflictError (with the waiting edit in its facts) if not."""
+        waiting = self._waiting.pop(message.request, None)
+        if waiting is None:
+            decisions.after_commit(lambda: self._workers.sync(job))
+            return None
+        transition = job.pending.get(waiting.request.transition_id)
+        if waiting.request.transition_id not in message.transition_ids or transition is None:
+            raise ConflictError("the transition has just passed", waiting=waiting)
+        return waiting.client, self._carry_out(waiting.request, job, decisions)
+
+    def expired(self) -> list[tuple[WaitingEdit, UnavailableError]]:
+        """Edits whose worker did not answer in time; they were not carried out."""
+        now_ns = self._clock.monotonic_ns()
+        late = [key for key, edit in self._waiting.items() if edit.deadline_ns <= now_ns]
+        error = UnavailableError("the worker did not answer; the transition is unchanged")
+        return [(self._waiting.pop(key), error) for key in late]
+
+    def _check_pending(self, job: LiveJob, transition_id: str) -> None:
+        if transition_id in job.pending and not job.state.is_final:
+            return
+        if transition_id in job.pending:
+            raise ConflictError(f"the job is {job.state}; its list is closed")
+        raise NotFoundError("the transition is not pending")
+
+    def _carry_out(self, request: Edit, job: LiveJob, decisions: Decisions) -> Accepted:
+        transition = job.pending[request.transition_id]
+        if isinstance(request, ChangeTransition):
+            self._change(request, job, transition, decisions)
+        else:
+            self._remove(job, transition, decisions)
+        job.forget_plan()
+        decisions.touch(job)
+        record = job.record
+        return Accepted(request.request_id, record.job_id, record.revision, (request.transition_id,))
+
+    def _change(
+        self, request: ChangeTransition, job: LiveJob, transition: TransitionRecord, decisions: Decisions
+    ) -> None:
+        former = replace(transition, transition_id=new_id(), superseded_by=transition.transition_id)
+        self._supersede(former, request.actor)
+        decisions.batch.insert_transition(former)
+        fill(transition, request.draft, decisions.now_text)
+        if not job.has_worker:
+            transition.wake_time = self._host.wake_time(job, transition, decisions.now_text)
+        decisions.change_transition(job, transition)
+        data = {"transitionId": transition.transition_id, "supersededId": former.transition_id}
+        decisions.event("transition.changed", job.record, data)
+        self._workers.arm(job, [transition], decisions)
+
+    def _remove(self, job: LiveJob, transition: TransitionRecord, decisions: Decisions) -> None:
+        del job.pending[transition.transition_id]
+        self._supersede(transition, transition.actor)
+        decisions.batch.settle_transition(transition)
+        decisions.event("transition.removed", job.record, {"transitionId": transition.transition_id})
+
+    def _supersede(self, transition: TransitionRecord, actor: str) -> None:
+        transition.status = TransitionStatus.SUPERSEDED
+        transition.wake_time = None
+        transition.actor = actor or transition.actor
+        transition.hash = row_hash(transition, "")

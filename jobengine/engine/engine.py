@@ -1,0 +1,358 @@
+"""The engine: takes what has arrived together, decides, commits once, then tells.
+
+It knows nothing of sockets, SQL or processes; those are ports. One thread calls it. A group whose commit
+fails leaves no trace: clients are told that nothing was accepted, workers keep their reports and hand them
+over again when the database is back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from jobengine.clock import Clock
+from jobengine.engine.decisions import Decisions
+from jobengine.engine.edits import Edits
+from jobengine.engine.events import CASCADE_LIMIT, EventFirer
+from jobengine.engine.host import HostRunner
+from jobengine.engine.live import JobCache, LiveJob
+from jobengine.engine.reports import ReportTaker
+from jobengine.engine.requests import Requests, answered_before, check_known
+from jobengine.engine.workers import Workers, describe_end, last_position
+from jobengine.errors import ConflictError, JobEngineError, NotFoundError, UnavailableError
+from jobengine.messaging.engine_messages import (
+    Accepted,
+    Answer,
+    AnyRequest,
+    ChangeJob,
+    ChangeTransition,
+    DeleteJob,
+    RaiseEvent,
+    ReadProgress,
+    Refused,
+    RemoveTransition,
+    SendVolatile,
+    SetVariable,
+    SubmitJob,
+)
+from jobengine.messaging.spool import read_spool
+from jobengine.messaging.worker_messages import AnyReport, FromWorker, Hello, Progress, Report, Withdrawn
+from jobengine.model.lifecycle import EngineRequest, decide
+from jobengine.ports import WorkerEnded, WorkerStarted
+
+News = WorkerStarted | WorkerEnded
+
+
+class Teller(Protocol):
+    """Answers to clients and notices to everybody."""
+
+    def answer(self, client: bytes, answer: Answer) -> None: ...
+    def notify(self, job_ids: tuple[str, ...]) -> None: ...
+
+
+class Engine:
+    """Decides for one service. ``store`` is the write side of the history."""
+
+    def __init__(
+        self,
+        service: str,
+        store: Any,
+        teller: Teller,
+        workers: Workers,
+        host: HostRunner,
+        requests: Requests,
+        clock: Clock,
+        group_size: int,
+        cache_limit: int = 20_000,
+    ) -> None:
+        self._service = service
+        self._store = store
+        self._teller = teller
+        self._workers = workers
+        self._host = host
+        self._requests = requests
+        self._reports = ReportTaker(workers)
+        self._edits = Edits(workers, host, clock)
+        self._events = EventFirer(store, workers)
+        self._clock = clock
+        self._group_size = group_size
+        self._cache = JobCache(clock, cache_limit)
+        self._unsettled: list[News] = []
+        self._was_down = False
+        self._log = structlog.get_logger("engine")
+
+    def step(
+        self,
+        requests: Sequence[tuple[bytes, AnyRequest]] = (),
+        reports: Sequence[tuple[str, FromWorker]] = (),
+        news: Sequence[News] = (),
+    ) -> bool:
+        """One group: everything that has arrived and everything that has fallen due.
+
+        Returns whether more is due already. Raises only for faults of the program.
+        """
+        self._unsettled += news
+        try:
+            return self._group(requests, reports)
+        except UnavailableError as error:
+            self._give_up(requests, error)
+        except ConflictError as error:
+            self._give_up(requests, UnavailableError("another owner has changed these jobs; try again"))
+            self._log.error("group.refused", detail=error.detail)
+        return False
+
+    def next_wake(self) -> str | None:
+        """When the engine must look at the database again, as far as it is known."""
+        return self._store.next_wake(self._service)  # type: ignore[no-any-return]
+
+    def resume(self) -> None:
+        """After a start: take up the workers that a former service left, and note which are gone."""
+        job_ids = self._store.jobs_with_workers(self._service)
+        self._load(job_ids)
+        for job_id in job_ids:
+            job = self._cache.get(job_id)
+            if job is not None and not self._workers.adopt(job):
+                process_id = job.record.worker_process_id
+                self._workers.note_gone(job)
+                self._unsettled.append(WorkerEnded(process_id, None))
+        self._log.info("engine.resumed", workers=len(self._workers.all()))
+
+    def finish_all(self, reason: str) -> int:
+        """Ask all jobs with a worker to finish; how many there are."""
+        decisions = self._decisions()
+        ids = [worker.job_id for worker in self._workers.all()]
+        self._load(ids)
+        for job_id in ids:
+            job = self._cache.get(job_id)
+            if job is not None and not job.state.is_final:
+                self._requests.finish(job, reason, decisions)
+        self._commit(decisions)
+        return len(ids)
+
+    def terminate_all(self, reason: str) -> None:
+        """End the workers that are left, and note in the history that they did not end by themselves."""
+        decisions = self._decisions()
+        for worker in self._workers.all():
+            job = self._cache.get(worker.job_id)
+            self._workers.kill(worker)
+            if job is not None and not job.state.is_final:
+                state = decide(job.state, EngineRequest.TERMINATE)
+                position = last_position(job, worker)
+                info = {"reason": reason, "lastConfirmedPosition": position}
+                job.record.worker_process_id = 0
+                decisions.implicit(job, EngineRequest.TERMINATE, state, decisions.now_text, position, info)
+        self._commit(decisions)
+
+    @property
+    def worker_count(self) -> int:
+        """Workers that have not been dismissed yet."""
+        return len(self._workers.all())
+
+    def tick(self) -> None:
+        """Once in a while: deadlines of edits, and what is no longer used leaves memory."""
+        for edit, error in self._edits.expired():
+            self._teller.answer(edit.client, _refusal(edit.request, error))
+        self._cache.trim()
+
+    def _group(self, requests: Sequence[tuple[bytes, AnyRequest]], reports: Sequence[tuple[str, FromWorker]]) -> bool:
+        decisions = self._decisions()
+        due = self._store.due(decisions.now_text, self._group_size, self._service)
+        woken: dict[str, set[str]] = {}
+        for _, job_id, transition_id in due:
+            woken.setdefault(job_id, set()).add(transition_id)
+        self._load([*_mentioned(requests), *(_job_of(identity) for identity, _ in reports), *woken])
+        self._take_requests(requests, decisions)
+        self._take_reports(reports, decisions)
+        self._take_news(decisions)
+        self._advance(decisions, woken)
+        self._commit(decisions)
+        return len(due) >= self._group_size
+
+    def _decisions(self) -> Decisions:
+        return Decisions(self._store.new_batch(), self._clock.now())
+
+    def _load(self, job_ids: Iterable[str]) -> None:
+        missing = self._cache.missing(job_ids)
+        if missing:
+            loaded = self._store.load_jobs(missing)
+            self._cache.add_loaded(loaded.values())
+            for output in self._store.load_outputs([i for i, one in loaded.items() if one.job.kind]):
+                job = self._cache.get(output.job_id)
+                assert job is not None
+                job.outputs[output.number] = output
+
+    def _take_requests(self, requests: Sequence[tuple[bytes, AnyRequest]], decisions: Decisions) -> None:
+        known = self._known_answers(requests)
+        for client, request in requests:
+            try:
+                answer = self._carry_out(client, request, known, decisions)
+            except JobEngineError as error:
+                decisions.refuse(client, _refusal(request, error))
+            else:
+                if answer is not None:
+                    decisions.accept(client, answer)
+
+    def _known_answers(self, requests: Sequence[tuple[bytes, AnyRequest]]) -> dict[tuple[str, str], Any]:
+        keys = [r.idempotency for _, r in requests if isinstance(r, SubmitJob | ChangeJob) and r.idempotency]
+        return self._store.find_idempotency([(k.key, k.scope) for k in keys]) if keys else {}
+
+    def _carry_out(
+        self, client: bytes, request: AnyRequest, known: dict[tuple[str, str], Any], decisions: Decisions
+    ) -> Accepted | None:
+        key = getattr(request, "idempotency", None)
+        if key is not None and (key.key, key.scope) in known:
+            return answered_before(key, known[key.key, key.scope], request.request_id)
+        answer = self._dispatch(client, request, decisions)
+        if key is not None and answer is not None:
+            known[key.key, key.scope] = _Remembered(key.request_hash, answer)
+        return answer
+
+    def _dispatch(self, client: bytes, request: AnyRequest, decisions: Decisions) -> Accepted | None:
+        match request:
+            case SubmitJob():
+                job, answer = self._requests.submit(request, decisions)
+                self._cache.add(job)
+                self._note_events(job)
+                return answer
+            case RaiseEvent():
+                return self._requests.raise_event(request, decisions)
+            case SetVariable():
+                return self._requests.set_variable(request, decisions)
+            case ReadProgress():
+                return self._requests.read_progress(request)
+            case _:
+                return self._dispatch_to_job(client, request, decisions)
+
+    def _dispatch_to_job(self, client: bytes, request: Any, decisions: Decisions) -> Accepted | None:
+        job = check_known(self._cache.get(request.job_id), request.job_id)
+        match request:
+            case ChangeJob():
+                answer = self._requests.change(request, job, decisions)
+                self._note_events(job)
+                return answer
+            case DeleteJob():
+                return self._requests.delete(request, job, decisions)
+            case SendVolatile():
+                return self._requests.send_volatile(request, job)
+            case ChangeTransition() | RemoveTransition():
+                edited = self._edits.begin(client, request, job, decisions)
+                self._note_events(job)
+                return edited
+        raise NotFoundError(f"no such request: {type(request).__name__}")
+
+    def _note_events(self, job: LiveJob) -> None:
+        for transition in job.pending.values():
+            self._events.note(transition)
+
+    def _take_reports(self, reports: Sequence[tuple[str, FromWorker]], decisions: Decisions) -> None:
+        in_order: dict[str, list[AnyReport]] = {}
+        for identity, message in reports:
+            job_id = _job_of(identity)
+            job = self._cache.get(job_id)
+            if isinstance(message, Hello):
+                self._workers.greet(job, identity, message.process_id, decisions)
+            elif job is None or not self._workers.owns(job, identity):
+                self._workers.fence(identity)
+            elif isinstance(message, Progress):
+                self._workers.heard(job, message)
+            elif isinstance(message, Withdrawn):
+                self._finish_edit(message, job, decisions)
+            elif isinstance(message, Report):
+                in_order.setdefault(job_id, []).append(message)
+        for job_id, messages in in_order.items():
+            job = self._cache.get(job_id)
+            assert job is not None
+            self._reports.take(job, messages, decisions)
+
+    def _finish_edit(self, message: Withdrawn, job: LiveJob, decisions: Decisions) -> None:
+        try:
+            done = self._edits.withdrawn(message, job, decisions)
+        except ConflictError as error:
+            waiting = error.facts["waiting"]
+            decisions.refuse(waiting.client, Refused(waiting.request.request_id, error.code, error.detail))
+        else:
+            if done is not None:
+                decisions.accept(*done)
+
+    def _take_news(self, decisions: Decisions) -> None:
+        for one in self._unsettled:
+            worker = self._workers.with_process(one.process_id) if isinstance(one, WorkerEnded) else None
+            if isinstance(one, WorkerStarted):
+                self._workers.started(one)
+            elif worker is not None:
+                self._take_ended(worker.job_id, describe_end(one.status), decisions)
+
+    def _take_ended(self, job_id: str, cause: str, decisions: Decisions) -> None:
+        self._load([job_id])
+        job, worker = self._cache.get(job_id), self._workers.of(job_id)
+        if job is None or worker is None:
+            return
+        self._reports.take(job, list(read_spool(self._workers.folders.spool(job_id))), decisions)
+        if not job.state.is_final:
+            self._workers.lost(job, worker, cause, decisions)
+
+    def _advance(self, decisions: Decisions, woken: dict[str, set[str]]) -> None:
+        """Pass what is due; events raised by that may make more due, in this same group."""
+        due = {**dict.fromkeys(decisions.touched, ()), **woken}
+        for _ in range(CASCADE_LIMIT):
+            for job_id in due:
+                job = self._cache.get(job_id)
+                if job is not None:
+                    self._host.advance(job, decisions, woken.get(job_id, ()))
+            if not decisions.raised:
+                return
+            due = dict.fromkeys(self._events.fire(decisions, self._load, self._cache.get), ())
+
+    def _commit(self, decisions: Decisions) -> None:
+        self._store.commit(decisions.batch)
+        self._unsettled.clear()
+        decisions.committed()
+        for client, answer in decisions.answers:
+            self._teller.answer(client, answer)
+        if decisions.batch:
+            self._teller.notify(tuple(decisions.touched))
+        if self._was_down:
+            self._was_down = False
+            self._log.info("database.back")
+            self._sync_all()
+
+    def _sync_all(self) -> None:
+        """Workers may have reported into a group that was given up: have them say it again."""
+        ids = [worker.job_id for worker in self._workers.all()]
+        self._load(ids)
+        for job_id in ids:
+            job = self._cache.get(job_id)
+            if job is not None:
+                self._workers.sync(job)
+
+    def _give_up(self, requests: Sequence[tuple[bytes, AnyRequest]], error: JobEngineError) -> None:
+        if not self._was_down:
+            self._log.error("database.away", detail=error.detail)
+        self._was_down = True
+        self._cache.clear()
+        self._events.forget()
+        for client, request in requests:
+            self._teller.answer(client, _refusal(request, error))
+
+
+class _Remembered:
+    """An answer of this very group, shaped as the store's."""
+
+    def __init__(self, request_hash: str, answer: Accepted) -> None:
+        self.request_hash = request_hash
+        self.job_id = answer.job_id
+        self.response = {"transitionIds": list(answer.transition_ids), "revision": answer.revision}
+
+
+def _refusal(request: Any, error: JobEngineError) -> Refused:
+    return Refused(request.request_id, error.code, error.detail, dict(error.facts))
+
+
+def _mentioned(requests: Sequence[tuple[bytes, AnyRequest]]) -> Iterable[str]:
+    return (getattr(request, "job_id", "") for _, request in requests if getattr(request, "job_id", ""))
+
+
+def _job_of(identity: str) -> str:
+    return identity.partition(":")[0]

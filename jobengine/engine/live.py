@@ -1,0 +1,189 @@
+"""Jobs as the engine holds them in memory while it decides about them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any, Protocol
+
+from jobengine.clock import Clock, from_text
+from jobengine.model.condition import StreamReading
+from jobengine.model.kind import MERGE_KEYS
+from jobengine.model.lifecycle import JobState
+from jobengine.model.merge import merge
+from jobengine.model.plan import Plan, Planned
+from jobengine.model.record import JobRecord, OutputRecord, TransitionRecord
+
+HOST_RATE = Fraction(1_000_000)
+"""The stream clock of a job without work ticks in microseconds of running."""
+
+
+class Loaded(Protocol):
+    """A job with what is needed to go on with it, as the store loads it."""
+
+    @property
+    def job(self) -> JobRecord: ...
+    @property
+    def pending(self) -> list[TransitionRecord]: ...
+    @property
+    def passed(self) -> list[TransitionRecord]: ...
+
+
+class LiveJob:
+    """One job in memory.
+
+    ``plan`` is there while no worker has the job: then the engine itself passes what needs no worker.
+    ``committed`` is what the database is known to hold: (revision, epoch).
+    """
+
+    def __init__(self, record: JobRecord, clock: Clock) -> None:
+        self.record = record
+        self.committed = (record.revision, record.epoch)
+        self.pending: dict[str, TransitionRecord] = {}
+        self.settled: dict[int, int] = {}
+        self.outputs: dict[int, OutputRecord] = {}
+        self.effective: dict[str, Any] = {}
+        self.last: TransitionRecord | None = None
+        self.first_running: str | None = None
+        self.has_worker = record.worker_process_id != 0
+        self._clock = clock
+        self._base = 0
+        self._anchor_ns = clock.monotonic_ns()
+        self._plan: Plan | None = None
+
+    @classmethod
+    def load(cls, loaded: Loaded, clock: Clock) -> LiveJob:
+        """Rebuild from the store."""
+        job = cls(loaded.job, clock)
+        for transition in loaded.passed:
+            job.note_settled(transition)
+        for transition in loaded.pending:
+            job.pending[transition.transition_id] = transition
+        job._resume_clock()
+        return job
+
+    @property
+    def state(self) -> JobState:
+        return self.record.current_state
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing but the database needs to remember this job."""
+        return not self.has_worker
+
+    @property
+    def position(self) -> int:
+        """The host stream clock of a job without work, in microseconds of running."""
+        if self.state is not JobState.RUNNING:
+            return self._base
+        return self._base + (self._clock.monotonic_ns() - self._anchor_ns) // 1000
+
+    def reading(self) -> StreamReading:
+        position = self.position
+        return StreamReading(position, HOST_RATE, position, position, position / 1000)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as the engine runs it while no worker does."""
+        if self._plan is None:
+            self._plan = Plan(HOST_RATE, {place: Fraction(at) for place, at in self.settled.items()})
+            self._plan.arm((planned(t) for t in self.pending.values()), self._clock.now())
+        return self._plan
+
+    def append(self, transition: TransitionRecord) -> None:
+        """A new pending transition."""
+        self.pending[transition.transition_id] = transition
+        if self._plan is not None:
+            self._plan.arm([planned(transition)], self._clock.now())
+
+    def forget_plan(self) -> None:
+        """The plan must be made anew: a transition was changed, or a worker has it now."""
+        self._plan = None
+
+    def note_settled(self, transition: TransitionRecord) -> None:
+        """Fold a settled transition into what the job is now."""
+        self.pending.pop(transition.transition_id, None)
+        self.last = transition
+        position = (transition.stream_position or {}).get("pts", 0)
+        if transition.position is not None:
+            self.settled[transition.position] = position
+        if transition.status == "Passed" and transition.description:
+            self.effective = merge(self.effective, transition.description, MERGE_KEYS)
+        if self.first_running is None and transition.current_proc_state == JobState.RUNNING:
+            self.first_running = transition.time_stamp
+
+    def anchor(self, position: int) -> None:
+        """The host stream clock shows ``position`` now and goes on from there if the job runs."""
+        self._base, self._anchor_ns = position, self._clock.monotonic_ns()
+
+    def _resume_clock(self) -> None:
+        if self.last is None:
+            return
+        base = (self.last.stream_position or {}).get("pts", 0)
+        if self.state is JobState.RUNNING and self.record.kind is None and self.last.time_stamp:
+            base += max(0, (self._clock.now() - from_text(self.last.time_stamp)) // timedelta(microseconds=1))
+        self.anchor(base)
+
+
+class JobCache:
+    """Live jobs by id. Those with a worker stay; of the others the least used leave beyond ``limit``."""
+
+    def __init__(self, clock: Clock, limit: int) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._jobs: OrderedDict[str, LiveJob] = OrderedDict()
+
+    def get(self, job_id: str) -> LiveJob | None:
+        job = self._jobs.get(job_id)
+        if job is not None:
+            self._jobs.move_to_end(job_id)
+        return job
+
+    def missing(self, job_ids: Iterable[str]) -> list[str]:
+        """Those that must be loaded first."""
+        return [i for i in dict.fromkeys(job_ids) if i not in self._jobs]
+
+    def add(self, job: LiveJob) -> None:
+        self._jobs[job.record.job_id] = job
+
+    def add_loaded(self, loaded: Iterable[Loaded]) -> None:
+        for one in loaded:
+            self.add(LiveJob.load(one, self._clock))
+
+    def forget(self, job_ids: Iterable[str]) -> None:
+        """The database knows better, or nobody needs them any more."""
+        for job_id in job_ids:
+            self._jobs.pop(job_id, None)
+
+    def clear(self) -> None:
+        """Everything: what the database holds is not what is here."""
+        self._jobs.clear()
+
+    def trim(self) -> None:
+        """Let the least used go. Called between groups only."""
+        excess = len(self._jobs) - self._limit
+        if excess > 0:
+            idle = [i for i, job in self._jobs.items() if job.is_idle]
+            self.forget(idle[:excess])
+
+    def __iter__(self) -> Iterator[LiveJob]:
+        return iter(self._jobs.values())
+
+
+def planned(transition: TransitionRecord) -> Planned:
+    """A pending transition as whoever runs the job wants it."""
+    assert transition.position is not None
+    return Planned(
+        transition_id=transition.transition_id,
+        position=transition.position,
+        trigger=transition.trigger,
+        description=transition.description,
+        fired=transition.due_time if transition.event_name is not None else None,
+    )
+
+
+def in_list_order(pending: Iterable[TransitionRecord]) -> Sequence[TransitionRecord]:
+    """Pending transitions by their place in the list."""
+    return sorted(pending, key=lambda t: (t.position is None, t.position))

@@ -1,0 +1,137 @@
+"""The loop of the engine process: poll, decide, wake in time; housekeeping; an ordered stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from jobengine.clock import Clock, from_text, to_text
+from jobengine.engine.engine import Engine, News
+from jobengine.errors import ConflictError, UnavailableError
+from jobengine.messaging.engine_sockets import EngineSockets
+from jobengine.ports import Timer
+
+IDLE_POLL_MS = 1000
+NEAR_MS = 20.0
+HOUSEKEEPING_PERIOD_S = 1.0
+PRUNE_PERIOD_S = 600.0
+AWAY_POLL_MS = 200
+
+
+class Launcher(Protocol):
+    """Where news of worker processes come from."""
+
+    def filenos(self) -> Sequence[int]: ...
+    def collect(self, ready: Sequence[int]) -> list[News]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTerms:
+    """What this service is called, and how long things are kept."""
+
+    name: str
+    epoch: int
+    group_size: int
+    event_retention: timedelta
+    idempotency_retention: timedelta
+    finish_timeout_s: float
+
+
+class EngineService:
+    """Runs an engine until told to stop. One thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Any,
+        sockets: EngineSockets,
+        launcher: Launcher,
+        timer: Timer,
+        clock: Clock,
+        terms: ServiceTerms,
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._sockets = sockets
+        self._launcher = launcher
+        self._timer = timer
+        self._clock = clock
+        self._terms = terms
+        self._stop_requested = False
+        self._finish_jobs = False
+        self._next_housekeeping_ns = 0
+        self._next_prune_ns = 0
+        self._log = structlog.get_logger("service")
+
+    def stop(self, finish_jobs: bool) -> None:
+        """Ask the loop to end; safe to call from a signal handler."""
+        self._stop_requested, self._finish_jobs = True, finish_jobs
+        self._sockets.wake()
+
+    def run(self) -> None:
+        """Serve until `stop`. Workers are left running unless their jobs are to be finished."""
+        self._engine.resume()
+        while not self._stop_requested:
+            self._turn(self._wait_ms())
+        if self._finish_jobs:
+            self._finish()
+        self._log.info("engine.stopped")
+
+    def _turn(self, wait_ms: int) -> None:
+        arrivals = self._sockets.poll(wait_ms, self._launcher.filenos(), self._terms.group_size)
+        news = self._launcher.collect(arrivals.descriptors)
+        more = self._engine.step(arrivals.requests, arrivals.reports, news)
+        while more:
+            more = self._engine.step()
+        self._housekeeping()
+
+    def _wait_ms(self) -> int:
+        """How long the poll may wait: the timer ends it when something falls due."""
+        try:
+            wake = self._engine.next_wake()
+        except UnavailableError:
+            return AWAY_POLL_MS
+        if wake is None:
+            self._timer.wake_at(None)
+            return IDLE_POLL_MS
+        moment = from_text(wake)
+        left_ms = (moment - self._clock.now()) / timedelta(milliseconds=1)
+        if left_ms <= NEAR_MS:
+            return max(0, min(int(left_ms) + 1, int(NEAR_MS)))
+        self._timer.wake_at(moment)
+        return IDLE_POLL_MS
+
+    def _housekeeping(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if now_ns < self._next_housekeeping_ns:
+            return
+        self._next_housekeeping_ns = now_ns + int(HOUSEKEEPING_PERIOD_S * 1e9)
+        self._engine.tick()
+        try:
+            self._store.beat(self._terms.name, self._terms.epoch, to_text(self._clock.now()))
+            if now_ns >= self._next_prune_ns:
+                self._next_prune_ns = now_ns + int(PRUNE_PERIOD_S * 1e9)
+                self._prune()
+        except UnavailableError:
+            self._log.warning("database.away")
+        except ConflictError as error:
+            self._log.error("service.fenced", detail=error.detail)
+            self._stop_requested = True
+
+    def _prune(self) -> None:
+        now = self._clock.now()
+        self._store.prune_events(to_text(now - self._terms.event_retention))
+        self._store.expire_idempotency(to_text(now - self._terms.idempotency_retention))
+
+    def _finish(self) -> None:
+        """Finish all jobs in order; what has not ended in time is terminated and noted as such."""
+        self._log.info("service.finishing", jobs=self._engine.finish_all("the service stops"))
+        deadline_ns = self._clock.monotonic_ns() + int(self._terms.finish_timeout_s * 1e9)
+        while self._engine.worker_count and self._clock.monotonic_ns() < deadline_ns:
+            self._turn(int(NEAR_MS))
+        if self._engine.worker_count:
+            self._engine.terminate_all("the job did not finish before the service stopped")

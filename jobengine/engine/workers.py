@@ -1,0 +1,354 @@
+"""The workers of this service: launching, assigning, losing and replacing them."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from jobengine.clock import Clock, to_text
+from jobengine.engine.decisions import Decisions
+from jobengine.engine.live import LiveJob, in_list_order, planned
+from jobengine.messaging.worker_messages import (
+    Acknowledge,
+    Arm,
+    Assign,
+    Fire,
+    PreviousOutput,
+    Progress,
+    Release,
+    Resume,
+    Sync,
+    ToWorker,
+)
+from jobengine.model.kind import MERGE_KEYS
+from jobengine.model.lifecycle import EngineRequest, JobState, decide
+from jobengine.model.merge import merge
+from jobengine.model.record import TransitionRecord
+from jobengine.ports import WorkerLauncher, WorkerProcess, WorkerStarted
+
+LAUNCH_RETRY_S = 10.0
+SYNC_PATIENCE_NS = 1_000_000_000
+
+
+class CommandChannel(Protocol):
+    """The way to workers."""
+
+    def command(self, identity: str, command: ToWorker) -> None: ...
+
+
+@dataclass(slots=True)
+class Worker:
+    """What the engine knows of one worker. ``process_id`` 0: not forked yet."""
+
+    job_id: str
+    process_id: int = 0
+    is_assigned: bool = False
+    acknowledged: int = 0
+    armed_revision: int = 0
+    armed_ns: int = 0
+    last_heard_ns: int = 0
+    progress: Progress | None = None
+    prepare_id: str | None = None
+    resume: Resume | None = None
+    return_to: str = ""
+    restarts: int = 0
+
+    @property
+    def identity(self) -> str:
+        return f"{self.job_id}:{self.process_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFolders:
+    """Where workers keep their spools and logs."""
+
+    spools: Path
+    logs: Path
+
+    def spool(self, job_id: str) -> Path:
+        return self.spools / f"{job_id}.reports"
+
+    def log(self, job_id: str) -> Path:
+        return self.logs / f"{job_id}.log"
+
+
+class Workers:
+    """All workers by job. Commands go out after the commit of what they say."""
+
+    def __init__(
+        self,
+        engine_id: str,
+        channel: CommandChannel,
+        launcher: WorkerLauncher,
+        folders: WorkerFolders,
+        clock: Clock,
+        host: str,
+        restart_limit: int,
+    ) -> None:
+        self.engine_id = engine_id
+        self._channel = channel
+        self._launcher = launcher
+        self.folders = folders
+        self._clock = clock
+        self._host = host
+        self._restart_limit = restart_limit
+        self._by_job: dict[str, Worker] = {}
+        self._log = structlog.get_logger("workers")
+
+    def of(self, job_id: str) -> Worker | None:
+        return self._by_job.get(job_id)
+
+    def all(self) -> list[Worker]:
+        return list(self._by_job.values())
+
+    def with_process(self, process_id: int) -> Worker | None:
+        return next((w for w in self._by_job.values() if w.process_id == process_id), None)
+
+    def launch(self, job: LiveJob, need: TransitionRecord | None, decisions: Decisions) -> None:
+        """Ask for a worker because ``need`` has to pass; it is tried again if none shows up."""
+        job_id = job.record.job_id
+        worker = self._by_job.setdefault(job_id, Worker(job_id))
+        worker.prepare_id = need.transition_id if need else None
+        worker.last_heard_ns = self._clock.monotonic_ns()
+        job.forget_plan()
+        if need is not None:
+            need.wake_time = to_text(decisions.now + timedelta(seconds=LAUNCH_RETRY_S))
+            decisions.change_transition(job, need)
+        process = WorkerProcess(job_id, job.record.epoch, self.folders.spool(job_id), self.folders.log(job_id))
+        decisions.after_commit(lambda: self._launcher.launch(process))
+
+    def started(self, news: WorkerStarted) -> None:
+        """The nursery has forked; the worker itself will ask for its job."""
+        worker = self._by_job.get(news.job_id)
+        if worker is not None and worker.process_id == 0:
+            worker.process_id = news.process_id
+
+    def owns(self, job: LiveJob, identity: str) -> bool:
+        """Whether the worker that speaks is the one that has the job."""
+        worker = self._by_job.get(job.record.job_id)
+        return worker is not None and worker.is_assigned and worker.identity == identity
+
+    def fence(self, identity: str) -> None:
+        """Tell a worker that lost its job to end at once."""
+        self._channel.command(identity, Release(self.engine_id, fenced=True))
+
+    def note_gone(self, job: LiveJob) -> None:
+        """A worker of a former service that is gone already; its end is dealt with like any other."""
+        record = job.record
+        self._by_job[record.job_id] = Worker(record.job_id, record.worker_process_id, is_assigned=True)
+
+    def adopt(self, job: LiveJob) -> bool:
+        """Take up a worker that a former service left running; False if it is gone."""
+        record = job.record
+        if not self._launcher.watch(record.worker_process_id):
+            return False
+        worker = Worker(record.job_id, record.worker_process_id, is_assigned=True)
+        worker.acknowledged = record.report_sequence
+        worker.last_heard_ns = self._clock.monotonic_ns()
+        self._by_job[record.job_id] = worker
+        return True
+
+    def greet(self, job: LiveJob | None, identity: str, process_id: int, decisions: Decisions) -> None:
+        """A new worker asks for its job."""
+        worker = self._by_job.get(job.record.job_id) if job else None
+        if job is None or job.state.is_final or worker is None or worker.process_id not in (0, process_id):
+            self.fence(identity)
+            return
+        worker.process_id = process_id
+        worker.is_assigned = True
+        worker.last_heard_ns = self._clock.monotonic_ns()
+        worker.acknowledged = job.record.report_sequence
+        self._launcher.watch(process_id)
+        job.record.worker_process_id = process_id
+        job.has_worker = True
+        job.forget_plan()
+        for transition in job.pending.values():
+            if transition.wake_time is not None:
+                transition.wake_time = None
+                decisions.change_transition(job, transition)
+        decisions.touch(job)
+        decisions.after_commit(lambda: self._assign(job, worker))
+
+    def arm(self, job: LiveJob, transitions: Sequence[TransitionRecord], decisions: Decisions) -> None:
+        """The plan in the worker grows."""
+        worker = self._assigned(job)
+        if worker is not None:
+            plan = tuple(planned(t) for t in transitions)
+            decisions.after_commit(lambda: self._send_arm(worker, Arm(self.engine_id, job.record.revision, plan)))
+
+    def fire(self, job: LiveJob, transition_ids: Sequence[str], raised: str, decisions: Decisions) -> None:
+        """Events that transitions wait for were raised."""
+        worker = self._assigned(job)
+        if worker is not None:
+            command = Fire(self.engine_id, tuple(transition_ids), raised)
+            decisions.after_commit(lambda: self._channel.command(worker.identity, command))
+
+    def tell(self, job_id: str, command: ToWorker) -> bool:
+        """Send at once what is no decision; False if the job has no worker that listens."""
+        worker = self._by_job.get(job_id)
+        if worker is None or not worker.is_assigned:
+            return False
+        self._channel.command(worker.identity, command)
+        return True
+
+    def heard(self, job: LiveJob, progress: Progress) -> None:
+        """A heartbeat: answer it, and send the plan again if the worker may have missed some of it."""
+        worker = self._by_job[job.record.job_id]
+        now_ns = self._clock.monotonic_ns()
+        worker.last_heard_ns = now_ns
+        worker.progress = progress
+        is_behind = progress.revision < worker.armed_revision and now_ns - worker.armed_ns > SYNC_PATIENCE_NS
+        if progress.engine != self.engine_id or is_behind:
+            self.sync(job)
+        else:
+            self._channel.command(worker.identity, Acknowledge(self.engine_id, worker.acknowledged))
+
+    def sync(self, job: LiveJob) -> None:
+        """Everything that the worker must know, whatever it may have missed."""
+        worker = self._assigned(job)
+        if worker is not None:
+            plan = tuple(planned(t) for t in in_list_order(job.pending.values()))
+            command = Sync(self.engine_id, worker.acknowledged, job.record.revision, plan)
+            self._channel.command(worker.identity, command)
+
+    def acknowledge(self, job: LiveJob, decisions: Decisions) -> None:
+        """Reports are taken: say so after the commit; a worker whose job is final may go."""
+        worker = self._by_job.get(job.record.job_id)
+        if worker is None:
+            return
+
+        def act() -> None:
+            worker.acknowledged = job.record.report_sequence
+            self._channel.command(worker.identity, Acknowledge(self.engine_id, worker.acknowledged))
+            if job.state.is_final:
+                self._dismiss(worker)
+
+        decisions.after_commit(act)
+
+    def lost(self, job: LiveJob, worker: Worker, cause: str, decisions: Decisions) -> None:
+        """A worker is gone before its job was done: end the job, or replace the worker."""
+        record = job.record
+        record.worker_process_id = 0
+        job.has_worker = False
+        position = last_position(job, worker)
+        info = {"cause": cause, "lastConfirmedPosition": position, "stage": str(record.current_state)}
+        self._by_job.pop(record.job_id, None)
+        may_replace = record.restart_policy == "resume" and worker.restarts < self._restart_limit
+        if not may_replace:
+            state = decide(record.current_state, EngineRequest.FAIL)
+            record.status_message = record.friendly_status_message = cause
+            decisions.implicit(job, EngineRequest.FAIL, state, decisions.now_text, position, info)
+            decisions.after_commit(lambda: self.folders.spool(record.job_id).unlink(missing_ok=True))
+            return
+        self._replace(job, worker, position, info, decisions)
+
+    def counters(self, job_id: str, now_ns: int) -> dict[str, object] | None:
+        """Live counters as of the last heartbeat, and how old they are; None without a worker."""
+        worker = self._by_job.get(job_id)
+        if worker is None or worker.progress is None:
+            return None
+        beat = worker.progress
+        return {
+            "state": beat.state,
+            "position": beat.position.document(),
+            "elapsedSeconds": beat.elapsed_s,
+            "speed": beat.speed,
+            "drops": beat.drops,
+            "lateMs": beat.late_ms,
+            "levels": beat.levels,
+            "outputs": {str(number): samples for number, samples in beat.outputs.items()},
+            "workerProcessId": worker.process_id,
+            "ageMs": round((now_ns - worker.last_heard_ns) / 1e6, 1),
+        }
+
+    def kill(self, worker: Worker) -> None:
+        self._launcher.kill(worker.process_id)
+
+    def _replace(
+        self, job: LiveJob, worker: Worker, position: dict[str, object], info: dict[str, object], decisions: Decisions
+    ) -> None:
+        record = job.record
+        former = worker.return_to or str(record.current_state)
+        if record.current_state is not JobState.PENDING:
+            state = decide(record.current_state, EngineRequest.UPDATE)
+            info = {**info, "returnTo": former}
+            decisions.implicit(job, EngineRequest.UPDATE, state, decisions.now_text, position, info)
+        else:
+            decisions.touch(job)
+        successor = Worker(record.job_id, restarts=worker.restarts + 1, return_to=former)
+        successor.resume = self._resume(job, position, decisions)
+        self._by_job[record.job_id] = successor
+        need = job.pending.get(worker.prepare_id or "")
+        self.launch(job, need, decisions)
+
+    def _resume(self, job: LiveJob, position: dict[str, object], decisions: Decisions) -> Resume | None:
+        outputs = tuple(
+            PreviousOutput(o.number, o.graph, o.path, o.start_position)
+            for o in job.outputs.values()
+            if o.path is not None
+        )
+        if job.first_running is None:
+            return None
+        pts = position.get("pts", 0)
+        return Resume(int(str(pts)), decisions.now_text, outputs)
+
+    def _assign(self, job: LiveJob, worker: Worker) -> None:
+        record = job.record
+        need = job.pending.get(worker.prepare_id or "")
+        description = merge(job.effective, (need.description if need else None) or {}, MERGE_KEYS)
+        assert record.kind is not None
+        self._channel.command(
+            worker.identity,
+            Assign(
+                engine=self.engine_id,
+                job_id=record.job_id,
+                name=record.name,
+                kind=record.kind,
+                state=worker.return_to or str(record.current_state),
+                description=description,
+                transitions=tuple(planned(t) for t in in_list_order(job.pending.values())),
+                settled=dict(job.settled),
+                revision=record.revision,
+                host=self._host,
+                report_sequence=record.report_sequence,
+                output_count=len(job.outputs),
+                first_running=job.first_running,
+                resume=worker.resume,
+            ),
+        )
+        worker.armed_revision, worker.armed_ns = record.revision, self._clock.monotonic_ns()
+
+    def _send_arm(self, worker: Worker, command: Arm) -> None:
+        self._channel.command(worker.identity, command)
+        worker.armed_revision, worker.armed_ns = command.revision, self._clock.monotonic_ns()
+
+    def _assigned(self, job: LiveJob) -> Worker | None:
+        worker = self._by_job.get(job.record.job_id)
+        return worker if worker is not None and worker.is_assigned else None
+
+    def _dismiss(self, worker: Worker) -> None:
+        self._channel.command(worker.identity, Release(self.engine_id))
+        self._by_job.pop(worker.job_id, None)
+        self.folders.spool(worker.job_id).unlink(missing_ok=True)
+
+
+def describe_end(status: int | None) -> str:
+    """How a worker ended, in words."""
+    if status is None:
+        return "the worker process is gone"
+    if status < 0:
+        return f"the worker was killed by signal {-status} ({signal.Signals(-status).name})"
+    return f"the worker ended by itself with exit code {status}"
+
+
+def last_position(job: LiveJob, worker: Worker) -> dict[str, object]:
+    """The furthest point known: of the last heartbeat or the last transition."""
+    last = (job.last.stream_position if job.last else None) or {"pts": 0, "timeBase": "1/1", "samples": 0}
+    beat = worker.progress.position.document() if worker.progress else None
+    return beat if beat and beat["pts"] >= last.get("pts", 0) else last

@@ -1,0 +1,52 @@
+"""A worker's reports on disk, so that nothing it did is lost when worker and service both die.
+
+Records are a four-byte length and a MessagePack report, written with one call each. They survive the
+death of the processes; they are not forced to the platter, since after a power cut the worker is gone
+and the media files themselves tell how far it got.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from jobengine.messaging.worker_messages import AnyReport, encode
+
+_LENGTH = struct.Struct("<I")
+_decoder = msgspec.msgpack.Decoder(AnyReport)
+
+
+class Spool:
+    """Appends reports to one file. The owner closes it; the engine removes the file."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def append(self, report: AnyReport) -> None:
+        """Write one report. Raises OSError when the disk refuses it."""
+        packed = encode(report)
+        os.write(self._fd, _LENGTH.pack(len(packed)) + packed)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def read_spool(path: Path) -> Iterator[AnyReport]:
+    """The reports of a spool in order; a record torn by the worker's death ends it."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    offset = 0
+    while offset + _LENGTH.size <= len(content):
+        (length,) = _LENGTH.unpack_from(content, offset)
+        offset += _LENGTH.size
+        if offset + length > len(content):
+            return
+        yield _decoder.decode(content[offset : offset + length])
+        offset += length

@@ -1,0 +1,147 @@
+"""Starts workers through the nursery, and notices the end of any worker by its pidfd.
+
+A worker that a former service started is no child of this one; a pidfd tells its end within
+milliseconds all the same. How a worker ended is known of the nursery's own children only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from jobengine.messaging.worker_messages import Exited, Fork, Forked, encode, nursery_decoder
+from jobengine.ports import WorkerEnded, WorkerProcess, WorkerStarted
+from jobengine.worker.nursery import MAX_MESSAGE_BYTES
+
+_STOP_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSurroundings:
+    """What every worker of one service gets to know."""
+
+    address: str
+    media_base: str
+    media_roots: tuple[str, ...]
+    url_schemes: tuple[str, ...]
+    orphan_grace_s: float
+
+
+class NurseryLauncher:
+    """A nursery process and the pidfds of all workers. Used by the engine's thread; closed by its owner."""
+
+    def __init__(self, surroundings: WorkerSurroundings) -> None:
+        self._surroundings = surroundings
+        self._pidfds: dict[int, int] = {}
+        self._children: set[int] = set()
+        self._statuses: dict[int, int] = {}
+        self._gone: set[int] = set()
+        self._log = structlog.get_logger("launcher")
+        self._start_nursery()
+
+    def filenos(self) -> Sequence[int]:
+        """Descriptors that become readable when there is something to `collect`."""
+        return (self._channel.fileno(), *self._pidfds.values())
+
+    def launch(self, process: WorkerProcess) -> None:
+        fork = Fork(
+            job_id=process.job_id,
+            epoch=process.epoch,
+            address=self._surroundings.address,
+            spool=str(process.spool),
+            log=str(process.log),
+            media_base=self._surroundings.media_base,
+            media_roots=self._surroundings.media_roots,
+            url_schemes=self._surroundings.url_schemes,
+            orphan_grace_s=self._surroundings.orphan_grace_s,
+        )
+        try:
+            self._channel.send(encode(fork))
+        except OSError:
+            self._log.warning("nursery.restarted")
+            self._stop_nursery()
+            self._start_nursery()
+            self._channel.send(encode(fork))
+
+    def watch(self, process_id: int) -> bool:
+        if process_id in self._pidfds:
+            return True
+        try:
+            self._pidfds[process_id] = os.pidfd_open(process_id)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def kill(self, process_id: int) -> None:
+        fd = self._pidfds.get(process_id)
+        if fd is not None:
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+
+    def collect(self, ready: Sequence[int]) -> list[WorkerStarted | WorkerEnded]:
+        """What has become known through the ready descriptors. Never blocks."""
+        news: list[WorkerStarted | WorkerEnded] = []
+        if self._channel.fileno() in ready:
+            news += self._read_nursery()
+        for process_id, fd in list(self._pidfds.items()):
+            if fd in ready:
+                os.close(fd)
+                del self._pidfds[process_id]
+                self._gone.add(process_id)
+        return news + self._ended()
+
+    def close(self) -> None:
+        """End the nursery; workers go on."""
+        self._stop_nursery()
+        for fd in self._pidfds.values():
+            os.close(fd)
+        self._pidfds.clear()
+
+    def _start_nursery(self) -> None:
+        self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with other:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "jobengine.worker.nursery"],
+                stdin=other,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            )
+
+    def _stop_nursery(self) -> None:
+        self._channel.close()
+        try:
+            self._process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _read_nursery(self) -> list[WorkerStarted | WorkerEnded]:
+        news: list[WorkerStarted | WorkerEnded] = []
+        while True:
+            try:
+                packed = self._channel.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return news
+            if not packed:
+                self._children.clear()
+                return news
+            match nursery_decoder.decode(packed):
+                case Forked(job_id=job_id, process_id=process_id):
+                    self._children.add(process_id)
+                    if not self.watch(process_id):
+                        self._gone.add(process_id)
+                    news.append(WorkerStarted(job_id, process_id))
+                case Exited(process_id=process_id, status=status):
+                    self._statuses[process_id] = status
+
+    def _ended(self) -> list[WorkerEnded]:
+        """The workers whose end can be told: a child's waits for the nursery's word on how it ended."""
+        known = [p for p in self._gone if p in self._statuses or p not in self._children]
+        self._gone.difference_update(known)
+        self._children.difference_update(known)
+        return [WorkerEnded(process_id, self._statuses.pop(process_id, None)) for process_id in known]

@@ -1,0 +1,136 @@
+"""The life of a worker process: get a job, run it, hand over every report, end.
+
+A worker outlives its service. Without a word from any engine for the orphan grace it finishes its files,
+notes that it was terminated in its spool, and ends; the next service reads the spool.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import structlog
+import zmq
+
+from jobengine.clock import Clock, SystemClock, from_text
+from jobengine import logs
+from jobengine.messaging.spool import Spool
+from jobengine.messaging.worker_link import WorkerLink
+from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release
+from jobengine.model.roots import MediaRoots
+from jobengine.ports import WorkContext
+from jobengine.worker.reporter import Reporter
+from jobengine.worker.runtime import Runtime
+from jobengine.worker.works import new_work
+
+HELLO_PERIOD_MS = 250.0
+
+
+@dataclass(slots=True)
+class _Signals:
+    """Remembers that the process was told to stop."""
+
+    stop: bool = False
+
+    def install(self) -> None:
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _on_stop(self, signum: int, frame: object) -> None:
+        self.stop = True
+
+
+def run_worker(fork: Fork) -> None:
+    """Run as the worker that ``fork`` asks for; returns when nothing is left to do or to hand over."""
+    faulthandler.enable()
+    logs.configure(style="json", job_id=fork.job_id)
+    clock = SystemClock()
+    signals = _Signals()
+    signals.install()
+    context: zmq.Context[Any] = zmq.Context()
+    link = WorkerLink(context, fork.address, f"{fork.job_id}:{os.getpid()}", Spool(Path(fork.spool)))
+    try:
+        _Worker(fork, link, clock, signals).run()
+    finally:
+        link.close()
+        context.term()
+
+
+class _Worker:
+    def __init__(self, fork: Fork, link: WorkerLink, clock: Clock, signals: _Signals) -> None:
+        self._fork = fork
+        self._link = link
+        self._clock = clock
+        self._signals = signals
+        self._log = structlog.get_logger("worker")
+        self._last_heard_ns = clock.monotonic_ns()
+
+    def run(self) -> None:
+        assign = self._await_job()
+        if assign is None:
+            return
+        self._log.info("worker.assigned", kind=assign.kind, name=assign.name)
+        reporter = Reporter(self._link, self._clock, assign.report_sequence, assign.output_count)
+        work = new_work(assign.kind)
+        runtime = Runtime(assign, work, self._context_of(assign), reporter, self._clock, self._must_end(reporter))
+        runtime.run()
+        self._log.info("worker.done", state=str(runtime.state))
+        self._hand_over(reporter)
+
+    def _await_job(self) -> Assign | None:
+        """Ask for the job until it comes; None when the service has gone or another worker has it."""
+        while not self._signals.stop and not self._is_orphan(self._last_heard_ns):
+            self._link.say(Hello(PROTOCOL_VERSION, os.getpid()))
+            for command in self._link.receive(HELLO_PERIOD_MS):
+                if isinstance(command, Assign):
+                    return command
+                if isinstance(command, Release):
+                    return None
+        return None
+
+    def _hand_over(self, reporter: Reporter) -> None:
+        """Stay until every report is committed."""
+        while not self._link.is_settled and not self._is_orphan(reporter.last_heard_ns):
+            self._link.flush()
+            if any(isinstance(c, Release) and c.fenced for c in reporter.receive(HELLO_PERIOD_MS)):
+                return
+
+    def _must_end(self, reporter: Reporter) -> Callable[[], str]:
+        def reason() -> str:
+            if self._signals.stop:
+                return "the worker was told to stop by a signal"
+            if self._is_orphan(reporter.last_heard_ns):
+                return f"no service was heard of for {self._fork.orphan_grace_s:g} s"
+            return ""
+
+        return reason
+
+    def _is_orphan(self, last_heard_ns: int) -> bool:
+        return self._clock.monotonic_ns() - last_heard_ns > self._fork.orphan_grace_s * 1e9
+
+    def _context_of(self, assign: Assign) -> WorkContext:
+        resume = assign.resume
+        return WorkContext(
+            job_id=assign.job_id,
+            job_name=assign.name,
+            host=assign.host,
+            roots=MediaRoots(
+                PurePosixPath(self._fork.media_base),
+                tuple(PurePosixPath(root) for root in self._fork.media_roots),
+                self._fork.url_schemes,
+            ),
+            first_running=_moment(assign.first_running),
+            resume_position=resume.position if resume else 0,
+            previous_outputs=[(o.graph, Path(o.path), o.start_position) for o in resume.outputs] if resume else (),
+        )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return from_text(text) if text else None

@@ -1,0 +1,119 @@
+"""Work kind ``pipe``: sources, mixer and outputs of `jobengine.media.pipe`, driven by the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from jobengine.errors import MediaError
+from jobengine.media.pipe import Pipe, PipeContext
+from jobengine.media.riff import measure_output
+from jobengine.model.kind import MERGE_KEYS
+from jobengine.model.merge import merge
+from jobengine.model.pipe import PipeSpec
+from jobengine.ports import WorkContext, WorkOutput
+
+_NOT_PREPARED = "the pipe has not been prepared"
+
+
+class PipeWork:
+    """Audio: any number of inputs, a mixer, any number of outputs."""
+
+    def __init__(self) -> None:
+        self._pipe: Pipe | None = None
+        self._description: dict[str, Any] = {}
+        self._log = structlog.get_logger("pipe")
+
+    @property
+    def rate(self) -> Fraction:
+        return Fraction(self._opened.sample_rate) if self._pipe else Fraction(1)
+
+    @property
+    def position(self) -> int:
+        return self._pipe.position if self._pipe else 0
+
+    @property
+    def is_paced(self) -> bool:
+        return self._opened.is_live
+
+    @property
+    def block_ticks(self) -> int:
+        return self._opened.block_samples
+
+    @property
+    def at_end(self) -> bool:
+        return self._opened.at_end
+
+    @property
+    def outputs(self) -> Sequence[WorkOutput]:
+        if self._pipe is None:
+            return ()
+        return [
+            WorkOutput(o.graph, o.kind, str(o.path), None, o.start_position, o.samples, None, o.closed)
+            for o in self._pipe.outputs
+        ]
+
+    def prepare(self, description: Mapping[str, Any], context: WorkContext) -> None:
+        self._description = dict(description)
+        specification = self._specification()
+        if not specification.input_graph:
+            raise MediaError("the job has no pipeSpec with an inputGraph yet, so there is nothing to prepare")
+        surroundings = PipeContext(
+            roots=context.roots, host=context.host, resume_position=self._resume_position(context)
+        )
+        self._pipe = Pipe.prepare(specification, surroundings)
+
+    def start(self, at: datetime) -> None:
+        self._opened.start(at)
+
+    def apply(self, change: Mapping[str, Any]) -> None:
+        before = self._specification().mixer
+        self._description = merge(self._description, change, MERGE_KEYS)
+        mixer = self._specification().mixer
+        if mixer != before:
+            self._opened.set_mixer(mixer)
+
+    def advance(self, ticks: int) -> int:
+        return self._opened.advance(ticks)
+
+    def discard(self, ticks: int) -> None:
+        self._opened.discard(ticks)
+
+    def progress(self) -> dict[str, Any]:
+        if self._pipe is None:
+            return {}
+        levels = {
+            graph: [asdict(channel) for channel in channels] for graph, channels in self._pipe.take_levels().items()
+        }
+        return {"levels": levels, "drops": self._pipe.drops}
+
+    def close(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+
+    @property
+    def _opened(self) -> Pipe:
+        if self._pipe is None:
+            raise MediaError(_NOT_PREPARED)
+        return self._pipe
+
+    def _specification(self) -> PipeSpec:
+        return PipeSpec.model_validate(self._description.get("pipeSpec") or {})
+
+    def _resume_position(self, context: WorkContext) -> int:
+        """Behind the last sample on disk: the outputs tell better than a heartbeat how far it got."""
+        ends = {graph: start + samples for graph, path, start in context.previous_outputs if (samples := self._samples(path))}
+        return min(ends.values(), default=context.resume_position)
+
+    def _samples(self, path: Path) -> int:
+        try:
+            return measure_output(path)
+        except MediaError as error:
+            self._log.warning("output.not_measured", path=str(path), detail=error.detail)
+            return 0

@@ -1,0 +1,163 @@
+"""Turns what a work does into numbered reports, and keeps the counters of its heartbeat."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+import structlog
+
+from jobengine.clock import Clock, to_text
+from jobengine.messaging.worker_link import WorkerLink
+from jobengine.messaging.worker_messages import (
+    Changed,
+    FromWorker,
+    OutputClosed,
+    OutputOpened,
+    Passed,
+    Position,
+    Progress,
+    ToWorker,
+)
+from jobengine.model.lifecycle import JobState
+from jobengine.model.plan import Due
+from jobengine.ports import Work, WorkOutput
+
+
+class Reporter:
+    """Speaks for the runtime. ``first_sequence`` and ``first_output`` go on from a former worker's."""
+
+    def __init__(self, link: WorkerLink, clock: Clock, first_sequence: int, first_output: int) -> None:
+        self._link = link
+        self._clock = clock
+        self._sequence = first_sequence
+        self._first_output = first_output
+        self._opened = 0
+        self._closed: set[int] = set()
+        self._rate = Fraction(1)
+        self._progress_position = 0
+        self._progress_ns = clock.monotonic_ns()
+        self.last_heard_ns = clock.monotonic_ns()
+        self.engine = ""
+        self.revision = 0
+        self.log = structlog.get_logger("worker")
+
+    def prepared(self, work: Work, revision: int) -> None:
+        """The work's clock is known from now on."""
+        self._rate = work.rate
+        self._progress_position = work.position
+        self.revision = revision
+
+    def passed(self, due: Due, state: JobState, moment: datetime, info: dict[str, Any], work: Work) -> None:
+        """A planned transition was settled."""
+        due_moment = due.due_moment
+        lateness_ms = (moment - due_moment).total_seconds() * 1000 if due_moment else self._late_ticks_ms(due, work)
+        if due.planned.volatile:
+            return
+        self._link.report(
+            Passed(
+                sequence=self._next(),
+                time=to_text(moment),
+                position=self._position(work),
+                transition_id=due.planned.transition_id,
+                state=state,
+                due=to_text(due_moment) if due_moment else None,
+                lateness_ms=round(max(0.0, lateness_ms), 3),
+                skip=due.skip,
+                info=info,
+            )
+        )
+
+    def changed(self, requested: str, state: JobState, info: dict[str, Any], work: Work, message: str = "") -> None:
+        """The job changed its state by itself."""
+        self._link.report(
+            Changed(
+                sequence=self._next(),
+                time=to_text(self._clock.now()),
+                position=self._position(work),
+                requested=requested,
+                state=state,
+                info=info,
+                message=message,
+            )
+        )
+
+    def outputs(self, work: Work) -> None:
+        """Report targets opened or closed since last asked."""
+        for index, output in enumerate(work.outputs):
+            number = self._first_output + index + 1
+            if index >= self._opened:
+                self._opened = index + 1
+                self._link.report(self._output_opened(number, output, work))
+            if output.is_closed and index not in self._closed:
+                self._closed.add(index)
+                self._link.report(
+                    OutputClosed(
+                        sequence=self._next(),
+                        time=to_text(self._clock.now()),
+                        position=self._position(work),
+                        number=number,
+                        samples=output.samples,
+                        elements=output.elements,
+                    )
+                )
+
+    def progress(self, state: JobState, work: Work, elapsed_s: float, late_ms: float) -> None:
+        """Send a heartbeat and whatever reports are still unsent."""
+        now_ns = self._clock.monotonic_ns()
+        span_s = (now_ns - self._progress_ns) / 1e9
+        moved = float((work.position - self._progress_position) / self._rate)
+        self._progress_ns, self._progress_position = now_ns, work.position
+        self._link.flush()
+        self._link.say(
+            Progress(
+                state=state,
+                position=self._position(work),
+                revision=self.revision,
+                engine=self.engine,
+                elapsed_s=round(elapsed_s, 3),
+                speed=round(moved / span_s, 3) if span_s > 0 else 0.0,
+                late_ms=round(late_ms, 3),
+                outputs={self._first_output + i + 1: o.samples or 0 for i, o in enumerate(work.outputs)},
+                **work.progress(),
+            )
+        )
+
+    def receive(self, timeout_ms: float) -> list[ToWorker]:
+        """Commands of the engine; waits up to ``timeout_ms`` for one."""
+        commands = self._link.receive(timeout_ms)
+        if commands:
+            self.last_heard_ns = self._clock.monotonic_ns()
+            self.engine = commands[-1].engine
+        return commands
+
+    def say(self, message: FromWorker) -> None:
+        """Send what need not arrive."""
+        self._link.say(message)
+
+    def _output_opened(self, number: int, output: WorkOutput, work: Work) -> OutputOpened:
+        return OutputOpened(
+            sequence=self._next(),
+            time=to_text(self._clock.now()),
+            position=self._position(work),
+            number=number,
+            graph=output.graph,
+            kind=output.kind,
+            path=output.path,
+            url=output.url,
+            start_position=output.start_position,
+        )
+
+    def _late_ticks_ms(self, due: Due, work: Work) -> float:
+        return float((Fraction(work.position) - due.exact) / self._rate) * 1000
+
+    def _position(self, work: Work) -> Position:
+        base = f"{self._rate.denominator}/{self._rate.numerator}"
+        return Position(pts=work.position, time_base=base, samples=work.position)
+
+    def _next(self) -> int:
+        self._sequence += 1
+        return self._sequence
+
+

@@ -1,0 +1,25 @@
+"""Which class does which kind of work. Loaded when needed: a worker imports only its own kind."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from jobengine.errors import WorkerError
+from jobengine.ports import Work
+
+_WORKS = {"pipe": ("jobengine.worker.pipe", "PipeWork")}
+
+
+def new_work(kind: str) -> Work:
+    """A new work of this kind. Raises WorkerError if there is none."""
+    if kind not in _WORKS:
+        raise WorkerError(f"this worker knows no work of kind {kind!r}", kind=kind)
+    module, name = _WORKS[kind]
+    work: Work = getattr(import_module(module), name)()
+    return work
+
+
+def preload() -> None:
+    """Import every kind, for the nursery whose workers shall find them warm."""
+    for module, _ in _WORKS.values():
+        import_module(module)
