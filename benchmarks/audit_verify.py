@@ -1,6 +1,6 @@
 """How quickly the audit checks a history, and in how much memory.
 
-    python -m benchmarks.audit_verify [--jobs 1000] [--rows 100]
+python -m benchmarks.audit_verify [--jobs 1000] [--rows 100]
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def main() -> None:
         result = verify(database)
         seconds = time.perf_counter() - start
         grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
-        print(f"{result.rows:,} rows, intact: {result.is_intact}, {result.rows / seconds:,.0f} rows/s, +{grown_mb:.1f} MB")
+        print(
+            f"{result.rows:,} rows, intact: {result.is_intact}, {result.rows / seconds:,.0f} rows/s, +{grown_mb:.1f} MB"
+        )
 
 
 if __name__ == "__main__":

@@ -140,7 +140,8 @@ def decided(jobs: list[JobRecord], number: int) -> Decided:
         settle(job, transition)
         transition.time_stamp = NOON
         job.revision = number + 1
-        made.append((job, transition, EventRecord(NOON, "transition.passed", job.job_id, {"sequence": number})))
+        event = EventRecord(NOON, "transition.passed", job.job_id, {"sequence": number})
+        made.append((job, transition, event))
     return made
 
 

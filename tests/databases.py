@@ -21,6 +21,7 @@ import pytest
 
 from jobengine.history.database import Database
 from jobengine.ids import new_id
+from tests.needs import need
 
 SERVER_USER = "postgres"
 """Who runs the server when the tests run as root, which PostgreSQL refuses."""
@@ -89,8 +90,7 @@ def sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The session's server, with a migrated database ``template`` to clone."""
-    if _find_programs() == Path():
-        pytest.skip("PostgreSQL's server programs are not installed")
+    need("postgresql")
     folder = Path(tempfile.mkdtemp(prefix="jobengine-pg-"))
     try:
         if os.geteuid() == 0:

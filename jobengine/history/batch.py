@@ -86,7 +86,7 @@ class Batch:
         """A line of the event feed; its sequence is given by the database."""
         self._events.append(event)
 
-    def remember_idempotency(
+    def remember_idempotency(  # noqa: PLR0913 - one argument per column
         self,
         key: str,
         scope: str,

@@ -103,7 +103,10 @@ class JobReader:
         return count
 
     def transitions(self, job_id: str) -> list[TransitionRecord]:
-        """All rows of a job: settled ones as they passed, then the others in list order. Raises NotFoundError."""
+        """All rows of a job: settled ones as they passed, then the others in list order.
+
+        Raises NotFoundError.
+        """
         wanted = select(*TRANSITION_COLUMNS).where(transitions.c.job_id == job_id).order_by(*LIST_ORDER)
         with self._of_job(job_id) as (connection, _):
             return [transition_from_row(row) for row in connection.execute(wanted)]

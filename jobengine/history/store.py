@@ -266,7 +266,7 @@ class SqlJobStore:
         settled = {i: t.job_id for i, t in batch.updated_transitions.items() if i not in pending}
         named = sorted(stale | set(settled.values()))
         return ConflictError(
-            f"{', '.join(named) or 'a row'} was changed by another owner or an earlier write; nothing is kept",
+            f"{', '.join(named) or 'a row'} was changed by another owner or before; nothing was written",
             jobs=named,
             transitions=sorted(settled),
         )
