@@ -32,9 +32,8 @@ def main() -> None:
         result = verify(database)
         seconds = time.perf_counter() - start
         grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
-        print(
-            f"{result.rows:,} rows, intact: {result.is_intact}, {result.rows / seconds:,.0f} rows/s, +{grown_mb:.1f} MB"
-        )
+        rate = result.rows / seconds
+        print(f"{result.rows:,} rows, intact: {result.is_intact}, {rate:,.0f} rows/s, +{grown_mb:.1f} MB")
 
 
 if __name__ == "__main__":
