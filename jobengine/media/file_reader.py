@@ -129,7 +129,8 @@ class FileSource:
         return first
 
     def _decode(self) -> Iterator[av.AudioFrame]:
-        in_a_row = end = 0
+        in_a_row = 0
+        last: av.AudioFrame | None = None
         for packet in self._container.demux(self._stream):
             try:
                 frames = self._stream.decode(packet)
@@ -143,15 +144,16 @@ class FileSource:
                 continue
             for frame in frames:
                 in_a_row = 0
-                end = max(end, self._from_pts(frame.pts, frame.sample_rate) + frame.samples)
                 yield frame
-        self._check_length(end)
+                last = frame
+        self._check_length(last)
 
-    def _check_length(self, end: int) -> None:
+    def _check_length(self, last: av.AudioFrame | None) -> None:
         """Formats that know their length exactly tell whether something is missing."""
         duration = self._stream.duration
-        if not self._is_exact or not duration or not end:
+        if not self._is_exact or not duration or last is None:
             return
+        end = self._from_pts(last.pts, last.sample_rate) + last.samples
         promised = self._from_pts((self._stream.start_time or 0) + duration, self._stream.rate)
         if end < promised:
             raise MediaError(f"{self._name} is truncated: {promised} samples were promised, {end} came")
