@@ -116,7 +116,6 @@ class WorkerProcess:
     """A worker to be forked."""
 
     job_id: str
-    epoch: int
     spool: Path
     log: Path
 

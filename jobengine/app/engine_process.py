@@ -6,6 +6,7 @@ import os
 import signal
 from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,12 +15,14 @@ import zmq
 from jobengine import logs
 from jobengine.app.parent import end_with_parent
 from jobengine.clock import SystemClock, to_text
-from jobengine.engine.engine import Engine
+from jobengine.engine.engine import Engine, EngineParts
 from jobengine.engine.host import HostRunner
+from jobengine.engine.losses import Losses
 from jobengine.engine.requests import Requests
-from jobengine.engine.service import HOUSEKEEPING_PERIOD_S, EngineService, ServiceTerms
+from jobengine.engine.service import HOUSEKEEPING_PERIOD_S, EngineService, ServiceParts, ServiceTerms
 from jobengine.engine.timer import SchedulerTimer
 from jobengine.engine.workers import WorkerFolders, Workers
+from jobengine.errors import MediaError
 from jobengine.history.database import Database
 from jobengine.history.store import SqlJobStore
 from jobengine.ids import new_id
@@ -56,24 +59,34 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
     timer.wake_every(HOUSEKEEPING_PERIOD_S)
     store = SqlJobStore(database)
     name = settings.engine.processing_host
-    epoch = store.claim_service(
-        name, process_id=os.getpid(), url=settings.http.url, now=to_text(clock.now())
-    )
+    epoch = store.claim_service(name, process_id=os.getpid(), url=settings.http.url, now=to_text(clock.now()))
     structlog.get_logger("engine").info("engine.started", service=name, epoch=epoch)
     folders = WorkerFolders(settings.data / "spool", settings.log_folder)
-    workers = Workers(new_id(), sockets, launcher, folders, clock, name, settings.engine.restart_limit)
+    workers = Workers(new_id(), sockets, launcher, folders, clock, name)
     host = HostRunner(workers, timedelta(milliseconds=settings.engine.lead_ms))
-    engine = Engine(
-        service=name,
+    parts = EngineParts(
         store=store,
         teller=sockets,
         workers=workers,
+        losses=Losses(workers, settings.engine.restart_limit, _measure),
         host=host,
         requests=Requests(name, name, workers, host, clock),
         clock=clock,
-        group_size=settings.engine.group_size,
     )
-    return EngineService(engine, store, sockets, launcher, timer, clock, _terms(settings, name, epoch))
+    engine = Engine(name, parts, settings.engine.group_size)
+    driven = ServiceParts(engine, store, sockets, launcher, timer, clock)
+    return EngineService(driven, _terms(settings, name, epoch))
+
+
+def _measure(path: Path) -> int | None:
+    """Loaded when a worker was lost, since it brings FFmpeg into the process."""
+    from jobengine.media.riff import measure_output
+
+    try:
+        return measure_output(path)
+    except MediaError as error:
+        structlog.get_logger("engine").warning("output.not_measured", path=str(path), detail=error.detail)
+        return None
 
 
 def _surroundings(settings: Settings, address: str) -> WorkerSurroundings:

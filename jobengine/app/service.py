@@ -20,7 +20,8 @@ from pathlib import Path
 
 import structlog
 from granian.constants import Interfaces
-from granian.server import Server
+from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from jobengine import logs
 from jobengine.app.engine_process import run_engine
@@ -83,9 +84,9 @@ class _Tree:
     def _new_engine(self) -> BaseProcess:
         return self._spawn.Process(target=run_engine, args=(self._settings, self._finish_jobs), name="engine")
 
-    def _new_server(self) -> Server:
+    def _new_server(self) -> MPServer:
         http = self._settings.http
-        return Server(
+        return MPServer(
             "jobengine",
             address=http.host,
             port=http.port,
@@ -94,8 +95,8 @@ class _Tree:
             blocking_threads=http.threads,
             respawn_failed_workers=True,
             workers_kill_timeout=HTTP_STOP_TIMEOUT_S,
-            log_level="warning",
-            log_dictconfig={"loggers": {"_granian": {"level": logging.WARNING, "propagate": True}}},
+            log_level=LogLevels.warning,
+            log_dictconfig={"loggers": {"_granian": {"level": logging.ERROR, "propagate": True}}},
         )
 
     def _watch_engine(self) -> None:
@@ -108,7 +109,7 @@ class _Tree:
             self._log.error("engine.ended", exit_code=self._engine.exitcode)
             if self._clock.monotonic_ns() - started_ns < CRASH_LOOP_S * 1e9:
                 self._failed = True
-                self._server.signal_handler_interrupt()
+                self._server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
                 return
             started_ns = self._clock.monotonic_ns()
             self._engine = self._new_engine()

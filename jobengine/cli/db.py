@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,15 +13,33 @@ import click
 
 from jobengine.cli.database import existing, upgraded, works_on_database
 from jobengine.cli.options import document_form, works_on_data
+from jobengine.errors import ConflictError
 
 if TYPE_CHECKING:
     from jobengine.history.database import Database
     from jobengine.settings import Settings
 
+SERVICE_LOCK = "service.lock"
+"""The file that a running service holds locked in its data folder."""
+
 
 @click.group()
 def db() -> None:
     """Make and upgrade the tables; back up and restore. Needs no running service."""
+
+
+@contextmanager
+def _stopped(data: Path) -> Iterator[None]:
+    """Keep services from starting on this folder. Raises ConflictError while one runs on it."""
+    data.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(data / SERVICE_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise ConflictError(f"a service runs on {data}; stop it first") from None
+    finally:
+        os.close(descriptor)
 
 
 @db.command()
@@ -86,7 +108,7 @@ def restore(settings: Settings, file: Path, yes: bool) -> None:
         raise click.UsageError("this replaces the whole database; say --yes")
     if not yes:
         click.confirm(f"Replace {settings.database} by {file}?", abort=True, err=True)
-    with upgraded(settings) as database:
+    with _stopped(settings.data), upgraded(settings) as database:
         copy(database, file)
         database.check_head()
         click.echo(f"{database} is what it was in {file}", err=True)

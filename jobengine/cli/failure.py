@@ -36,11 +36,11 @@ _ADVICE: tuple[tuple[type[JobEngineError], str], ...] = (
         "give a key with --token-file; 'jobengine key create NAME --role operator' makes one",
     ),
     (ForbiddenError, "use a key whose role allows it; 'jobengine key list' shows them"),
-    (NotFoundError, "check the name or id; 'jobengine job list' shows the jobs"),
+    (NotFoundError, "check the name or id; the 'list' commands show what is there"),
     (RevisionMismatch, "look at it again, then repeat the command"),
     (ConflictError, "look at the job with 'jobengine job show'; what is settled can't be changed"),
     (UnavailableError, "start a service with 'jobengine serve', or say where it is with --url"),
-    (SettingsError, "'jobengine config check' names every wrong setting"),
+    (SettingsError, "'jobengine config show --origin' tells where each setting comes from"),
 )
 
 

@@ -7,6 +7,7 @@ when the commit fails.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,17 @@ from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
 
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Where and when a transition was settled. ``skip`` is why it had no effect, if it had none."""
+
+    time_stamp: str
+    position: dict[str, Any]
+    lateness_ms: float = 0.0
+    skip: str = ""
+    info: dict[str, Any] = field(default_factory=dict)
+
+
 class Decisions:
     """Collects one group. ``batch`` is the store's; ``now`` is the time of all of its rows."""
 
@@ -28,6 +40,8 @@ class Decisions:
         self.now_text = to_text(now)
         self.touched: dict[str, LiveJob] = {}
         self.raised: list[tuple[str, dict[str, Any]]] = []
+        self.launching: set[str] = set()
+        """Jobs for which a worker is asked for in this group."""
         self.answers: list[tuple[bytes, Answer]] = []
         self._after_commit: list[Callable[[], None]] = []
 
@@ -57,29 +71,18 @@ class Decisions:
         record.updated_time = self.now_text
         self.batch.update_job(record, *job.committed)
 
-    def settle(
-        self,
-        job: LiveJob,
-        transition: TransitionRecord,
-        state: JobState,
-        *,
-        time_stamp: str,
-        lateness_ms: float,
-        position: dict[str, Any],
-        skip: str = "",
-        info: dict[str, Any] | None = None,
-    ) -> None:
+    def settle(self, job: LiveJob, transition: TransitionRecord, state: JobState, at: Passing) -> None:
         """A transition has passed, or was skipped: chain it to the history and move the job to ``state``."""
         record = job.record
         is_new = transition.transition_id not in job.pending
-        transition.status = TransitionStatus.SKIPPED if skip else TransitionStatus.PASSED
+        transition.status = TransitionStatus.SKIPPED if at.skip else TransitionStatus.PASSED
         transition.sequence = record.history_length + 1
-        transition.time_stamp = time_stamp
-        transition.lateness_ms = round(lateness_ms, 3)
+        transition.time_stamp = at.time_stamp
+        transition.lateness_ms = round(at.lateness_ms, 3)
         transition.current_proc_state = state
-        transition.stream_position = position
+        transition.stream_position = at.position
         transition.wake_time = None
-        extra = {**({"skipped": skip} if skip else {}), **(info or {})}
+        extra = {**({"skipped": at.skip} if at.skip else {}), **at.info}
         if extra:
             transition.info = {**(transition.info or {}), **extra}
         transition.previous_hash = record.history_hash
@@ -88,14 +91,11 @@ class Decisions:
         (self.batch.insert_transition if is_new else self.batch.settle_transition)(transition)
         self._enter(job, transition, state)
 
-    def implicit(
-        self, job: LiveJob, requested: str, state: JobState, time: str, position: dict[str, Any], info: dict[str, Any]
-    ) -> None:
-        """A transition nobody planned; ``info`` says why."""
-        transition = self.new_transition(
-            job, TriggerType.IMPLICIT, requested, {"type": "Implicit", "requestedProcState": requested}, actor="engine"
-        )
-        self.settle(job, transition, state, time_stamp=time, lateness_ms=0.0, position=position, info=info)
+    def implicit(self, job: LiveJob, requested: str, state: JobState, at: Passing) -> None:
+        """A transition nobody planned; ``at.info`` says why."""
+        trigger = {"type": "Implicit", "requestedProcState": requested}
+        transition = self.new_transition(job, TriggerType.IMPLICIT, requested, trigger, actor="engine")
+        self.settle(job, transition, state, at)
 
     def new_transition(
         self, job: LiveJob, kind: TriggerType, requested: str, trigger: dict[str, Any], actor: str
@@ -125,7 +125,9 @@ class Decisions:
 
     def raise_event(self, name: str, data: dict[str, Any], actor: str) -> None:
         """A named event: a line of the feed now, and a reason for transitions to pass in this group."""
-        self.batch.append_event(EventRecord(self.now_text, "event.raised", None, {"name": name, "data": data, "actor": actor}))
+        self.batch.append_event(
+            EventRecord(self.now_text, "event.raised", None, {"name": name, "data": data, "actor": actor})
+        )
         self.raised.append((name, data))
 
     def accept(self, client: bytes, answer: Accepted) -> None:
@@ -163,7 +165,9 @@ class Decisions:
         self.event("transition.passed", record, data)
         if changed:
             self.event("job.state", record, {"currentState": state})
-            self.raised.append((f"job:{record.job_id}:{state}", {"jobId": record.job_id, "state": str(state)}))
+            self.raised.append(
+                (f"job:{record.job_id}:{state}", {"jobId": record.job_id, "state": str(state)})
+            )
         if state.is_final:
             self._close_list(job)
 

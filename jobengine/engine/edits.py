@@ -56,7 +56,9 @@ class Edits:
         self._waiting[request.request_id] = WaitingEdit(client, request, deadline_ns)
         return None
 
-    def withdrawn(self, message: Withdrawn, job: LiveJob, decisions: Decisions) -> tuple[bytes, Accepted] | None:
+    def withdrawn(
+        self, message: Withdrawn, job: LiveJob, decisions: Decisions
+    ) -> tuple[bytes, Accepted] | None:
         """The worker has let go, or not. Raises ConflictError (with the waiting edit in its facts) if not."""
         waiting = self._waiting.pop(message.request, None)
         if waiting is None:

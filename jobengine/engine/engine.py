@@ -8,6 +8,7 @@ over again when the database is back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
@@ -18,9 +19,10 @@ from jobengine.engine.edits import Edits
 from jobengine.engine.events import CASCADE_LIMIT, EventFirer
 from jobengine.engine.host import HostRunner
 from jobengine.engine.live import JobCache, LiveJob
+from jobengine.engine.losses import Losses, describe_end
 from jobengine.engine.reports import ReportTaker
 from jobengine.engine.requests import Requests, answered_before, check_known
-from jobengine.engine.workers import Workers, describe_end, last_position
+from jobengine.engine.workers import Workers
 from jobengine.errors import ConflictError, JobEngineError, NotFoundError, UnavailableError
 from jobengine.messaging.engine_messages import (
     Accepted,
@@ -39,10 +41,10 @@ from jobengine.messaging.engine_messages import (
 )
 from jobengine.messaging.spool import read_spool
 from jobengine.messaging.worker_messages import AnyReport, FromWorker, Hello, Progress, Report, Withdrawn
-from jobengine.model.lifecycle import EngineRequest, decide
 from jobengine.ports import WorkerEnded, WorkerStarted
 
 News = WorkerStarted | WorkerEnded
+CACHED_JOBS = 20_000
 
 
 class Teller(Protocol):
@@ -52,33 +54,38 @@ class Teller(Protocol):
     def notify(self, job_ids: tuple[str, ...]) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What an engine is made of. ``store`` is the write side of the history."""
+
+    store: Any
+    teller: Teller
+    workers: Workers
+    losses: Losses
+    host: HostRunner
+    requests: Requests
+    clock: Clock
+
+
 class Engine:
-    """Decides for one service. ``store`` is the write side of the history."""
+    """Decides for one service; at most ``group_size`` decisions of a kind are committed together."""
 
     def __init__(
-        self,
-        service: str,
-        store: Any,
-        teller: Teller,
-        workers: Workers,
-        host: HostRunner,
-        requests: Requests,
-        clock: Clock,
-        group_size: int,
-        cache_limit: int = 20_000,
+        self, service: str, parts: EngineParts, group_size: int, cache_limit: int = CACHED_JOBS
     ) -> None:
         self._service = service
-        self._store = store
-        self._teller = teller
-        self._workers = workers
-        self._host = host
-        self._requests = requests
-        self._reports = ReportTaker(workers)
-        self._edits = Edits(workers, host, clock)
-        self._events = EventFirer(store, workers)
-        self._clock = clock
+        self._store = parts.store
+        self._teller = parts.teller
+        self._workers = parts.workers
+        self._losses = parts.losses
+        self._host = parts.host
+        self._requests = parts.requests
+        self._reports = ReportTaker(parts.workers)
+        self._edits = Edits(parts.workers, parts.host, parts.clock)
+        self._events = EventFirer(parts.store, parts.workers)
+        self._clock = parts.clock
         self._group_size = group_size
-        self._cache = JobCache(clock, cache_limit)
+        self._cache = JobCache(parts.clock, cache_limit)
         self._unsettled: list[News] = []
         self._was_down = False
         self._log = structlog.get_logger("engine")
@@ -134,15 +141,13 @@ class Engine:
     def terminate_all(self, reason: str) -> None:
         """End the workers that are left, and note in the history that they did not end by themselves."""
         decisions = self._decisions()
-        for worker in self._workers.all():
-            job = self._cache.get(worker.job_id)
+        left = self._workers.all()
+        self._load(worker.job_id for worker in left)
+        for worker in left:
             self._workers.kill(worker)
+            job = self._cache.get(worker.job_id)
             if job is not None and not job.state.is_final:
-                state = decide(job.state, EngineRequest.TERMINATE)
-                position = last_position(job, worker)
-                info = {"reason": reason, "lastConfirmedPosition": position}
-                job.record.worker_process_id = 0
-                decisions.implicit(job, EngineRequest.TERMINATE, state, decisions.now_text, position, info)
+                self._losses.terminate(job, worker, reason, decisions)
         self._commit(decisions)
 
     @property
@@ -154,9 +159,12 @@ class Engine:
         """Once in a while: deadlines of edits, and what is no longer used leaves memory."""
         for edit, error in self._edits.expired():
             self._teller.answer(edit.client, _refusal(edit.request, error))
+        self._unsettled += [WorkerEnded(worker.process_id, None) for worker in self._workers.given_up()]
         self._cache.trim()
 
-    def _group(self, requests: Sequence[tuple[bytes, AnyRequest]], reports: Sequence[tuple[str, FromWorker]]) -> bool:
+    def _group(
+        self, requests: Sequence[tuple[bytes, AnyRequest]], reports: Sequence[tuple[str, FromWorker]]
+    ) -> bool:
         decisions = self._decisions()
         due = self._store.due(decisions.now_text, self._group_size, self._service)
         woken: dict[str, set[str]] = {}
@@ -179,9 +187,8 @@ class Engine:
             loaded = self._store.load_jobs(missing)
             self._cache.add_loaded(loaded.values())
             for output in self._store.load_outputs([i for i, one in loaded.items() if one.job.kind]):
-                job = self._cache.get(output.job_id)
-                assert job is not None
-                job.outputs[output.number] = output
+                if (job := self._cache.get(output.job_id)) is not None:
+                    job.outputs[output.number] = output
 
     def _take_requests(self, requests: Sequence[tuple[bytes, AnyRequest]], decisions: Decisions) -> None:
         known = self._known_answers(requests)
@@ -262,9 +269,8 @@ class Engine:
             elif isinstance(message, Report):
                 in_order.setdefault(job_id, []).append(message)
         for job_id, messages in in_order.items():
-            job = self._cache.get(job_id)
-            assert job is not None
-            self._reports.take(job, messages, decisions)
+            if (job := self._cache.get(job_id)) is not None:
+                self._reports.take(job, messages, decisions)
 
     def _finish_edit(self, message: Withdrawn, job: LiveJob, decisions: Decisions) -> None:
         try:
@@ -291,7 +297,7 @@ class Engine:
             return
         self._reports.take(job, list(read_spool(self._workers.folders.spool(job_id))), decisions)
         if not job.state.is_final:
-            self._workers.lost(job, worker, cause, decisions)
+            self._losses.lost(job, worker, cause, decisions)
 
     def _advance(self, decisions: Decisions, woken: dict[str, set[str]]) -> None:
         """Pass what is due; events raised by that may make more due, in this same group."""

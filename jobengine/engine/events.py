@@ -39,7 +39,10 @@ class EventFirer:
         self._names = None
 
     def fire(
-        self, decisions: Decisions, get: Callable[[Iterable[str]], None], jobs: Callable[[str], LiveJob | None]
+        self,
+        decisions: Decisions,
+        get: Callable[[Iterable[str]], None],
+        jobs: Callable[[str], LiveJob | None],
     ) -> set[str]:
         """Fire everything that waits for the events raised so far; the ids of the jobs concerned.
 
@@ -57,7 +60,11 @@ class EventFirer:
         for event_name, data in raised:
             for name, job_id, transition_id in waiting:
                 job = jobs(job_id)
-                if name == event_name and job is not None and self._fire_one(job, transition_id, name, data, decisions):
+                if (
+                    name == event_name
+                    and job is not None
+                    and self._fire_one(job, transition_id, name, data, decisions)
+                ):
                     fired.add(job_id)
         return fired
 
@@ -65,12 +72,12 @@ class EventFirer:
         """Those in the database, and those that this very group has appended."""
         stored = self._index.pending_for_events(names)
         fresh = [
-            (t.event_name, t.job_id, t.transition_id)
+            (t.event_name or "", t.job_id, t.transition_id)
             for job in decisions.touched.values()
             for t in job.pending.values()
             if t.event_name in names
         ]
-        return list(dict.fromkeys([*stored, *((n, j, t) for n, j, t in fresh if n is not None)]))
+        return list(dict.fromkeys([*stored, *fresh]))
 
     def _fire_one(
         self, job: LiveJob, transition_id: str, name: str, data: Mapping[str, Any], decisions: Decisions
@@ -95,5 +102,7 @@ class EventFirer:
 def holds_all(data: Any, match: Any) -> bool:
     """Whether ``data`` has every member of ``match``, at every depth."""
     if isinstance(match, Mapping):
-        return isinstance(data, Mapping) and all(key in data and holds_all(data[key], match[key]) for key in match)
+        return isinstance(data, Mapping) and all(
+            key in data and holds_all(data[key], match[key]) for key in match
+        )
     return bool(data == match)

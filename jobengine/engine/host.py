@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from jobengine.clock import from_text, to_text
-from jobengine.engine.decisions import Decisions
+from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.live import HOST_RATE, LiveJob
 from jobengine.engine.workers import Workers
 from jobengine.errors import TransitionNotAllowed
@@ -33,7 +33,8 @@ class HostRunner:
 
     def advance(self, job: LiveJob, decisions: Decisions, woken: Collection[str] = ()) -> None:
         """Pass everything that is due, or ask for a worker; then see to it that the engine wakes in time."""
-        if job.has_worker or self._workers.of(job.record.job_id) is not None:
+        job_id = job.record.job_id
+        if job.has_worker or job_id in decisions.launching or self._workers.of(job_id) is not None:
             return
         early = self._needs_preparing(job, woken, decisions)
         if early is not None:
@@ -83,7 +84,7 @@ class HostRunner:
         return late > grace and (trigger.get("misfire") == "skip" or bool(trigger.get("coalesce")))
 
     def _pass(self, job: LiveJob, transition: TransitionRecord, due: Due, decisions: Decisions) -> None:
-        info = None
+        info: dict[str, str] = {}
         state = job.state
         if not due.skip:
             try:
@@ -93,16 +94,15 @@ class HostRunner:
         exact = min(due.exact, Fraction(job.position))
         ticks = int(exact) if transition.trigger_type in _ON_STREAM_CLOCK else job.position
         transition.due_time = transition.due_time or self._due_text(job, due, decisions)
-        decisions.settle(
-            job,
-            transition,
-            state,
+        late = decisions.now - from_text(transition.due_time)
+        at = Passing(
             time_stamp=decisions.now_text,
-            lateness_ms=max(0.0, (decisions.now - from_text(transition.due_time)) / timedelta(milliseconds=1)),
             position={"pts": ticks, "timeBase": TIME_BASE},
+            lateness_ms=max(0.0, late / timedelta(milliseconds=1)),
             skip=due.skip,
             info=info,
         )
+        decisions.settle(job, transition, state, at)
         job.anchor(ticks + self._ticks_since(job, ticks, state))
 
     def _ticks_since(self, job: LiveJob, ticks: int, state: JobState) -> int:

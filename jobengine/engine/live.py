@@ -174,10 +174,9 @@ class JobCache:
 
 def planned(transition: TransitionRecord) -> Planned:
     """A pending transition as whoever runs the job wants it."""
-    assert transition.position is not None
     return Planned(
         transition_id=transition.transition_id,
-        position=transition.position,
+        position=transition.position or 0,
         trigger=transition.trigger,
         description=transition.description,
         fired=transition.due_time if transition.event_name is not None else None,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from jobengine.clock import from_text, to_text
-from jobengine.engine.decisions import Decisions
+from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.live import LiveJob
 from jobengine.engine.workers import Workers
 from jobengine.errors import TransitionNotAllowed
@@ -53,7 +53,9 @@ class ReportTaker:
     def _passed(self, job: LiveJob, report: Passed, decisions: Decisions) -> None:
         transition = job.pending.get(report.transition_id)
         if transition is None:
-            self._log.error("report.unknown_transition", job_id=job.record.job_id, transition=report.transition_id)
+            self._log.error(
+                "report.unknown_transition", job_id=job.record.job_id, transition=report.transition_id
+            )
             return
         refused = report.skip or "refused" in report.info
         state = job.state if refused else self._reached(job, transition.requested_proc_state, report.state)
@@ -68,11 +70,7 @@ class ReportTaker:
             job,
             transition,
             state,
-            time_stamp=report.time,
-            lateness_ms=lateness_ms,
-            position=report.position.document(),
-            skip=report.skip,
-            info=report.info,
+            Passing(report.time, report.position.document(), lateness_ms, report.skip, report.info),
         )
 
     def _changed(self, job: LiveJob, report: Changed, decisions: Decisions) -> None:
@@ -84,7 +82,8 @@ class ReportTaker:
         worker = self._workers.of(job.record.job_id)
         if worker is not None:
             worker.return_to = ""
-        decisions.implicit(job, report.requested, state, report.time, report.position.document(), report.info)
+        at = Passing(report.time, report.position.document(), info=report.info)
+        decisions.implicit(job, report.requested, state, at)
 
     def _reached(self, job: LiveJob, requested: str, reported: str) -> JobState:
         """The state by the lifecycle table; the worker, which decides by the same table, says the same."""

@@ -1,4 +1,4 @@
-"""Carrying out what clients ask. Each request is checked against the state of things before anything changes."""
+"""Carrying out what clients ask. A request is checked against the state of things before anything changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ from jobengine.model.record import JobRecord, TransitionRecord
 class Requests:
     """Requests that are carried out within one group. Editing a planned transition is in `engine.edits`."""
 
-    def __init__(self, service: str, host_name: str, workers: Workers, host: HostRunner, clock: Clock) -> None:
+    def __init__(
+        self, service: str, host_name: str, workers: Workers, host: HostRunner, clock: Clock
+    ) -> None:
         self._service = service
         self._host_name = host_name
         self._workers = workers
@@ -63,7 +65,9 @@ class Requests:
         job = LiveJob(record, self._clock)
         decisions.insert_job(job)
         made = self._append(job, request.drafts, request.actor, decisions)
-        answer = Accepted(request.request_id, record.job_id, record.revision, tuple(t.transition_id for t in made))
+        answer = Accepted(
+            request.request_id, record.job_id, record.revision, tuple(t.transition_id for t in made)
+        )
         self._remember(request.idempotency, answer, decisions)
         return job, answer
 
@@ -92,7 +96,9 @@ class Requests:
     def send_volatile(self, request: SendVolatile, job: LiveJob) -> Accepted:
         """Straight to the worker; nothing is kept."""
         plan = tuple(
-            Planned(new_id(), job.record.transition_count + n, draft.trigger, draft.description, volatile=True)
+            Planned(
+                new_id(), job.record.transition_count + n, draft.trigger, draft.description, volatile=True
+            )
             for n, draft in enumerate(request.drafts)
         )
         if job.state.is_final or not self._workers.tell(
@@ -135,7 +141,9 @@ class Requests:
         ids = request.job_ids or tuple(worker.job_id for worker in self._workers.all())
         now_ns = self._clock.monotonic_ns()
         data = {job_id: self._workers.counters(job_id, now_ns) for job_id in ids}
-        return Accepted(request.request_id, data={job_id: counters for job_id, counters in data.items() if counters})
+        return Accepted(
+            request.request_id, data={job_id: counters for job_id, counters in data.items() if counters}
+        )
 
     def _append(
         self, job: LiveJob, drafts: Sequence[Draft], actor: str, decisions: Decisions

@@ -30,6 +30,18 @@ class Launcher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceParts:
+    """What the loop drives."""
+
+    engine: Engine
+    store: Any
+    sockets: EngineSockets
+    launcher: Launcher
+    timer: Timer
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceTerms:
     """What this service is called, and how long things are kept."""
 
@@ -44,22 +56,13 @@ class ServiceTerms:
 class EngineService:
     """Runs an engine until told to stop. One thread."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        store: Any,
-        sockets: EngineSockets,
-        launcher: Launcher,
-        timer: Timer,
-        clock: Clock,
-        terms: ServiceTerms,
-    ) -> None:
-        self._engine = engine
-        self._store = store
-        self._sockets = sockets
-        self._launcher = launcher
-        self._timer = timer
-        self._clock = clock
+    def __init__(self, parts: ServiceParts, terms: ServiceTerms) -> None:
+        self._engine = parts.engine
+        self._store = parts.store
+        self._sockets = parts.sockets
+        self._launcher = parts.launcher
+        self._timer = parts.timer
+        self._clock = parts.clock
         self._terms = terms
         self._stop_requested = False
         self._finish_jobs = False
@@ -78,7 +81,10 @@ class EngineService:
         while not self._stop_requested:
             self._turn(self._wait_ms())
         if self._finish_jobs:
-            self._finish()
+            try:
+                self._finish()
+            except UnavailableError as error:
+                self._log.error("service.not_finished", detail=error.detail)
         self._log.info("engine.stopped")
 
     def _turn(self, wait_ms: int) -> None:

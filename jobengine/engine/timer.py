@@ -28,7 +28,9 @@ class SchedulerTimer:
         self._scheduler.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._scheduler.shutdown(wait=True)
 
     def wake_at(self, moment: datetime | None) -> None:
@@ -46,4 +48,6 @@ class SchedulerTimer:
 
     def wake_every(self, period_s: float) -> None:
         """Wake again and again, for what is done once in a while."""
-        self._scheduler.add_job(self._wake, "interval", seconds=period_s, misfire_grace_time=None, coalesce=True)
+        self._scheduler.add_job(
+            self._wake, "interval", seconds=period_s, misfire_grace_time=None, coalesce=True
+        )

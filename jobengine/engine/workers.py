@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +18,6 @@ from jobengine.messaging.worker_messages import (
     Arm,
     Assign,
     Fire,
-    PreviousOutput,
     Progress,
     Release,
     Resume,
@@ -27,7 +25,6 @@ from jobengine.messaging.worker_messages import (
     ToWorker,
 )
 from jobengine.model.kind import MERGE_KEYS
-from jobengine.model.lifecycle import EngineRequest, JobState, decide
 from jobengine.model.merge import merge
 from jobengine.model.record import TransitionRecord
 from jobengine.ports import WorkerLauncher, WorkerProcess, WorkerStarted
@@ -89,7 +86,6 @@ class Workers:
         folders: WorkerFolders,
         clock: Clock,
         host: str,
-        restart_limit: int,
     ) -> None:
         self.engine_id = engine_id
         self._channel = channel
@@ -97,7 +93,6 @@ class Workers:
         self.folders = folders
         self._clock = clock
         self._host = host
-        self._restart_limit = restart_limit
         self._by_job: dict[str, Worker] = {}
         self._log = structlog.get_logger("workers")
 
@@ -113,15 +108,37 @@ class Workers:
     def launch(self, job: LiveJob, need: TransitionRecord | None, decisions: Decisions) -> None:
         """Ask for a worker because ``need`` has to pass; it is tried again if none shows up."""
         job_id = job.record.job_id
-        worker = self._by_job.setdefault(job_id, Worker(job_id))
-        worker.prepare_id = need.transition_id if need else None
-        worker.last_heard_ns = self._clock.monotonic_ns()
+        if job_id in decisions.launching:
+            return
+        decisions.launching.add(job_id)
         job.forget_plan()
         if need is not None:
             need.wake_time = to_text(decisions.now + timedelta(seconds=LAUNCH_RETRY_S))
             decisions.change_transition(job, need)
-        process = WorkerProcess(job_id, job.record.epoch, self.folders.spool(job_id), self.folders.log(job_id))
-        decisions.after_commit(lambda: self._launcher.launch(process))
+        worker = Worker(job_id, prepare_id=need.transition_id if need else None)
+        decisions.after_commit(lambda: self.start(worker))
+
+    def start(self, worker: Worker) -> None:
+        """Fork a worker, in the place of any that the job had before."""
+        worker.last_heard_ns = self._clock.monotonic_ns()
+        self._by_job[worker.job_id] = worker
+        spool, log = self.folders.spool(worker.job_id), self.folders.log(worker.job_id)
+        self._launcher.launch(WorkerProcess(worker.job_id, spool, log))
+
+    def forget(self, worker: Worker) -> None:
+        """The job has no worker any more."""
+        self._by_job.pop(worker.job_id, None)
+        self.folders.spool(worker.job_id).unlink(missing_ok=True)
+
+    def given_up(self) -> list[Worker]:
+        """Workers that never came forward; those not even forked are forgotten, so that it is tried again."""
+        now_ns = self._clock.monotonic_ns()
+        quiet = [w for w in self._by_job.values() if w.progress is None]
+        silent = [w for w in quiet if now_ns - w.last_heard_ns > LAUNCH_RETRY_S * 1e9]
+        for worker in silent:
+            if worker.process_id == 0:
+                del self._by_job[worker.job_id]
+        return [w for w in silent if w.process_id != 0]
 
     def started(self, news: WorkerStarted) -> None:
         """The nursery has forked; the worker itself will ask for its job."""
@@ -180,7 +197,9 @@ class Workers:
         worker = self._assigned(job)
         if worker is not None:
             plan = tuple(planned(t) for t in transitions)
-            decisions.after_commit(lambda: self._send_arm(worker, Arm(self.engine_id, job.record.revision, plan)))
+            decisions.after_commit(
+                lambda: self._send_arm(worker, Arm(self.engine_id, job.record.revision, plan))
+            )
 
     def fire(self, job: LiveJob, transition_ids: Sequence[str], raised: str, decisions: Decisions) -> None:
         """Events that transitions wait for were raised."""
@@ -231,23 +250,6 @@ class Workers:
 
         decisions.after_commit(act)
 
-    def lost(self, job: LiveJob, worker: Worker, cause: str, decisions: Decisions) -> None:
-        """A worker is gone before its job was done: end the job, or replace the worker."""
-        record = job.record
-        record.worker_process_id = 0
-        job.has_worker = False
-        position = last_position(job, worker)
-        info = {"cause": cause, "lastConfirmedPosition": position, "stage": str(record.current_state)}
-        self._by_job.pop(record.job_id, None)
-        may_replace = record.restart_policy == "resume" and worker.restarts < self._restart_limit
-        if not may_replace:
-            state = decide(record.current_state, EngineRequest.FAIL)
-            record.status_message = record.friendly_status_message = cause
-            decisions.implicit(job, EngineRequest.FAIL, state, decisions.now_text, position, info)
-            decisions.after_commit(lambda: self.folders.spool(record.job_id).unlink(missing_ok=True))
-            return
-        self._replace(job, worker, position, info, decisions)
-
     def counters(self, job_id: str, now_ns: int) -> dict[str, object] | None:
         """Live counters as of the last heartbeat, and how old they are; None without a worker."""
         worker = self._by_job.get(job_id)
@@ -270,46 +272,17 @@ class Workers:
     def kill(self, worker: Worker) -> None:
         self._launcher.kill(worker.process_id)
 
-    def _replace(
-        self, job: LiveJob, worker: Worker, position: dict[str, object], info: dict[str, object], decisions: Decisions
-    ) -> None:
-        record = job.record
-        former = worker.return_to or str(record.current_state)
-        if record.current_state is not JobState.PENDING:
-            state = decide(record.current_state, EngineRequest.UPDATE)
-            info = {**info, "returnTo": former}
-            decisions.implicit(job, EngineRequest.UPDATE, state, decisions.now_text, position, info)
-        else:
-            decisions.touch(job)
-        successor = Worker(record.job_id, restarts=worker.restarts + 1, return_to=former)
-        successor.resume = self._resume(job, position, decisions)
-        self._by_job[record.job_id] = successor
-        need = job.pending.get(worker.prepare_id or "")
-        self.launch(job, need, decisions)
-
-    def _resume(self, job: LiveJob, position: dict[str, object], decisions: Decisions) -> Resume | None:
-        outputs = tuple(
-            PreviousOutput(o.number, o.graph, o.path, o.start_position)
-            for o in job.outputs.values()
-            if o.path is not None
-        )
-        if job.first_running is None:
-            return None
-        pts = position.get("pts", 0)
-        return Resume(int(str(pts)), decisions.now_text, outputs)
-
     def _assign(self, job: LiveJob, worker: Worker) -> None:
         record = job.record
         need = job.pending.get(worker.prepare_id or "")
         description = merge(job.effective, (need.description if need else None) or {}, MERGE_KEYS)
-        assert record.kind is not None
         self._channel.command(
             worker.identity,
             Assign(
                 engine=self.engine_id,
                 job_id=record.job_id,
                 name=record.name,
-                kind=record.kind,
+                kind=record.kind or "",
                 state=worker.return_to or str(record.current_state),
                 description=description,
                 transitions=tuple(planned(t) for t in in_list_order(job.pending.values())),
@@ -334,21 +307,4 @@ class Workers:
 
     def _dismiss(self, worker: Worker) -> None:
         self._channel.command(worker.identity, Release(self.engine_id))
-        self._by_job.pop(worker.job_id, None)
-        self.folders.spool(worker.job_id).unlink(missing_ok=True)
-
-
-def describe_end(status: int | None) -> str:
-    """How a worker ended, in words."""
-    if status is None:
-        return "the worker process is gone"
-    if status < 0:
-        return f"the worker was killed by signal {-status} ({signal.Signals(-status).name})"
-    return f"the worker ended by itself with exit code {status}"
-
-
-def last_position(job: LiveJob, worker: Worker) -> dict[str, object]:
-    """The furthest point known: of the last heartbeat or the last transition."""
-    last = (job.last.stream_position if job.last else None) or {"pts": 0, "timeBase": "1/1", "samples": 0}
-    beat = worker.progress.position.document() if worker.progress else None
-    return beat if beat and beat["pts"] >= last.get("pts", 0) else last
+        self.forget(worker)

@@ -34,6 +34,10 @@ def addresses(data: Path) -> Addresses:
     folder = Path(tempfile.gettempdir()) / f"jobengine-{os.getuid()}-{digest}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
+    if (
+        not stat.S_ISDIR(status.st_mode)
+        or status.st_uid != os.getuid()
+        or stat.S_IMODE(status.st_mode) & 0o077
+    ):
         raise SettingsError(f"{folder} must be a folder of this user alone (mode 0700)")
     return Addresses(*(f"ipc://{folder}/{name}.ipc" for name in ("requests", "notices", "workers")))

@@ -51,7 +51,7 @@ class EngineClient:
 
     def _wait(self, socket: zmq.Socket[bytes], request_id: str) -> Accepted:
         while socket.poll(self._timeout_ms):
-            answer = answer_decoder.decode(socket.recv())
+            answer: Accepted | Refused = answer_decoder.decode(socket.recv())
             if answer.request_id != request_id:
                 continue
             if isinstance(answer, Refused):

@@ -96,7 +96,9 @@ class EngineSockets:
             self._poller.register(fd, zmq.POLLIN)
         self._others = others
 
-    def _read(self, socket: zmq.Socket[bytes], decoder: msgspec.msgpack.Decoder[Any], limit: int) -> list[Any]:
+    def _read(
+        self, socket: zmq.Socket[bytes], decoder: msgspec.msgpack.Decoder[Any], limit: int
+    ) -> list[Any]:
         messages: list[tuple[bytes, Any]] = []
         while len(messages) < limit:
             try:

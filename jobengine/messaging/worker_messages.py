@@ -112,7 +112,12 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def document(self) -> dict[str, Any]:
         """The JSON value shown to clients."""
-        members = {"pts": self.pts, "timeBase": self.time_base, "samples": self.samples, "elements": self.elements}
+        members = {
+            "pts": self.pts,
+            "timeBase": self.time_base,
+            "samples": self.samples,
+            "elements": self.elements,
+        }
         return {name: member for name, member in members.items() if member is not None}
 
 
@@ -184,7 +189,6 @@ class Fork(msgspec.Struct, frozen=True):
     """The engine asks the nursery for a worker."""
 
     job_id: str
-    epoch: int
     address: str
     spool: str
     log: str

@@ -1,1 +1,1 @@
-"""What is true without I/O: documents, triggers, the lifecycle, merging, the plan. No SQL, sockets, files or clock reads."""
+"""What is true without I/O: documents, triggers, the lifecycle, merging, the plan. No clock reads either."""

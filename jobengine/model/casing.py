@@ -86,10 +86,10 @@ def _unknown_key(model: type[CamelModel], key: str) -> InitErrorDetails:
         known = ", ".join(sorted(set(aliases.values())))
         hint = f"did you mean {aliases[near[0]]!r}?" if near else f"known are {known}"
         text = f"is not a known key; {hint}"
-    return {"type": PydanticCustomError("unknown_key", text), "loc": (key,), "input": None}  # type: ignore[typeddict-item, arg-type]
+    return {"type": PydanticCustomError("unknown_key", text), "loc": (key,), "input": None}
 
 
 def _as_init_error(line: Any) -> InitErrorDetails:
     message = str(line["msg"]).removeprefix("Value error, ")
     escaped = message.replace("{", "(").replace("}", ")")
-    return {"type": PydanticCustomError(line["type"], escaped), "loc": line["loc"], "input": line["input"]}  # type: ignore[arg-type]
+    return {"type": PydanticCustomError(line["type"], escaped), "loc": line["loc"], "input": line["input"]}

@@ -91,7 +91,11 @@ class _Check:
             self.faults.append(Fault(f"{pointer}/type", text))
         if trigger.options is not None and trigger.options.output_switch:
             self.faults.append(Fault(f"{pointer}/options/outputSwitch", _NOT_YET["outputSwitch"]))
-        if isinstance(trigger, StreamTrigger) and self._kind in (None, "pipe") and uses(trigger.condition, "last_frame"):
+        if (
+            isinstance(trigger, StreamTrigger)
+            and self._kind in (None, "pipe")
+            and uses(trigger.condition, "last_frame")
+        ):
             text = "lastFrame needs a work whose elements have ids; samples have none"
             self.faults.append(Fault(f"{pointer}/condition", text))
 
@@ -176,7 +180,9 @@ def _doubled_names(document: Json, pointer: str, path: str = "") -> list[Fault]:
         for index, item in enumerate(document):
             name = tuple(item.get(n) for n in names) if names and isinstance(item, dict) else None
             if name is not None and name in seen:
-                faults.append(Fault(f"{pointer}/{index}", f"{' '.join(map(str, name))} is named twice in this list"))
+                faults.append(
+                    Fault(f"{pointer}/{index}", f"{' '.join(map(str, name))} is named twice in this list")
+                )
             elif name is not None:
                 seen.add(name)
             faults += _doubled_names(item, f"{pointer}/{index}", path)

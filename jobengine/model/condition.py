@@ -68,7 +68,11 @@ class ConditionObject(CamelModel):
     @field_validator("real_time_delta_ms", mode="before")
     @classmethod
     def _number_is_milliseconds(cls, value: Any) -> Any:
-        return {"configuredDeltaMs": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
+        return (
+            {"configuredDeltaMs": value}
+            if isinstance(value, int | str) and not isinstance(value, bool)
+            else value
+        )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> ConditionObject:
@@ -107,7 +111,9 @@ def earliest(condition: StreamCondition, reading: StreamReading) -> int | None:
 
 def wake_after_ms(condition: StreamCondition, reading: StreamReading) -> float | None:
     """Milliseconds of host time until a real-time part of ``condition`` may change, or None."""
-    waits = [limit - reading.elapsed_ms for limit in _real_time_limits(condition) if limit >= reading.elapsed_ms]
+    waits = [
+        limit - reading.elapsed_ms for limit in _real_time_limits(condition) if limit >= reading.elapsed_ms
+    ]
     return max(0.0, min(waits)) if waits else None
 
 
@@ -124,7 +130,11 @@ _NEVER: _Spans = []
 
 
 def _parts(condition: ConditionObject) -> list[StreamCondition]:
-    return [*(condition.any or ()), *(condition.all or ()), *([condition.not_] if condition.not_ is not None else ())]
+    return [
+        *(condition.any or ()),
+        *(condition.all or ()),
+        *([condition.not_] if condition.not_ is not None else ()),
+    ]
 
 
 def _real_time_limits(condition: StreamCondition) -> list[float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from jobengine.model.casing import CamelModel
 from jobengine.model.pipe import PipeSpec
@@ -19,7 +20,10 @@ class OutputSwitch(CamelModel):
 class JobDescription(CamelModel):
     """A full description or the part of one that changes. ``null`` removes a member."""
 
-    key_synonyms = {"outputswitchspec": "outputSwitch", "externalcontrolconfig": "externalControl"}
+    key_synonyms: ClassVar[Mapping[str, str]] = {
+        "outputswitchspec": "outputSwitch",
+        "externalcontrolconfig": "externalControl",
+    }
 
     pipe_spec: PipeSpec | None = None
     output_switch: OutputSwitch | None = None

@@ -51,7 +51,7 @@ class JobUpdate(CamelModel):
     alias: Name | None = None
     client_data: Any = None
     restart_policy: RestartPolicy | None = None
-    transitions: list[TransitionDocument] = Field(default=[], max_length=MAX_TRANSITIONS)
+    transitions: list[TransitionDocument] = Field(default_factory=list, max_length=MAX_TRANSITIONS)
 
 
 class JobPatch(CamelModel):
@@ -74,7 +74,7 @@ class EventDocument(CamelModel):
     """A named event to raise."""
 
     name: str = Field(min_length=1, max_length=256)
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
 
 
 class TemplateDocument(CamelModel):
@@ -82,7 +82,7 @@ class TemplateDocument(CamelModel):
 
     name: Name
     description: str = ""
-    groups: list[str] = []
+    groups: list[str] = Field(default_factory=list)
     job: dict[str, Any]
 
 

@@ -150,8 +150,7 @@ def _build_machine() -> tuple[Machine, _Flyweight]:
 
 MACHINE, _MODEL = _build_machine()
 _TRIGGERS = {
-    str(request): getattr(_MODEL, f"request_{request}")
-    for request in (*RequestedState, *EngineRequest)
+    str(request): getattr(_MODEL, f"request_{request}") for request in (*RequestedState, *EngineRequest)
 }
 
 

@@ -61,7 +61,11 @@ def find_faults(document: Json, variables: Mapping[str, Json], pointer: str = ""
     """Everything wrong with the placeholders anywhere in ``document``."""
     faults: list[Fault] = []
     for place, text in _texts(document, pointer):
-        faults += [Fault(place, detail) for match in _PLACEHOLDER.finditer(text) if (detail := _fault(match[1], variables))]
+        faults += [
+            Fault(place, detail)
+            for match in _PLACEHOLDER.finditer(text)
+            if (detail := _fault(match[1], variables))
+        ]
         if "${" in _PLACEHOLDER.sub("", text):
             faults.append(Fault(place, "has a placeholder without its closing brace"))
     return faults
@@ -113,7 +117,11 @@ def _fault(content: str, variables: Mapping[str, Json]) -> str | None:
 def _format_fault(pattern: str) -> str | None:
     strange = [t for t in _TOKEN.findall(pattern) if t not in _TOKENS and t not in _SEPARATORS]
     if not pattern or strange:
-        return f"has a time format {pattern!r} with {strange[0]!r} in it" if strange else "has an empty time format"
+        return (
+            f"has a time format {pattern!r} with {strange[0]!r} in it"
+            if strange
+            else "has an empty time format"
+        )
     return None
 
 

@@ -85,6 +85,7 @@ class Plan:
         self._settled_positions = sorted(self._settled)
         self._streams: dict[str, StreamTrigger] = {}
         self._pending: dict[str, _Pending] = {}
+        self._done: set[str] = set()
         self._list: list[tuple[int, str]] = []
         self._moments: list[tuple[datetime, int, str]] = []
         self._positions: list[tuple[int, int, str]] = []
@@ -96,9 +97,9 @@ class Plan:
         return transition_id in self._pending
 
     def arm(self, transitions: Iterable[Planned], now: datetime) -> None:
-        """Add transitions; one that is known already is left as it is."""
+        """Add transitions; one that is pending or was settled already is left as it is."""
         for planned in transitions:
-            if planned.transition_id not in self._pending:
+            if planned.transition_id not in self._pending and planned.transition_id not in self._done:
                 pending = _Pending(planned, read_trigger(planned.trigger), now)
                 self._pending[planned.transition_id] = pending
                 if isinstance(pending.trigger, StreamTrigger):
@@ -152,6 +153,7 @@ class Plan:
         exact = self._exact_point(pending, reading)
         skip = self._skip_reason(pending, now)
         self._forget(pending)
+        self._done.add(transition_id)
         self._settled[position] = exact
         insort(self._settled_positions, position)
         self._schedule_follower(position)
@@ -194,8 +196,8 @@ class Plan:
         match pending.trigger:
             case TimeTrigger(start_time=start):
                 self._due_at(pending, max(start, pending.armed))
-            case DurationTrigger():
-                self._schedule_duration(pending)
+            case DurationTrigger(duration=duration_ms):
+                self._schedule_duration(pending, duration_ms)
             case EventTrigger():
                 if pending.planned.fired is not None:
                     self._due_at(pending, max(from_text(pending.planned.fired), pending.armed))
@@ -208,13 +210,16 @@ class Plan:
         pending.due_moment = moment
         heappush(self._moments, (moment, pending.planned.position, pending.planned.transition_id))
 
-    def _schedule_duration(self, pending: _Pending) -> None:
-        assert isinstance(pending.trigger, DurationTrigger)
+    def _schedule_duration(self, pending: _Pending, duration_ms: int) -> None:
         anchor = self._anchor(pending.planned.position)
         pending.due_exact = None
         if anchor is not None:
-            pending.due_exact = anchor + Fraction(pending.trigger.duration, 1000) * self.rate
-            entry = (round_half_up(pending.due_exact), pending.planned.position, pending.planned.transition_id)
+            pending.due_exact = anchor + Fraction(duration_ms, 1000) * self.rate
+            entry = (
+                round_half_up(pending.due_exact),
+                pending.planned.position,
+                pending.planned.transition_id,
+            )
             heappush(self._positions, entry)
 
     def _schedule_follower(self, position: int) -> None:
@@ -223,7 +228,7 @@ class Plan:
         if index < len(self._list):
             follower = self._pending[self._list[index][1]]
             if isinstance(follower.trigger, DurationTrigger):
-                self._schedule_duration(follower)
+                self._schedule_duration(follower, follower.trigger.duration)
 
     def _anchor(self, position: int) -> Fraction | None:
         """Where the transition before ``position`` was settled; 0 for the first; None while it is pending."""

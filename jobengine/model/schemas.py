@@ -6,7 +6,14 @@ from typing import Any
 
 from jobengine.model.casing import CamelModel
 from jobengine.model.description import JobDescription
-from jobengine.model.document import EventDocument, JobDocument, JobPatch, JobUpdate, TemplateDocument, TransitionDocument
+from jobengine.model.document import (
+    EventDocument,
+    JobDocument,
+    JobPatch,
+    JobUpdate,
+    TemplateDocument,
+    TransitionDocument,
+)
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 PUBLISHED: dict[str, type[CamelModel]] = {

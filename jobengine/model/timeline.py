@@ -119,6 +119,6 @@ def _reason(planned: Planned, run: _Rehearsal) -> str:
         case "Event":
             return f"waits for the event {planned.trigger['name']}"
         case "Duration" | "Stream":
-            return f"waits for the stream clock, which stands still or has no such point while the job is {run.state}"
+            return f"waits for the stream clock, which does not get there while the job is {run.state}"
         case _:
             return "is not due within ten years"

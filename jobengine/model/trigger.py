@@ -10,7 +10,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainSerializer, Tag, TypeAdapter, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    TypeAdapter,
+    field_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -124,22 +133,31 @@ class StreamTrigger(TriggerBase):
 
 
 class _RefusedTrigger(BaseModel):
-    """Catches every other type, so that the fault points at ``type`` and says what would be right."""
+    """Catches every other type, so that the fault points at ``type`` and says what would be right.
+
+    There never is one; the members beside ``type`` make the union whole for type checkers.
+    """
 
     model_config = ConfigDict(extra="ignore", validate_default=True)
     type: Any = None
+    requested_proc_state: RequestedState = RequestedState.NONE
+    options: TriggerOptions | None = None
 
     @field_validator("type", mode="before")
     @classmethod
     def _refuse(cls, value: Any) -> Any:
         if value in ENGINE_TRIGGERS:
-            raise PydanticCustomError("engine_trigger", "Implicit and OutputSwitch are written by the engine only")
-        raise PydanticCustomError("unknown_trigger", "must be one of {known}", {"known": ", ".join(CLIENT_TYPES.values())})
+            raise PydanticCustomError(
+                "engine_trigger", "Implicit and OutputSwitch are written by the engine only"
+            )
+        raise PydanticCustomError(
+            "unknown_trigger", "must be one of {known}", {"known": ", ".join(CLIENT_TYPES.values())}
+        )
 
 
 def _tag_of(value: Any) -> str:
     if isinstance(value, TriggerBase):
-        return f"trigger:{value.type}"  # type: ignore[attr-defined]
+        return f"trigger:{type(value).__name__.removesuffix('Trigger')}"
     if isinstance(value, dict):
         for key, member in value.items():
             if str(key).lower() == "type":

@@ -53,7 +53,6 @@ class NurseryLauncher:
     def launch(self, process: WorkerProcess) -> None:
         fork = Fork(
             job_id=process.job_id,
-            epoch=process.epoch,
             address=self._surroundings.address,
             spool=str(process.spool),
             log=str(process.log),
@@ -108,7 +107,7 @@ class NurseryLauncher:
         with other:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "jobengine.worker.nursery"],
-                stdin=other,
+                stdin=other.fileno(),
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             )
 

@@ -18,8 +18,8 @@ from typing import Any
 import structlog
 import zmq
 
-from jobengine.clock import Clock, SystemClock, from_text
 from jobengine import logs
+from jobengine.clock import Clock, SystemClock, from_text
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release
@@ -77,9 +77,11 @@ class _Worker:
         if assign is None:
             return
         self._log.info("worker.assigned", kind=assign.kind, name=assign.name)
-        reporter = Reporter(self._link, self._clock, assign.report_sequence, assign.output_count)
+        reporter = Reporter(self._link, self._clock, assign)
         work = new_work(assign.kind)
-        runtime = Runtime(assign, work, self._context_of(assign), reporter, self._clock, self._must_end(reporter))
+        runtime = Runtime(
+            assign, work, self._context_of(assign), reporter, self._clock, self._must_end(reporter)
+        )
         runtime.run()
         self._log.info("worker.done", state=str(runtime.state))
         self._hand_over(reporter)
@@ -128,7 +130,9 @@ class _Worker:
             ),
             first_running=_moment(assign.first_running),
             resume_position=resume.position if resume else 0,
-            previous_outputs=[(o.graph, Path(o.path), o.start_position) for o in resume.outputs] if resume else (),
+            previous_outputs=[(o.graph, Path(o.path), o.start_position) for o in resume.outputs]
+            if resume
+            else (),
         )
 
 

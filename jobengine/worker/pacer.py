@@ -35,7 +35,9 @@ class Pacer:
 
     def wait_ms(self, position: int) -> float:
         """Milliseconds until the moment of ``position``; 0 if it has come."""
-        due_ns = self._anchor_ns + (position - self._base) * _NS * self._rate.denominator / self._rate.numerator
+        due_ns = (
+            self._anchor_ns + (position - self._base) * _NS * self._rate.denominator / self._rate.numerator
+        )
         return max(0.0, (due_ns - self._clock.monotonic_ns()) / 1e6)
 
     def moment(self, position: int) -> datetime:

@@ -89,7 +89,8 @@ class PipeWork:
         if self._pipe is None:
             return {}
         levels = {
-            graph: [asdict(channel) for channel in channels] for graph, channels in self._pipe.take_levels().items()
+            graph: [asdict(channel) for channel in channels]
+            for graph, channels in self._pipe.take_levels().items()
         }
         return {"levels": levels, "drops": self._pipe.drops}
 
@@ -108,7 +109,11 @@ class PipeWork:
 
     def _resume_position(self, context: WorkContext) -> int:
         """Behind the last sample on disk: the outputs tell better than a heartbeat how far it got."""
-        ends = {graph: start + samples for graph, path, start in context.previous_outputs if (samples := self._samples(path))}
+        ends = {
+            graph: start + samples
+            for graph, path, start in context.previous_outputs
+            if (samples := self._samples(path))
+        }
         return min(ends.values(), default=context.resume_position)
 
     def _samples(self, path: Path) -> int:

@@ -11,6 +11,7 @@ import structlog
 from jobengine.clock import Clock, to_text
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import (
+    Assign,
     Changed,
     FromWorker,
     OutputClosed,
@@ -26,20 +27,20 @@ from jobengine.ports import Work, WorkOutput
 
 
 class Reporter:
-    """Speaks for the runtime. ``first_sequence`` and ``first_output`` go on from a former worker's."""
+    """Speaks for the runtime. Reports and outputs are counted on from those of former workers."""
 
-    def __init__(self, link: WorkerLink, clock: Clock, first_sequence: int, first_output: int) -> None:
+    def __init__(self, link: WorkerLink, clock: Clock, assign: Assign) -> None:
         self._link = link
         self._clock = clock
-        self._sequence = first_sequence
-        self._first_output = first_output
+        self._sequence = assign.report_sequence
+        self._first_output = assign.output_count
         self._opened = 0
         self._closed: set[int] = set()
         self._rate = Fraction(1)
         self._progress_position = 0
         self._progress_ns = clock.monotonic_ns()
         self.last_heard_ns = clock.monotonic_ns()
-        self.engine = ""
+        self.engine = assign.engine
         self.revision = 0
         self.log = structlog.get_logger("worker")
 
@@ -52,7 +53,9 @@ class Reporter:
     def passed(self, due: Due, state: JobState, moment: datetime, info: dict[str, Any], work: Work) -> None:
         """A planned transition was settled."""
         due_moment = due.due_moment
-        lateness_ms = (moment - due_moment).total_seconds() * 1000 if due_moment else self._late_ticks_ms(due, work)
+        lateness_ms = (
+            (moment - due_moment).total_seconds() * 1000 if due_moment else self._late_ticks_ms(due, work)
+        )
         if due.planned.volatile:
             return
         self._link.report(
@@ -69,7 +72,9 @@ class Reporter:
             )
         )
 
-    def changed(self, requested: str, state: JobState, info: dict[str, Any], work: Work, message: str = "") -> None:
+    def changed(
+        self, requested: str, state: JobState, info: dict[str, Any], work: Work, message: str = ""
+    ) -> None:
         """The job changed its state by itself."""
         self._link.report(
             Changed(
@@ -159,5 +164,3 @@ class Reporter:
     def _next(self) -> int:
         self._sequence += 1
         return self._sequence
-
-

@@ -191,7 +191,10 @@ class Runtime:
     def _obey(self, command: ToWorker) -> None:
         now = self._clock.now()
         match command:
-            case Arm(revision=revision, transitions=transitions) | Sync(revision=revision, transitions=transitions):
+            case (
+                Arm(revision=revision, transitions=transitions)
+                | Sync(revision=revision, transitions=transitions)
+            ):
                 self._reporter.revision = revision
                 self._plan.arm(transitions, now)
                 for planned in transitions:

@@ -17,7 +17,7 @@ from jobengine.client import Client
 from jobengine.client.deadline import Deadline
 from jobengine.errors import UnavailableError
 
-READY_TIMEOUT_S = 20.0
+READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 15.0
 _LOOK_AGAIN_S = 0.1
 
@@ -36,6 +36,8 @@ def own_service(data: Path) -> Iterator[Client]:
         try:
             _wait_until_ready(client, process, log)
             yield client
+        except UnavailableError as error:
+            raise CommandFailed("the service went away", reasons=(error.detail, *_last_lines(log))) from error
         finally:
             _stop(process)
 

@@ -15,7 +15,7 @@ from jobengine.cli.demo.clip import copy_clip, example
 from jobengine.cli.demo.own_service import own_service
 from jobengine.cli.demo.wav import read_wav
 from jobengine.cli.failure import CommandFailed
-from jobengine.cli.job.observing import observe
+from jobengine.cli.job.observing import Observation, observe
 from jobengine.cli.output import as_text, show_table
 from jobengine.client import Client, Job
 from jobengine.client.deadline import Deadline
@@ -25,7 +25,7 @@ from jobengine.model.lifecycle import JobState
 
 PAUSE_FROM_SAMPLE = 3_600 * proof.RATE_HZ // 1000
 PAUSE_S = 1.0
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 0.5
 LONGEST_S = 45.0
 
 
@@ -70,7 +70,7 @@ def _follow(client: Client, film: Job) -> None:
     limit, resume_at, was_paused = Deadline(LONGEST_S), Deadline(None), False
     for seen in observe(client, film, LOOK_EVERY_S):
         click.echo(f"  {seen.line()}")
-        if not was_paused and _samples(seen.document) >= PAUSE_FROM_SAMPLE:
+        if not was_paused and _live_samples(seen) >= PAUSE_FROM_SAMPLE:
             film.pause()
             was_paused = True
         elif seen.document.get("currentProcState") == JobState.PAUSED:
@@ -84,9 +84,9 @@ def _follow(client: Client, film: Job) -> None:
         raise CommandFailed(f"the film's job ended as {film.state}", reasons=(film.message,))
 
 
-def _samples(document: dict[str, Any]) -> int:
-    position = document.get("position") or {}
-    return int(position.get("samples") or 0)
+def _live_samples(seen: Observation) -> int:
+    position = seen.document.get("position") if seen.kind == "progress" else None
+    return int((position or {}).get("samples") or 0)
 
 
 def _show_jobs(folder: Path, film: Job, tone: Job) -> list[proof.Proof]:

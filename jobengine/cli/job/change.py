@@ -33,11 +33,14 @@ def append(client: Client, job_id: str, file: IO[str], idempotency_key: str | No
 
 
 def _verb(name: str, reached: str) -> click.Command:
+    class VerbCommand(WaitCommand):
+        default_state = reached
+
     @click.command(
         name,
-        cls=WaitCommand,
+        cls=VerbCommand,
         help=f"Ask JOB to {name} as soon as possible: shorthand for one Immediate transition; prints its id."
-        f"\n\n\b\nExample:\n  jobengine job {name} JOB --wait={reached}",
+        f"\n\n\b\nExample:\n  jobengine job {name} JOB --wait",
     )
     @click.argument("job_id", metavar="JOB")
     @can_wait

@@ -41,9 +41,9 @@ def list_(client: Client, job_id: str, form: str) -> None:
 @document_form
 @talks_to_service
 def change(client: Client, job_id: str, transition_id: str, file: IO[str], form: str) -> None:
-    """Change a pending transition by the JSON in FILE (- for stdin); prints the id of the new row.
+    """Change a pending transition by the JSON in FILE (- for stdin).
 
-    What was planned before stays visible as Superseded.
+    It keeps its id; what was planned before stays visible in a row of its own, as Superseded.
 
     \b
     Example:

@@ -32,10 +32,13 @@ class StateParameter(click.ParamType[str]):
 
 
 class WaitCommand(click.Command):
-    """A command whose ``--wait`` may stand alone: then it means the end of the job."""
+    """A command whose ``--wait`` may stand alone: then it means ``default_state``, the end of the job."""
+
+    default_state = FINAL
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, [f"--wait={FINAL}" if arg == "--wait" else arg for arg in args])
+        full = f"--wait={self.default_state}"
+        return super().parse_args(ctx, [full if arg == "--wait" else arg for arg in args])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,11 @@ def can_wait(command: Callable[..., None]) -> Callable[..., None]:
     """Adds ``--wait[=STATE]`` and ``--timeout``; the command gets a `Wish` or None as ``wish``."""
 
     @click.option(
-        "--wait", "until", type=StateParameter(), metavar="[=STATE]", help="Wait for the end, or for a state."
+        "--wait",
+        "until",
+        type=StateParameter(),
+        metavar="[=STATE]",
+        help="Wait for the wished end, or for a state.",
     )
     @click.option(
         "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer; exit code 8."

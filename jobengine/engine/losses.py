@@ -1,0 +1,112 @@
+"""Workers that are gone before their job was done: end the job, or put another worker in their place."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jobengine.engine.decisions import Decisions, Passing
+from jobengine.engine.live import LiveJob
+from jobengine.engine.workers import Worker, Workers
+from jobengine.messaging.worker_messages import PreviousOutput, Resume
+from jobengine.model.lifecycle import EngineRequest, JobState, decide
+
+Measure = Callable[[Path], int | None]
+"""How many samples a file on disk holds, its header mended; None if that can't be told."""
+
+
+class Losses:
+    """What becomes of a job whose worker was lost; ``restart_limit`` bounds the replacements in a row."""
+
+    def __init__(self, workers: Workers, restart_limit: int, measure: Measure) -> None:
+        self._workers = workers
+        self._restart_limit = restart_limit
+        self._measure = measure
+
+    def lost(self, job: LiveJob, worker: Worker, cause: str, decisions: Decisions) -> None:
+        """Note the loss in the history; by the job's restart policy it fails or goes on with another worker."""
+        record = job.record
+        record.worker_process_id = 0
+        job.has_worker = False
+        position = last_position(job, worker)
+        info = {"cause": cause, "lastConfirmedPosition": position, "stage": str(record.current_state)}
+        self._close_outputs(job, decisions)
+        at = Passing(decisions.now_text, position, info=info)
+        if record.restart_policy == "resume" and worker.restarts < self._restart_limit:
+            self._replace(job, worker, at, decisions)
+            return
+        record.status_message = record.friendly_status_message = cause
+        decisions.implicit(job, EngineRequest.FAIL, decide(record.current_state, EngineRequest.FAIL), at)
+        decisions.after_commit(lambda: self._workers.forget(worker))
+
+    def terminate(self, job: LiveJob, worker: Worker, reason: str, decisions: Decisions) -> None:
+        """The worker had to be killed: what is known of it is all there will be."""
+        record = job.record
+        position = last_position(job, worker)
+        info = {"reason": reason, "lastConfirmedPosition": position}
+        record.worker_process_id = 0
+        job.has_worker = False
+        record.status_message = record.friendly_status_message = reason
+        self._close_outputs(job, decisions)
+        state = decide(record.current_state, EngineRequest.TERMINATE)
+        decisions.implicit(
+            job, EngineRequest.TERMINATE, state, Passing(decisions.now_text, position, info=info)
+        )
+        decisions.after_commit(lambda: self._workers.forget(worker))
+
+    def _replace(self, job: LiveJob, worker: Worker, at: Passing, decisions: Decisions) -> None:
+        record = job.record
+        former = worker.return_to or str(record.current_state)
+        if record.current_state is JobState.PENDING:
+            decisions.touch(job)
+        else:
+            state = decide(record.current_state, EngineRequest.UPDATE)
+            at = replace(at, info={**at.info, "returnTo": former})
+            decisions.implicit(job, EngineRequest.UPDATE, state, at)
+        successor = Worker(
+            record.job_id,
+            prepare_id=worker.prepare_id,
+            resume=self._resume(job, at),
+            return_to=former,
+            restarts=worker.restarts + 1,
+        )
+        job.forget_plan()
+        decisions.launching.add(record.job_id)
+        decisions.after_commit(lambda: self._workers.start(successor))
+
+    def _resume(self, job: LiveJob, at: Passing) -> Resume | None:
+        if job.first_running is None:
+            return None
+        outputs = tuple(
+            PreviousOutput(o.number, o.graph, o.path, o.start_position)
+            for o in job.outputs.values()
+            if o.path is not None
+        )
+        return Resume(int(at.position.get("pts", 0)), at.time_stamp, outputs)
+
+    def _close_outputs(self, job: LiveJob, decisions: Decisions) -> None:
+        """Nobody writes these files any more: what is on disk is what there is."""
+        for output in job.outputs.values():
+            if not output.closed and output.path is not None:
+                output.samples = self._measure(Path(output.path))
+                output.closed = True
+                decisions.output(output, "output.closed")
+
+
+def describe_end(status: int | None) -> str:
+    """How a worker ended, in words."""
+    if status is None:
+        return "the worker process is gone"
+    if status < 0:
+        return f"the worker was killed by signal {-status} ({signal.Signals(-status).name})"
+    return f"the worker ended by itself with exit code {status}"
+
+
+def last_position(job: LiveJob, worker: Worker) -> dict[str, Any]:
+    """The furthest point known: of the last heartbeat or the last transition."""
+    last = (job.last.stream_position if job.last else None) or {"pts": 0, "timeBase": "1/1"}
+    beat = worker.progress.position.document() if worker.progress else None
+    return beat if beat and beat["pts"] >= last.get("pts", 0) else last

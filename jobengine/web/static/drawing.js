@@ -1,0 +1,60 @@
+// Drawings: the lifecycle with the present state marked, and the timeline (past solid, future dashed).
+import { make } from "./api.js";
+
+const PLACES = {
+  Pending: [70, 120], Waiting: [220, 50], Running: [370, 120], Paused: [370, 230], Updating: [220, 190],
+  Finished: [540, 40], Cancelled: [540, 110], Error: [540, 180], Terminated: [540, 250],
+};
+const WIDTH = 96, HEIGHT = 32;
+
+export function diagram(states, arrows, here) {
+  const svg = make("svg", { viewBox: "0 0 610 280", role: "img", "aria-label": `The job is ${here}` });
+  const drawn = new Set();
+  for (const { from, to, requested } of arrows) {
+    const key = `${from}-${to}`;
+    const isFinal = states.some((s) => s.name === to && s.isFinal);
+    if (from === to || drawn.has(key) || !PLACES[from] || !PLACES[to] || (isFinal && from !== "Running")) continue;
+    drawn.add(key);
+    const [x1, y1] = PLACES[from], [x2, y2] = PLACES[to];
+    const bend = from < to ? 9 : -9;
+    const middle = [(x1 + x2) / 2 + bend, (y1 + y2) / 2 + bend];
+    svg.append(make("path", { class: "edge", d: `M${x1},${y1} Q${middle} ${x2},${y2}` }, make("title", {}, `${from} → ${to}: ${requested}`)));
+    if (!isFinal) svg.append(make("text", { class: "edge-label", x: middle[0], y: middle[1], "text-anchor": "middle" }, requested));
+  }
+  for (const { name, isFinal } of states) {
+    const [x, y] = PLACES[name] ?? [70, 260];
+    svg.append(make("g", name === here ? { class: "here", "aria-current": "true" } : {},
+      make("rect", { class: isFinal ? "box final" : "box", x: x - WIDTH / 2, y: y - HEIGHT / 2, width: WIDTH, height: HEIGHT, rx: 5 }),
+      make("text", { x, y: y + 5, "text-anchor": "middle" }, name)));
+  }
+  return svg;
+}
+
+// The past takes the left part in proportion, what is planned the right part; both have their own scale.
+export function timeline({ now, bands, planned }) {
+  const WIDE = 1080, dated = planned.filter((p) => p.when), split = dated.length ? 640 : 1040;
+  const at = Date.parse(now), start = Date.parse(bands[0].from);
+  const end = Math.max(at + 1, ...dated.map((p) => Date.parse(p.when)));
+  const isOver = bands.at(-1).to !== null;
+  const last = isOver ? Date.parse(bands.at(-1).to) : at;
+  const past = (text) => 20 + (split - 20) * (Date.parse(text) - start) / Math.max(1, last - start);
+  const future = (text) => split + (WIDE - 60 - split) * (Date.parse(text) - at) / (end - at);
+  const svg = make("svg", { viewBox: `0 0 ${WIDE} 96`, role: "img", "aria-label": "Timeline; the tables below tell the same" });
+  for (const band of bands) {
+    const x = past(band.from), width = Math.max(3, (band.to ? past(band.to) : split) - x);
+    svg.append(make("g", { "data-band": band.state },
+      make("rect", { class: `past ${band.state}`, x, y: 26, width, height: 24 }, make("title", {}, `${band.state}, ${band.why}, ${band.from}`)),
+      width > 60 ? make("text", { x: x + 4, y: 20 }, band.state) : ""));
+  }
+  let x = split;
+  let state = bands.at(-1).state;
+  for (const plan of dated) {
+    const to = Math.max(x + 4, future(plan.when));
+    svg.append(make("rect", { class: `future ${state}`, x, y: 26, width: to - x, height: 24, "data-planned": plan.trigger.type },
+      make("title", {}, `${state} until ${plan.when}`)));
+    svg.append(make("text", { x: to, y: 68, "text-anchor": "middle" }, plan.currentProcState));
+    [x, state] = [to, plan.currentProcState];
+  }
+  if (!isOver) svg.append(make("line", { class: "now", x1: split, x2: split, y1: 16, y2: 60 }), make("text", { x: split, y: 84, "text-anchor": "middle" }, "now"));
+  return svg;
+}
