@@ -2,7 +2,7 @@
 # make test     everything the tests need, then all of them
 # make lint     style, types, layers, migrations and schemas only
 # make docs     the documentation as HTML
-# make schemas  write schemas/*.json from the models
+# make schemas  write schemas/*.json and the lifecycle diagram from the models
 # make bench    measure against other job engines
 # make clean    remove what these made
 
@@ -12,8 +12,7 @@ export PYTHON
 BIN := .venv/bin
 QUIETLY := .ci/quietly
 PIP := $(BIN)/pip install --disable-pip-version-check --quiet
-MEDIA := $(CURDIR)/.cache/media
-export JOBENGINE_TEST_MEDIA ?= $(MEDIA)/package
+MEDIA := .cache/media
 
 .PHONY: demo test lint docs schemas bench clean help
 .DEFAULT_GOAL := help
@@ -67,8 +66,8 @@ docs: .venv/.docs
 	@echo "Open docs/_build/html/index.html"
 
 schemas: .venv/.core
-	@echo "Writing the JSON Schemas that changed …"
-	@$(BIN)/python .ci/write_schemas.py
+	@echo "Writing the schemas and diagrams that changed …"
+	@$(BIN)/python .ci/generated.py
 
 bench: .venv/.bench
 	@.ci/system-packages test

@@ -1,4 +1,4 @@
-"""Metadata is in setup.cfg; here is what it cannot say: folders outside the package that ship as its parts."""
+"""Metadata is in setup.cfg; here is what it can't say: folders outside the package that ship as its parts."""
 
 from setuptools import find_packages, setup
 

@@ -1,4 +1,7 @@
-"""Write `jobengine.model.schemas.generate` to ``schemas/``; with ``--check`` only say whether they differ."""
+"""Write the files that are made from the models and committed; with ``--check`` only say whether they differ.
+
+These are ``schemas/*.json`` and ``docs/explanation/lifecycle.mmd``.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +9,41 @@ import json
 import sys
 from pathlib import Path
 
+from jobengine.model.lifecycle import mermaid
 from jobengine.model.schemas import generate
 
-FOLDER = Path(__file__).parent.parent / "schemas"
+ROOT = Path(__file__).parent.parent
 
 
-def rendered() -> dict[str, str]:
-    """The text of each schema file as it must be."""
-    return {
-        name: json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+def wanted() -> dict[Path, str]:
+    """The text of each file as it must be."""
+    files = {
+        ROOT / "schemas" / name: json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         for name, schema in generate().items()
     }
+    return {**files, ROOT / "docs" / "explanation" / "lifecycle.mmd": mermaid()}
 
 
-def stale(wanted: dict[str, str]) -> list[str]:
-    """Names of files that are missing, differ or should not be there."""
-    present = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
-    return sorted(name for name in wanted | present if wanted.get(name) != present.get(name))
+def present() -> dict[Path, str]:
+    """The files as they are."""
+    paths = [*(ROOT / "schemas").glob("*.json"), *(ROOT / "docs" / "explanation").glob("*.mmd")]
+    return {path: path.read_text(encoding="utf-8") for path in paths}
 
 
 def main() -> int:
     """Exit code 1 if ``--check`` finds a difference."""
-    wanted = rendered()
-    names = stale(wanted)
+    texts, found = wanted(), present()
+    stale = sorted(path for path in texts | found if texts.get(path) != found.get(path))
     if "--check" in sys.argv[1:]:
-        for name in names:
-            print(f"schemas/{name} is not what the models say; run: make schemas", file=sys.stderr)
-        return 1 if names else 0
-    for name in names:
-        if name in wanted:
-            (FOLDER / name).write_text(wanted[name], encoding="utf-8")
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is not what the models say; run: make schemas", file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        if path in texts:
+            path.write_text(texts[path], encoding="utf-8")
         else:
-            (FOLDER / name).unlink()
-        print(f"schemas/{name}")
+            path.unlink()
+        print(path.relative_to(ROOT))
     return 0
 
 

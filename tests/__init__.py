@@ -1,0 +1,1 @@
+"""The tests: unit, contract, property, integration, api, migration, parity, browser and acceptance."""
