@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +12,7 @@ from jobengine.cli.options import document_form, output_form
 if TYPE_CHECKING:
     from jobengine.history.database import Database
 
-FINDINGS = {"Job": "job_id", "#": "sequence", "Kind": "kind", "What": "detail", "Transition": "transition_id"}
+FINDINGS = {"Job": "jobId", "#": "sequence", "Kind": "kind", "What": "detail", "Transition": "transitionId"}
 
 
 @click.group()
@@ -37,7 +36,16 @@ def verify(database: Database, job_id: str | None, form: str) -> None:
     from jobengine.history.audit import verify as verify_history
 
     result = verify_history(database, job_id)
-    findings = [asdict(finding) for finding in result.findings]
+    findings = [
+        {
+            "jobId": f.job_id,
+            "kind": f.kind,
+            "detail": f.detail,
+            "transitionId": f.transition_id,
+            "sequence": f.sequence,
+        }
+        for f in result.findings
+    ]
     if form == "json":
         counts = {"intact": result.is_intact, "jobs": result.jobs, "rows": result.rows}
         click.echo(to_json(counts | {"findings": findings}))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
+from jobengine.errors import UnavailableError
+
 if TYPE_CHECKING:
     from jobengine.client import Client, Job
     from jobengine.model.lifecycle import JobState
@@ -42,7 +44,7 @@ class Observation:
             yield "late_ms", found.get("latenessMs")
             return
         position = found.get("position") or {}
-        yield "progress", "continue" if found.get("live") else "waiting"
+        yield "progress", found.get("unavailable") or ("continue" if found.get("live") else "waiting")
         yield "state", found.get("state") or found.get("currentState")
         yield "out_time", stream_time(position)
         yield "samples", position.get("samples")
@@ -62,7 +64,8 @@ def stream_time(position: dict[str, Json]) -> str | None:
 def observe(client: Client, job: Job, interval_s: float) -> Iterator[Observation]:
     """Every transition that passes, from the first on, and the progress between; ends with the job.
 
-    Blocks up to ``interval_s`` at a time. Raises what the client raises.
+    Blocks up to ``interval_s`` at a time. A service that is away for less than the patience of the event
+    feed is waited for. Raises what the client raises.
     """
     changes: queue.SimpleQueue[JobState | Exception] = queue.SimpleQueue()
     follower = threading.Thread(target=_follow, args=(client.jobs.handle(job.id), changes), daemon=True)
@@ -72,7 +75,7 @@ def observe(client: Client, job: Job, interval_s: float) -> Iterator[Observation
         try:
             change = changes.get(timeout=interval_s)
         except queue.Empty:
-            yield Observation("progress", job.progress())
+            yield Observation("progress", _progress(job))
             continue
         if isinstance(change, Exception):
             raise change
@@ -82,6 +85,13 @@ def observe(client: Client, job: Job, interval_s: float) -> Iterator[Observation
         if change.is_final:
             follower.join()
             return
+
+
+def _progress(job: Job) -> dict[str, Json]:
+    try:
+        return job.progress()
+    except UnavailableError as error:
+        return {"unavailable": "unavailable", "detail": error.detail}
 
 
 def _follow(job: Job, changes: queue.SimpleQueue[JobState | Exception]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import sqlite3
@@ -40,6 +41,16 @@ def test_restoring_asks_for_yes_where_nobody_can_be_asked(run: Run, tmp_path: Pa
     result = run("db", "restore", "x", *data(tmp_path))
     assert result.exit_code == 2
     assert "--yes" in result.stderr
+
+
+def test_restoring_below_a_running_service_is_refused(run: Run, tmp_path: Path) -> None:
+    run("db", "upgrade", *data(tmp_path))
+    run("db", "backup", str(tmp_path / "copy"), *data(tmp_path))
+    with (tmp_path / "service.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = run("db", "restore", str(tmp_path / "copy"), "--yes", *data(tmp_path))
+    assert result.exit_code == 5
+    assert "stop it first" in result.stderr
 
 
 @pytest.mark.parametrize("line", [("db", "check"), ("audit", "verify"), ("key", "list")], ids=" ".join)

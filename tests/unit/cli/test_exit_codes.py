@@ -139,6 +139,19 @@ def test_waiting_ends_by_what_became_of_the_job(
     assert "no disk" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("verb", "state"),
+    [("start", "Running"), ("pause", "Paused"), ("finish", "Finished"), ("cancel", "Cancelled")],
+)
+def test_a_verb_waits_for_what_it_asks_for(run: Run, service: ScriptedService, verb: str, state: str) -> None:
+    service.on("POST", "/api/jobs/j1/transitions", Answer(201, [{"transitionId": "t1"}]))
+    service.on("GET", "/api/jobs/j1", job("Waiting"), job(state))
+    service.on("GET", STREAM, Answer(stream=lambda asked: iter([sse(1)])))
+    result = run("job", verb, "j1", "--wait", "--url", service.url)
+    assert result.exit_code == 0, result.stderr
+    assert f"j1 is {state}" in result.stderr
+
+
 def test_still_pending_at_the_timeout_is_8_and_the_document_is_printed(
     run: Run, service: ScriptedService
 ) -> None:

@@ -64,7 +64,8 @@ def test_what_is_no_problem_document_is_told_by_its_status(
 
 
 def test_nobody_there_is_unavailable() -> None:
-    with Client("http://127.0.0.1:9") as client, pytest.raises(errors.UnavailableError, match=r"127\.0\.0\.1:9"):
+    away = pytest.raises(errors.UnavailableError, match=r"127\.0\.0\.1:9")
+    with Client("http://127.0.0.1:9") as client, away:
         client.events.post("x")
 
 
