@@ -115,6 +115,7 @@ class Api:
             security_schemes=SECURITY,
             validation_error_model=Problem,
             doc_ui=False,
+            static_folder=None,
         )
         self._gate = gate
         self._models: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
@@ -158,6 +159,7 @@ class Api:
             document = self.app.api_doc
             found = {name: schema for name, schema in schemas["$defs"].items() if not name.startswith("_")}
             document["components"]["schemas"] = found
+            _forget_unused_answers(document["paths"])
             self._document = encode(document)
         return self._document
 
@@ -168,6 +170,14 @@ def json_response(value: Any, status: int = 200, **headers: str) -> Response:
     for name, text in headers.items():
         response.headers[name.replace("_", "-")] = text
     return response
+
+
+def _forget_unused_answers(paths: dict[str, Any]) -> None:
+    """flask-openapi3 documents an answer of its own reader, which is not used, with every operation."""
+    for operation in (operation for item in paths.values() for operation in item.values()):
+        content = operation["responses"].get("422", {}).get("content", {})
+        if "application/json" in content:
+            del operation["responses"]["422"]
 
 
 def _annotations(route: Route[Any]) -> dict[str, Any]:

@@ -47,9 +47,10 @@ class Metrics:
                 self._durations.labels(*labels).observe(seconds)
             return response
 
-        @app.get("/metrics")
-        def metrics() -> Response:
-            return Response(generate_latest(self._registry), content_type=MIMETYPE)
+        app.add_url_rule("/metrics", "metrics", self._show)
+
+    def _show(self) -> Response:
+        return Response(generate_latest(self._registry), content_type=MIMETYPE)
 
 
 class _Facts(Collector):

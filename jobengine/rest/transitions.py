@@ -51,7 +51,10 @@ class TransitionRoutes:
         revision = expected_revision(job.revision)
         value, data = read_body(self._limit)
         documents = read_transitions(value)
-        drafts = appended_drafts(self._services, job, documents, _prefix(value))
+        try:
+            drafts = appended_drafts(self._services, job, documents, _prefix(value))
+        except DocumentError as error:
+            raise _in_list_of_one(error) if isinstance(value, list) and len(value) == 1 else error from None
         if documents[0].volatile:
             self._services.engine.ask(SendVolatile, actor=call.actor.name, job_id=job.job_id, drafts=drafts)
             return json_response({"volatile": True, "sent": len(drafts)}, 202)
@@ -163,6 +166,10 @@ def _prefix(value: Json) -> str:
     if isinstance(value, dict) and len(value) == 1:
         return "/" + next(iter(value)) if str(next(iter(value))).lower() == "transitions" else ""
     return ""
+
+
+def _in_list_of_one(error: DocumentError) -> DocumentError:
+    return DocumentError([Fault(f"/0{fault.pointer}", fault.detail) for fault in error.faults])
 
 
 def _placed(fault: Fault, alone: bool) -> Fault:

@@ -1,0 +1,183 @@
+"""The REST API over a real database and the real engine, in this process: no sockets, no workers.
+
+Jobs here have no work, so the engine carries them out itself; before an answer is given, everything that is
+due has passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from jobengine.clock import SystemClock, to_text
+from jobengine.engine.engine import Engine, EngineParts
+from jobengine.engine.host import HostRunner
+from jobengine.engine.losses import Losses
+from jobengine.engine.requests import Requests
+from jobengine.engine.workers import WorkerFolders, Workers
+from jobengine.errors import JobEngineError, UnavailableError
+from jobengine.history.database import Database
+from jobengine.history.keys import ApiKeyRecord, ApiKeys
+from jobengine.history.reader import JobReader
+from jobengine.history.store import SqlJobStore
+from jobengine.history.whole_jobs import WholeJobs
+from jobengine.ids import new_id
+from jobengine.messaging import engine_client
+from jobengine.messaging.engine_messages import Accepted, AnyRequest, Refused
+from jobengine.model.roots import MediaRoots
+from jobengine.rest.factory import create_app
+from jobengine.rest.services import HttpServices
+from jobengine.settings import Settings, load
+from jobengine.web.pages import pages
+
+CLOCK = SystemClock()
+HOST = "studio-2"
+
+
+class CountedNotices:
+    """Notices from an engine in this process."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._changed = threading.Condition()
+
+    def notify(self) -> None:
+        with self._changed:
+            self.count += 1
+            self._changed.notify_all()
+
+    def wait(self, after: int, timeout_s: float) -> int:
+        with self._changed:
+            self._changed.wait_for(lambda: self.count > after, timeout_s)
+            return self.count
+
+
+class NoWorkers:
+    """There is no way to a worker, and none is launched."""
+
+    def command(self, identity: str, command: Any) -> None:
+        raise AssertionError("no worker should be told anything here")
+
+    def launch(self, process: Any) -> None:
+        return
+
+    def watch(self, process_id: int) -> bool:
+        return False
+
+    def kill(self, process_id: int) -> None:
+        raise AssertionError("no worker should be killed here")
+
+
+class EngineHere:
+    """Stands where the ZeroMQ client would: asks the real engine by calling it."""
+
+    def __init__(self, database: Database, folder: Path, notices: CountedNotices) -> None:
+        self._notices = notices
+        self._answers: list[Accepted | Refused] = []
+        self._lock = threading.Lock()
+        self.is_away = False
+        store = SqlJobStore(database)
+        store.claim_service("test", process_id=1, url="", now="2026-01-01T00:00:00.000000Z")
+        nobody = NoWorkers()
+        folders = WorkerFolders(folder / "spools", folder / "logs")
+        workers = Workers("engine-1", nobody, nobody, folders, CLOCK, HOST)
+        host = HostRunner(workers, timedelta(0))
+        requests = Requests("test", HOST, workers, host, CLOCK)
+        losses = Losses(workers, 5, lambda path: 0)
+        parts = EngineParts(store, self, workers, losses, host, requests, CLOCK)
+        self._engine = Engine("test", parts, 500)
+
+    def answer(self, client: bytes, answer: Accepted | Refused) -> None:
+        self._answers.append(answer)
+
+    def notify(self, job_ids: tuple[str, ...]) -> None:
+        self._notices.notify()
+
+    def ask(self, kind: type[AnyRequest], **members: Any) -> Accepted:
+        if self.is_away:
+            raise UnavailableError("the engine is not running; nothing was changed")
+        with self._lock:
+            self._engine.step([(b"here", kind(request_id=new_id(), **members))])
+            answer = self._answers.pop()
+            self._settle()
+        if isinstance(answer, Refused):
+            raise engine_client._ERRORS.get(answer.code, JobEngineError)(answer.detail, **answer.facts)
+        return answer
+
+    def _settle(self) -> None:
+        """Carry out everything that is due."""
+        while (wake := self._engine.next_wake()) is not None and wake <= to_text(CLOCK.now()):
+            self._engine.step()
+
+
+@dataclass
+class Bench:
+    """Everything that a test of the API may want to touch."""
+
+    client: FlaskClient
+    engine: EngineHere
+    keys: ApiKeys
+    settings: Settings
+    database: Database
+    notices: CountedNotices
+
+    def submit(self, *transitions: dict[str, Any], **members: Any) -> dict[str, Any]:
+        """Post a job; its JSON."""
+        response = self.client.post("/api/jobs", json={"transitions": list(transitions), **members})
+        assert response.status_code == 201, response.text
+        job: dict[str, Any] = response.get_json()
+        return job
+
+    def key(self, role: str, name: str = "", **members: Any) -> str:
+        """Make a key; the text that a client sends."""
+        key_id, secret = new_id().replace("-", ""), "s3cret"
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        self.keys.create(ApiKeyRecord(key_id, digest, role, name or role, "2026-01-01", **members))
+        return f"je_{key_id}_{secret}"
+
+
+def immediate(requested: str, **members: Any) -> dict[str, Any]:
+    """A transition that passes at once."""
+    return {"trigger": {"type": "Immediate", "requestedProcState": requested}, **members}
+
+
+def on_event(requested: str, name: str = "go") -> dict[str, Any]:
+    """A transition that waits for an event."""
+    return {"trigger": {"type": "Event", "name": name, "requestedProcState": requested}}
+
+
+def make_bench(folder: Path, url: str, **http: Any) -> Bench:
+    """A bench on the database ``url``, whose tables are there."""
+    settings = load(
+        flags={
+            "data": str(folder),
+            "database_url": url,
+            "http": http,
+            "engine": {"processing_host": HOST},
+        }
+    )
+    database = Database(url)
+    notices = CountedNotices()
+    engine: Any = EngineHere(database, folder, notices)
+    keys = ApiKeys(database)
+    services = HttpServices(
+        settings=settings,
+        reader=JobReader(database),
+        whole_jobs=WholeJobs(database),
+        keys=keys,
+        engine=engine,
+        probe=engine,
+        clock=CLOCK,
+        notices=notices,
+        roots=MediaRoots(PurePosixPath(settings.media_base), (PurePosixPath(folder),)),
+        check_migrations=database.check_head,
+        worker_log=settings.worker_log,
+    )
+    app = create_app(services, [pages()])
+    return Bench(app.test_client(), engine, keys, settings, database, notices)
