@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from docutils import nodes
@@ -11,17 +12,20 @@ from jobengine.model.lifecycle import ACTIVE_STATES, TABLE, EngineRequest, JobSt
 from rst import table
 
 PLACES = {
-    JobState.PENDING: (80, 130),
-    JobState.WAITING: (260, 60),
-    JobState.RUNNING: (460, 130),
-    JobState.PAUSED: (460, 240),
-    JobState.UPDATING: (260, 200),
-    JobState.FINISHED: (720, 40),
-    JobState.CANCELLED: (720, 105),
-    JobState.ERROR: (720, 170),
-    JobState.TERMINATED: (720, 235),
+    JobState.PENDING: (80, 150),
+    JobState.WAITING: (270, 50),
+    JobState.RUNNING: (510, 50),
+    JobState.PAUSED: (510, 250),
+    JobState.UPDATING: (270, 250),
+    JobState.FINISHED: (760, 45),
+    JobState.CANCELLED: (760, 115),
+    JobState.ERROR: (760, 185),
+    JobState.TERMINATED: (760, 255),
 }
+ASIDE = 6
+"""Two arrows between the same boxes run side by side, this far from the middle."""
 WIDTH, HEIGHT = 110, 36
+HALO = "stroke:var(--color-background-primary, white);stroke-width:4;paint-order:stroke"
 STYLE = "fill:none;stroke:currentColor;stroke-width:1.2"
 
 
@@ -44,12 +48,12 @@ def svg() -> str:
     )
     finals = "".join(_exit(state) for state in JobState if state.is_final)
     return (
-        '<svg viewBox="0 0 800 290" role="img" aria-label="The lifecycle of a job" '
+        '<svg viewBox="0 0 830 310" role="img" aria-label="The lifecycle of a job" '
         'style="max-width:100%;font:13px sans-serif" fill="currentColor">'
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
         'orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>'
-        f'<rect x="10" y="15" width="530" height="260" rx="10" style="{STYLE};stroke-dasharray:5 4"/>'
-        f'<text x="22" y="268" style="font-size:11px">active</text>{arrows}{finals}{active}</svg>'
+        f'<rect x="10" y="15" width="580" height="280" rx="10" style="{STYLE};stroke-dasharray:5 4"/>'
+        f'<text x="22" y="286" style="font-size:11px">active</text>{arrows}{finals}{active}</svg>'
     )
 
 
@@ -63,15 +67,17 @@ def _box(state: JobState) -> str:
 
 
 def _arrow(source: JobState, target: JobState, words: str) -> str:
+    """A line with its words near its start, so that those of the way back don't cover them."""
     (x1, y1), (x2, y2) = PLACES[source], PLACES[target]
-    # Two arrows between the same boxes run side by side.
-    aside = 7 if (x1, y1) < (x2, y2) else -7
-    start, end = _edge(x1, y1, x2, y2), _edge(x2, y2, x1, y1)
-    (ax, ay), (bx, by) = (start[0] + aside, start[1]), (end[0] + aside, end[1])
-    label = (
-        f'<text x="{(ax + bx) / 2 + 6}" y="{(ay + by) / 2 + aside / 2}" style="font-size:10px">{words}</text>'
+    length = math.hypot(x2 - x1, y2 - y1)
+    right, down = -(y2 - y1) / length * ASIDE, (x2 - x1) / length * ASIDE
+    ax, ay = _edge(x1 + right, y1 + down, x2 + right, y2 + down)
+    bx, by = _edge(x2 + right, y2 + down, x1 + right, y1 + down)
+    return (
+        f'<path d="M{ax:.0f} {ay:.0f}L{bx:.0f} {by:.0f}" marker-end="url(#tip)" style="{STYLE}"/>'
+        f'<text x="{ax + (bx - ax) * 0.3:.0f}" y="{ay + (by - ay) * 0.3 + 4:.0f}" text-anchor="middle" '
+        f'style="font-size:11px;{HALO}">{words}</text>'
     )
-    return f'<path d="M{ax:.0f} {ay:.0f}L{bx:.0f} {by:.0f}" marker-end="url(#tip)" style="{STYLE}"/>{label}'
 
 
 def _edge(x1: float, y1: float, x2: float, y2: float) -> tuple[float, float]:
@@ -85,8 +91,8 @@ def _exit(state: JobState) -> str:
     x, y = PLACES[state]
     words = {word for (_, target), given in requests_by_pair().items() if target is state for word in given}
     return (
-        f'<path d="M540 {y}L{x - WIDTH / 2} {y}" marker-end="url(#tip)" style="{STYLE}"/>'
-        f'<text x="560" y="{y - 5}" style="font-size:10px">{", ".join(sorted(words))}</text>'
+        f'<path d="M590 {y}L{x - WIDTH / 2} {y}" marker-end="url(#tip)" style="{STYLE}"/>'
+        f'<text x="610" y="{y - 5}" style="font-size:10px">{", ".join(sorted(words))}</text>'
     )
 
 
