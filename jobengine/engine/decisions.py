@@ -49,11 +49,10 @@ class Decisions:
         """A new job; its transitions follow."""
         self.batch.insert_job(job.record)
         self.touched[job.record.job_id] = job
-        self.event("job.created", job.record, {"name": job.record.name})
 
     def insert_transition(self, job: LiveJob, transition: TransitionRecord) -> None:
         """Append a pending transition to the job's list."""
-        job.append(transition)
+        job.append(transition, self.now)
         self.batch.insert_transition(transition)
         self.touch(job)
 
@@ -65,11 +64,11 @@ class Decisions:
     def touch(self, job: LiveJob) -> None:
         """The job changes: its revision rises, once per group."""
         record = job.record
-        self.touched[record.job_id] = job
         if record.revision == job.committed[0]:
             record.revision += 1
-        record.updated_time = self.now_text
-        self.batch.update_job(record, *job.committed)
+            record.updated_time = self.now_text
+            self.touched[record.job_id] = job
+            self.batch.update_job(record, *job.committed)
 
     def settle(self, job: LiveJob, transition: TransitionRecord, state: JobState, at: Passing) -> None:
         """A transition has passed, or was skipped: chain it to the history and move the job to ``state``."""
@@ -150,8 +149,6 @@ class Decisions:
     def _enter(self, job: LiveJob, transition: TransitionRecord, state: JobState) -> None:
         record = job.record
         changed = record.current_state is not state
-        if record.kind is None:
-            job.anchor(transition.stream_position["pts"] if transition.stream_position else 0)
         record.current_state = state
         job.note_settled(transition)
         self.touch(job)
@@ -159,12 +156,11 @@ class Decisions:
             "transitionId": transition.transition_id,
             "trigger": transition.trigger_type,
             "requestedProcState": transition.requested_proc_state,
-            "currentProcState": state,
+            "currentState": state,
             "sequence": transition.sequence,
         }
-        self.event("transition.passed", record, data)
+        self.event("job.state" if changed else "transition.passed", record, data)
         if changed:
-            self.event("job.state", record, {"currentState": state})
             self.raised.append(
                 (f"job:{record.job_id}:{state}", {"jobId": record.job_id, "state": str(state)})
             )

@@ -92,7 +92,7 @@ class EventFirer:
         worker = self._workers.of(job.record.job_id)
         if worker is None:
             transition.wake_time = decisions.now_text
-            job.plan.fire(transition_id, decisions.now)
+            job.plan(decisions.now).fire(transition_id, decisions.now)
         decisions.change_transition(job, transition)
         decisions.touch(job)
         self._workers.fire(job, [transition_id], decisions.now_text, decisions)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from fractions import Fraction
 
 from jobengine.clock import from_text, to_text
 from jobengine.engine.decisions import Decisions, Passing
-from jobengine.engine.live import HOST_RATE, LiveJob
+from jobengine.engine.live import HOST_RATE, ON_STREAM_CLOCK, LiveJob
 from jobengine.engine.workers import Workers
 from jobengine.errors import TransitionNotAllowed
 from jobengine.model.lifecycle import JobState, RequestedState, TriggerType, decide
@@ -21,7 +20,6 @@ from jobengine.model.record import TransitionRecord
 
 TIME_BASE = f"1/{HOST_RATE}"
 _PREPARING = frozenset({RequestedState.WAIT, RequestedState.PAUSE, RequestedState.START})
-_ON_STREAM_CLOCK = frozenset({TriggerType.DURATION, TriggerType.STREAM})
 
 
 class HostRunner:
@@ -40,8 +38,10 @@ class HostRunner:
         if early is not None:
             self._workers.launch(job, early, decisions)
             return
+        if not job.has_plan and not self._pass_leading(job, decisions):
+            return
         while not job.state.is_final:
-            due = job.plan.take(decisions.now, job.reading())
+            due = job.plan(decisions.now).take(decisions.now, job.reading())
             if due is None:
                 self._keep_awake(job, decisions)
                 return
@@ -49,7 +49,22 @@ class HostRunner:
             if not due.skip and self._needs_worker(job, transition):
                 self._workers.launch(job, transition, decisions)
                 return
-            self._pass(job, transition, due, decisions)
+            self._pass_due(job, transition, due, decisions)
+
+    def _pass_leading(self, job: LiveJob, decisions: Decisions) -> bool:
+        """Pass the Immediate transitions at the head of a list; False if a worker is needed for one.
+
+        While there is no plan yet everything that is due is due at the same moment, so list order rules,
+        and a plan is made only for what is left.
+        """
+        for transition in list(job.pending.values()):
+            if transition.trigger_type is not TriggerType.IMMEDIATE or job.state.is_final:
+                return True
+            if self._needs_worker(job, transition):
+                self._workers.launch(job, transition, decisions)
+                return False
+            self._pass(job, transition, job.position, "", decisions)
+        return bool(job.pending)
 
     def wake_time(self, job: LiveJob, transition: TransitionRecord, now_text: str) -> str | None:
         """When the engine must look at a new transition of a job without worker."""
@@ -83,31 +98,33 @@ class HostRunner:
         grace = timedelta(milliseconds=trigger.get("misfireGraceMs", 1000))
         return late > grace and (trigger.get("misfire") == "skip" or bool(trigger.get("coalesce")))
 
-    def _pass(self, job: LiveJob, transition: TransitionRecord, due: Due, decisions: Decisions) -> None:
+    def _pass_due(self, job: LiveJob, transition: TransitionRecord, due: Due, decisions: Decisions) -> None:
+        ticks = job.position
+        if transition.trigger_type in ON_STREAM_CLOCK:
+            transition.due_time = self._due_text(job, due, decisions)
+            ticks = min(int(due.exact), ticks)
+        self._pass(job, transition, ticks, due.skip, decisions)
+
+    def _pass(
+        self, job: LiveJob, transition: TransitionRecord, ticks: int, skip: str, decisions: Decisions
+    ) -> None:
         info: dict[str, str] = {}
         state = job.state
-        if not due.skip:
+        if not skip:
             try:
-                state = decide(job.state, transition.requested_proc_state)
+                state = decide(state, transition.requested_proc_state)
             except TransitionNotAllowed as error:
                 info = {"refused": error.detail}
-        exact = min(due.exact, Fraction(job.position))
-        ticks = int(exact) if transition.trigger_type in _ON_STREAM_CLOCK else job.position
-        transition.due_time = transition.due_time or self._due_text(job, due, decisions)
-        late = decisions.now - from_text(transition.due_time)
+        clock = job.position
         at = Passing(
             time_stamp=decisions.now_text,
             position={"pts": ticks, "timeBase": TIME_BASE},
-            lateness_ms=max(0.0, late / timedelta(milliseconds=1)),
-            skip=due.skip,
+            lateness_ms=_lateness_ms(transition.due_time, decisions),
+            skip=skip,
             info=info,
         )
         decisions.settle(job, transition, state, at)
-        job.anchor(ticks + self._ticks_since(job, ticks, state))
-
-    def _ticks_since(self, job: LiveJob, ticks: int, state: JobState) -> int:
-        """A Duration that passed late must not move the ones behind it."""
-        return max(0, job.position - ticks) if state is JobState.RUNNING else 0
+        job.anchor(clock)
 
     def _due_text(self, job: LiveJob, due: Due, decisions: Decisions) -> str:
         late_us = max(0, job.position - int(due.exact))
@@ -115,7 +132,7 @@ class HostRunner:
 
     def _keep_awake(self, job: LiveJob, decisions: Decisions) -> None:
         """One row that waits on the stream clock carries the time at which the engine looks again."""
-        waiting = [t for t in job.pending.values() if t.trigger_type in _ON_STREAM_CLOCK]
+        waiting = [t for t in job.pending.values() if t.trigger_type in ON_STREAM_CLOCK]
         if not waiting or job.record.kind is not None:
             return
         carrier = min(waiting, key=lambda t: t.position or 0)
@@ -128,9 +145,16 @@ class HostRunner:
         if job.state is not JobState.RUNNING:
             return None
         reading = job.reading()
-        moments = [job.plan.next_moment(decisions.now, reading)]
-        position = job.plan.next_position(reading)
+        plan = job.plan(decisions.now)
+        moments = [plan.next_moment(decisions.now, reading)]
+        position = plan.next_position(reading)
         if position is not None:
             moments.append(decisions.now + timedelta(microseconds=position - reading.position))
         earliest = min((m for m in moments if m is not None), default=None)
         return to_text(earliest) if earliest is not None else None
+
+
+def _lateness_ms(due_text: str | None, decisions: Decisions) -> float:
+    if due_text is None or due_text == decisions.now_text:
+        return 0.0
+    return max(0.0, (decisions.now - from_text(due_text)) / timedelta(milliseconds=1))

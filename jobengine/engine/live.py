@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, Protocol
 
 from jobengine.clock import Clock, from_text
 from jobengine.model.condition import StreamReading
 from jobengine.model.kind import MERGE_KEYS
-from jobengine.model.lifecycle import JobState
+from jobengine.model.lifecycle import JobState, TriggerType
 from jobengine.model.merge import merge
 from jobengine.model.plan import Plan, Planned
 from jobengine.model.record import JobRecord, OutputRecord, TransitionRecord
 
 HOST_RATE = Fraction(1_000_000)
 """The stream clock of a job without work ticks in microseconds of running."""
+ON_STREAM_CLOCK = frozenset({TriggerType.DURATION, TriggerType.STREAM})
+"""Triggers whose point is told on the stream clock, however late they pass."""
 
 
 class Loaded(Protocol):
@@ -85,18 +87,21 @@ class LiveJob:
         return StreamReading(position, HOST_RATE, position, position, position / 1000)
 
     @property
-    def plan(self) -> Plan:
-        """The plan as the engine runs it while no worker does."""
+    def has_plan(self) -> bool:
+        return self._plan is not None
+
+    def plan(self, now: datetime) -> Plan:
+        """The plan as the engine runs it while no worker does; what is new in it is armed at ``now``."""
         if self._plan is None:
             self._plan = Plan(HOST_RATE, {place: Fraction(at) for place, at in self.settled.items()})
-            self._plan.arm((planned(t) for t in self.pending.values()), self._clock.now())
+            self._plan.arm((planned(t) for t in self.pending.values()), now)
         return self._plan
 
-    def append(self, transition: TransitionRecord) -> None:
+    def append(self, transition: TransitionRecord, now: datetime) -> None:
         """A new pending transition."""
         self.pending[transition.transition_id] = transition
         if self._plan is not None:
-            self._plan.arm([planned(transition)], self._clock.now())
+            self._plan.arm([planned(transition)], now)
 
     def forget_plan(self) -> None:
         """The plan must be made anew: a transition was changed, or a worker has it now."""
@@ -123,7 +128,13 @@ class LiveJob:
             return
         base = (self.last.stream_position or {}).get("pts", 0)
         if self.state is JobState.RUNNING and self.record.kind is None and self.last.time_stamp:
-            base += max(0, (self._clock.now() - from_text(self.last.time_stamp)) // timedelta(microseconds=1))
+            late_us = (
+                round((self.last.lateness_ms or 0.0) * 1000)
+                if self.last.trigger_type in ON_STREAM_CLOCK
+                else 0
+            )
+            since = self._clock.now() - from_text(self.last.time_stamp)
+            base += late_us + max(0, since // timedelta(microseconds=1))
         self.anchor(base)
 
 

@@ -27,7 +27,7 @@ class Losses:
         self._measure = measure
 
     def lost(self, job: LiveJob, worker: Worker, cause: str, decisions: Decisions) -> None:
-        """Note the loss in the history; by the job's restart policy it fails or goes on with another worker."""
+        """Note the loss in the history; the job fails, or goes on with another worker."""
         record = job.record
         record.worker_process_id = 0
         job.has_worker = False

@@ -65,9 +65,9 @@ class Requests:
         job = LiveJob(record, self._clock)
         decisions.insert_job(job)
         made = self._append(job, request.drafts, request.actor, decisions)
-        answer = Accepted(
-            request.request_id, record.job_id, record.revision, tuple(t.transition_id for t in made)
-        )
+        ids = tuple(t.transition_id for t in made)
+        decisions.event("job.created", record, {"name": record.name, "transitionIds": ids})
+        answer = Accepted(request.request_id, record.job_id, record.revision, ids)
         self._remember(request.idempotency, answer, decisions)
         return job, answer
 
@@ -86,6 +86,10 @@ class Requests:
         if request.changes:
             decisions.event("job.changed", job.record, {"changed": sorted(request.changes)})
         made = self._append(job, request.drafts, request.actor, decisions)
+        if made:
+            decisions.event(
+                "transition.appended", job.record, {"transitionIds": [t.transition_id for t in made]}
+            )
         decisions.touch(job)
         answer = Accepted(
             request.request_id, job.record.job_id, job.record.revision, tuple(t.transition_id for t in made)
@@ -156,8 +160,6 @@ class Requests:
             decisions.insert_transition(job, transition)
             made.append(transition)
         if made:
-            data = {"transitionIds": [t.transition_id for t in made]}
-            decisions.event("transition.appended", job.record, data)
             self._workers.arm(job, made, decisions)
         return made
 

@@ -121,6 +121,8 @@ def number(value: float | None) -> int | float | msgspec.Raw | None:
     """``value`` in a form that the row encoder writes as RFC 8785 wants."""
     if value is None or isinstance(value, int) or (1e-4 < value < 1e15 and value % 1):
         return value
+    if value.is_integer() and abs(value) < 2**53:
+        return int(value)
     return msgspec.Raw(_exact(value))
 
 

@@ -9,6 +9,8 @@ callback strings as imports - and holds no job: `decide` binds it to a state for
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
+from threading import Lock
 from typing import NamedTuple
 
 from transitions import Machine, MachineError
@@ -149,6 +151,7 @@ def _build_machine() -> tuple[Machine, _Flyweight]:
 
 
 MACHINE, _MODEL = _build_machine()
+_LOCK = Lock()
 _TRIGGERS = {
     str(request): getattr(_MODEL, f"request_{request}") for request in (*RequestedState, *EngineRequest)
 }
@@ -157,20 +160,29 @@ _TRIGGERS = {
 def decide(state: JobState, requested: str) -> JobState:
     """The state that a job in ``state`` reaches when ``requested`` is granted.
 
-    Not thread-safe: one machine serves all jobs of a process, and only the thread that decides calls it.
-    Raises `TransitionNotAllowed` with the requests that would be allowed.
+    Raises `TransitionNotAllowed` with the requests that would be allowed. The machine is asked once for
+    each pair; its table does not change.
     """
-    _MODEL.state = state
-    try:
-        _TRIGGERS[requested]()
-    except (MachineError, KeyError) as error:
-        allowed = allowed_requests(state)
+    target = _ask_machine(state, requested)
+    if target is None:
         raise TransitionNotAllowed(
             f"a job that is {state} can't be asked to {requested}",
             state=str(state),
-            allowed=allowed,
-        ) from error
-    return _MODEL.state
+            allowed=allowed_requests(state),
+        )
+    return target
+
+
+@cache
+def _ask_machine(state: JobState, requested: str) -> JobState | None:
+    """Bind the machine to ``state`` for the moment of one decision; None if it refuses."""
+    with _LOCK:
+        _MODEL.state = state
+        try:
+            _TRIGGERS[requested]()
+        except (MachineError, KeyError):
+            return None
+        return _MODEL.state
 
 
 def allowed_requests(state: JobState) -> list[str]:
