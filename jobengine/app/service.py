@@ -24,8 +24,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from jobengine import logs
-from jobengine.app.engine_process import run_engine
-from jobengine.app.http_process import load_http
+from jobengine.app.targets import load_http, run_engine
 from jobengine.clock import Clock, SystemClock
 from jobengine.errors import SettingsError, UnavailableError
 from jobengine.history.database import Database
