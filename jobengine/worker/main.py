@@ -24,7 +24,7 @@ from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release
 from jobengine.model.roots import MediaRoots
-from jobengine.ports import WorkContext
+from jobengine.ports import Work, WorkContext
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
 from jobengine.worker.works import new_work
@@ -33,7 +33,7 @@ HELLO_PERIOD_MS = 250.0
 
 
 @dataclass(slots=True)
-class _Signals:
+class StopSignal:
     """Remembers that the process was told to stop."""
 
     stop: bool = False
@@ -52,23 +52,35 @@ def run_worker(fork: Fork) -> None:
     faulthandler.enable()
     logs.configure(style="json", job_id=fork.job_id)
     clock = SystemClock()
-    signals = _Signals()
-    signals.install()
+    signal_received = StopSignal()
+    signal_received.install()
     context: zmq.Context[Any] = zmq.Context()
     link = WorkerLink(context, fork.address, f"{fork.job_id}:{os.getpid()}", Spool(Path(fork.spool)))
     try:
-        _Worker(fork, link, clock, signals).run()
+        Worker(fork, link, clock, signal_received, os.getpid(), new_work).run()
     finally:
         link.close()
         context.term()
 
 
-class _Worker:
-    def __init__(self, fork: Fork, link: WorkerLink, clock: Clock, signals: _Signals) -> None:
+class Worker:
+    """One worker, wherever it runs. ``new_work`` makes the work for a kind; ``process_id`` names it."""
+
+    def __init__(
+        self,
+        fork: Fork,
+        link: WorkerLink,
+        clock: Clock,
+        signals: StopSignal,
+        process_id: int,
+        new_work: Callable[[str], Work],
+    ) -> None:
         self._fork = fork
         self._link = link
         self._clock = clock
         self._signals = signals
+        self._process_id = process_id
+        self._new_work = new_work
         self._log = structlog.get_logger("worker")
         self._last_heard_ns = clock.monotonic_ns()
 
@@ -78,7 +90,7 @@ class _Worker:
             return
         self._log.info("worker.assigned", kind=assign.kind, name=assign.name)
         reporter = Reporter(self._link, self._clock, assign)
-        work = new_work(assign.kind)
+        work = self._new_work(assign.kind)
         runtime = Runtime(
             assign, work, self._context_of(assign), reporter, self._clock, self._must_end(reporter)
         )
@@ -89,7 +101,7 @@ class _Worker:
     def _await_job(self) -> Assign | None:
         """Ask for the job until it comes; None when the service has gone or another worker has it."""
         while not self._signals.stop and not self._is_orphan(self._last_heard_ns):
-            self._link.say(Hello(PROTOCOL_VERSION, os.getpid()))
+            self._link.say(Hello(PROTOCOL_VERSION, self._process_id))
             for command in self._link.receive(HELLO_PERIOD_MS):
                 if isinstance(command, Assign):
                     return command
