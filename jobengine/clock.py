@@ -36,7 +36,7 @@ class SystemClock:
 
 def to_text(moment: datetime) -> str:
     """RFC 3339 in UTC, always with six decimals and ``Z``: fixed width, so text sorts as time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime:
