@@ -49,7 +49,7 @@ class EventFirer:
         ``get`` loads jobs into memory, ``jobs`` finds them there.
         """
         if self._names is None:
-            self._names = self._index.pending_event_names()
+            self._names = self._index.pending_event_names() | _names_in(decisions)
         raised = [(name, data) for name, data in decisions.raised if name in self._names]
         decisions.raised.clear()
         if not raised:
@@ -97,6 +97,12 @@ class EventFirer:
         decisions.touch(job)
         self._workers.fire(job, [transition_id], decisions.now_text, decisions)
         return True
+
+
+def _names_in(decisions: Decisions) -> set[str]:
+    """What transitions of this very group wait for: the database does not have them yet."""
+    pending = (t for job in decisions.touched.values() for t in job.pending.values())
+    return {t.event_name for t in pending if t.event_name is not None}
 
 
 def holds_all(data: Any, match: Any) -> bool:
