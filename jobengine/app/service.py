@@ -7,7 +7,6 @@ the nursery, whose workers outlive them all. Killing the main process ends the t
 from __future__ import annotations
 
 import fcntl
-import logging
 import multiprocessing
 import os
 import socket
@@ -72,7 +71,7 @@ class _Tree:
         watcher.start()
         self._log.info("service.starting", url=self._settings.http.url, data=str(self._settings.data))
         try:
-            self._server.serve(target_loader=partial(load_http, self._settings), wrap_loader=False)
+            self._server.serve(target_loader=partial(entries.http, self._settings), wrap_loader=False)
         finally:
             self._stopping.set()
             self._stop_engine()
@@ -81,7 +80,7 @@ class _Tree:
         return 1 if self._failed else 0
 
     def _new_engine(self) -> BaseProcess:
-        return self._spawn.Process(target=run_engine, args=(self._settings, self._finish_jobs), name="engine")
+        return self._spawn.Process(target=entries.engine, args=(self._settings, self._finish_jobs), name="engine")
 
     def _new_server(self) -> MPServer:
         http = self._settings.http
@@ -92,10 +91,10 @@ class _Tree:
             interface=Interfaces.WSGI,
             workers=1,
             blocking_threads=http.threads,
+            blocking_threads_idle_timeout=60,
             respawn_failed_workers=True,
             workers_kill_timeout=HTTP_STOP_TIMEOUT_S,
-            log_level=LogLevels.warning,
-            log_dictconfig={"loggers": {"_granian": {"level": logging.ERROR, "propagate": True}}},
+            log_level=LogLevels.error,
         )
 
     def _watch_engine(self) -> None:
