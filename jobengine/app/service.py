@@ -71,7 +71,7 @@ class _Tree:
         watcher.start()
         self._log.info("service.starting", url=self._settings.http.url, data=str(self._settings.data))
         try:
-            self._server.serve(target_loader=partial(entries.http, self._settings), wrap_loader=False)
+            self._server.serve(target_loader=partial(load_http, self._settings), wrap_loader=False)
         finally:
             self._stopping.set()
             self._stop_engine()
@@ -80,7 +80,7 @@ class _Tree:
         return 1 if self._failed else 0
 
     def _new_engine(self) -> BaseProcess:
-        return self._spawn.Process(target=entries.engine, args=(self._settings, self._finish_jobs), name="engine")
+        return self._spawn.Process(target=run_engine, args=(self._settings, self._finish_jobs), name="engine")
 
     def _new_server(self) -> MPServer:
         http = self._settings.http
