@@ -8,7 +8,7 @@ never jumps and is used for spans and pacing only.
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -32,6 +32,25 @@ class SystemClock:
 
     def monotonic_ns(self) -> int:
         return time.monotonic_ns()
+
+
+class ClockWatch:
+    """Notices that somebody has set the system's clock: it no longer goes along with monotonic time."""
+
+    def __init__(self, clock: Clock, tolerance: timedelta = timedelta(milliseconds=100)) -> None:
+        self._clock = clock
+        self._tolerance = tolerance
+        self._origin = self._read()
+
+    def was_set(self) -> bool:
+        """Whether the clock was set by more than the tolerance since last asked."""
+        origin, before = self._read(), self._origin
+        self._origin = origin
+        return abs(origin - before) > self._tolerance
+
+    def _read(self) -> datetime:
+        """When monotonic time was zero, by the system's clock."""
+        return self._clock.now() - timedelta(microseconds=self._clock.monotonic_ns() // 1000)
 
 
 def to_text(moment: datetime) -> str:

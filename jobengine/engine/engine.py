@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from jobengine.clock import Clock
+from jobengine.clock import Clock, ClockWatch
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.edits import Edits
 from jobengine.engine.events import CASCADE_LIMIT, EventFirer
@@ -84,6 +84,7 @@ class Engine:
         self._edits = Edits(parts.workers, parts.host, parts.clock)
         self._events = EventFirer(parts.store, parts.workers)
         self._clock = parts.clock
+        self._clock_watch = ClockWatch(parts.clock)
         self._group_size = group_size
         self._cache = JobCache(parts.clock, cache_limit)
         self._unsettled: list[News] = []
@@ -302,6 +303,8 @@ class Engine:
     def _advance(self, decisions: Decisions, woken: dict[str, set[str]]) -> None:
         """Pass what is due; events raised by that may make more due, in this same group."""
         due = {**dict.fromkeys(decisions.touched, ()), **woken}
+        if self._clock_watch.was_set():
+            due |= dict.fromkeys((job.record.job_id for job in self._cache if not job.state.is_final), ())
         for _ in range(CASCADE_LIMIT):
             for job_id in due:
                 job = self._cache.get(job_id)

@@ -54,6 +54,7 @@ class LiveJob:
         self._base = 0
         self._anchor_ns = clock.monotonic_ns()
         self._plan: Plan | None = None
+        self._floor = 0
 
     @classmethod
     def load(cls, loaded: Loaded, clock: Clock) -> LiveJob:
@@ -94,18 +95,18 @@ class LiveJob:
         """The plan as the engine runs it while no worker does; what is new in it is armed at ``now``."""
         if self._plan is None:
             self._plan = Plan(HOST_RATE, {place: Fraction(at) for place, at in self.settled.items()})
-            self._plan.arm((planned(t) for t in self.pending.values()), now)
+            self._plan.arm((planned(t) for t in self.pending.values()), now, self._floor)
         return self._plan
 
     def append(self, transition: TransitionRecord, now: datetime) -> None:
         """A new pending transition."""
         self.pending[transition.transition_id] = transition
         if self._plan is not None:
-            self._plan.arm([planned(transition)], now)
+            self._plan.arm([planned(transition)], now, self.position)
 
     def forget_plan(self) -> None:
         """The plan must be made anew: a transition was changed, or a worker has it now."""
-        self._plan = None
+        self._plan, self._floor = None, self.position
 
     def note_settled(self, transition: TransitionRecord) -> None:
         """Fold a settled transition into what the job is now."""

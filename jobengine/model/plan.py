@@ -68,6 +68,7 @@ class _Pending:
     planned: Planned
     trigger: Trigger
     armed: datetime
+    floor: int | None = None
     due_moment: datetime | None = None
     due_exact: Fraction | None = None
 
@@ -96,11 +97,15 @@ class Plan:
     def __contains__(self, transition_id: str) -> bool:
         return transition_id in self._pending
 
-    def arm(self, transitions: Iterable[Planned], now: datetime) -> None:
-        """Add transitions; one that is pending or was settled already is left as it is."""
+    def arm(self, transitions: Iterable[Planned], now: datetime, floor: int | None = None) -> None:
+        """Add transitions; one that is pending or was settled already is left as it is.
+
+        Who can't cut its work exactly gives ``floor``, the position now: a Duration that is taken late
+        then keeps its own point, unless that was gone by when it was armed.
+        """
         for planned in transitions:
             if planned.transition_id not in self._pending and planned.transition_id not in self._done:
-                pending = _Pending(planned, read_trigger(planned.trigger), now)
+                pending = _Pending(planned, read_trigger(planned.trigger), now, floor)
                 self._pending[planned.transition_id] = pending
                 if isinstance(pending.trigger, StreamTrigger):
                     self._streams[planned.transition_id] = pending.trigger
@@ -241,10 +246,11 @@ class Plan:
         return self._settled[settled] if settled >= 0 else Fraction(0)
 
     def _exact_point(self, pending: _Pending, reading: StreamReading) -> Fraction:
-        exact = pending.due_exact
-        if exact is not None and round_half_up(exact) == reading.position:
-            return exact
-        return Fraction(reading.position)
+        exact, floor = pending.due_exact, pending.floor
+        if exact is None:
+            return Fraction(reading.position)
+        is_in_time = round_half_up(exact) == reading.position or (floor is not None and exact >= floor)
+        return exact if is_in_time else Fraction(reading.position)
 
     def _forget(self, pending: _Pending) -> None:
         planned = pending.planned

@@ -241,6 +241,8 @@ class InMemoryEngine:
 
     def advance(self, span: timedelta) -> None:
         """Let time pass, stopping wherever the engine or a worker has something to do."""
+        if self._engine is not None:
+            self._step()
         self.settle()
         end_ns = self._monotonic_ns() + span // timedelta(microseconds=1) * 1000
         while (left_ns := end_ns - self._monotonic_ns()) > 0:
