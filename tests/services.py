@@ -1,0 +1,215 @@
+"""Real services for tests: `jobengine serve` as a process tree, on a free port, in a folder of its own.
+
+``new_service`` makes one (not started) and ends it after the test with everything it has started, workers
+included. A module that shares one service among its tests makes it with `running_service`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+from jobengine.client import Client
+from jobengine.errors import UnavailableError
+from tests.waiting import wait_until
+
+READY_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 60.0
+CLI_TIMEOUT_S = 60.0
+NURSERY = "jobengine.worker.nursery"
+
+NewService = Callable[..., "Service"]
+
+
+class Service:
+    """One service, whichever process tree it is at the moment. Settings are environment variables.
+
+    ``settings`` are dotted with two underscores and without the prefix: ``engine__lead_ms=500``.
+    """
+
+    def __init__(self, data: Path, database_url: str | None = None, **settings: object) -> None:
+        self.data = data
+        self.port = free_port()
+        self.log = data / "service.log"
+        self.database_url = database_url
+        self.environment = _environment(data, database_url, settings)
+        self.client = Client(f"http://127.0.0.1:{self.port}")
+        self.process: subprocess.Popen[bytes] | None = None
+        data.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def media(self) -> Path:
+        """The folder of relative media paths."""
+        return self.data / "media"
+
+    def start(self, *options: str) -> Service:
+        """Start and wait until it is ready."""
+        self.launch(*options)
+        wait_until(self._is_ready, READY_TIMEOUT_S, f"the service is ready; its log: {self.log}")
+        return self
+
+    def launch(self, *options: str) -> subprocess.Popen[bytes]:
+        """Start without waiting."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jobengine", "serve", "--port", str(self.port), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+            )
+        return self.process
+
+    def stop(self) -> int:
+        """SIGTERM, and wait for the end; the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL to the main process; returns when engine and http processes are gone too."""
+        tree = [self.engine_process(), self.http_process()]
+        self._end(signal.SIGKILL)
+        psutil.wait_procs(tree, STOP_TIMEOUT_S)
+
+    def restart(self, *options: str) -> Service:
+        """Start again after `stop` or `kill`."""
+        return self.start(*options)
+
+    def engine_process(self) -> psutil.Process:
+        """The process that has the nursery."""
+        (engine,) = [p for p in self._children() if self._has_nursery(p)]
+        return engine
+
+    def http_process(self) -> psutil.Process:
+        """The process that has the port."""
+        (http,) = [p for p in self._children() if "spawn_main" in _command(p) and not self._has_nursery(p)]
+        return http
+
+    def processes(self) -> list[psutil.Process]:
+        """Every living process of this service, workers included, also those of former starts."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def cli(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """A command of the command line, with the settings of this service."""
+        return subprocess.run(
+            [sys.executable, "-m", "jobengine", *arguments],
+            input=stdin,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=CLI_TIMEOUT_S,
+            check=False,
+        )
+
+    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows read past the service, as any SQL tool would; values for ``?``."""
+        if self.database_url is not None and self.database_url.startswith("postgresql"):
+            with psycopg.connect(self.database_url) as connection:
+                return connection.execute(statement.replace("?", "%s").encode(), values).fetchall()
+        path = self.data / "jobengine.sqlite3"
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def remove(self) -> None:
+        """End everything that this service has started."""
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+        self.client.close()
+        left = self.processes()
+        for process in left:
+            process.kill()
+        psutil.wait_procs(left, STOP_TIMEOUT_S)
+
+    def _end(self, number: int) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the service ended with {self.process.returncode}: {self.log.read_text()}")
+        try:
+            return bool(self.client.readiness()["ready"])
+        except UnavailableError:
+            return False
+
+    def _children(self) -> list[psutil.Process]:
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children()
+
+    def _has_nursery(self, process: psutil.Process) -> bool:
+        return any(NURSERY in _command(child) for child in process.children())
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            is_alive = process.status() != psutil.STATUS_ZOMBIE
+            return is_alive and process.environ().get("JOBENGINE_DATA") == str(self.data)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
+
+
+@contextmanager
+def running_service(data: Path, *options: str, **settings: Any) -> Iterator[Service]:
+    """A service that runs as long as the block, or as the tests in it let it."""
+    service = Service(data, **settings)
+    try:
+        yield service.start(*options)
+    finally:
+        service.remove()
+
+
+@pytest.fixture
+def new_service(tmp_path: Path) -> Iterator[NewService]:
+    """Makes services, each in a folder of its own unless ``data`` is given; ends them after the test."""
+    made: list[Service] = []
+
+    def make(database_url: str | None = None, data: Path | None = None, **settings: object) -> Service:
+        service = Service(data or tmp_path / f"service-{len(made)}", database_url, **settings)
+        made.append(service)
+        return service
+
+    yield make
+    for service in made:
+        service.remove()
+        if service.log.exists():
+            print(f"--- the end of {service.log}:\n{service.log.read_text()[-4000:]}")
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _environment(data: Path, database_url: str | None, settings: dict[str, object]) -> dict[str, str]:
+    given = {"engine__orphan_grace_s": 120, **settings}
+    variables = {f"JOBENGINE_{name.upper()}": str(value) for name, value in given.items()}
+    if database_url is not None:
+        variables["JOBENGINE_DATABASE_URL"] = database_url
+    return {**os.environ, "JOBENGINE_DATA": str(data), "NO_COLOR": "1", **variables}
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
