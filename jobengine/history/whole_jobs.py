@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from jobengine.errors import NotFoundError
 from jobengine.history.database import Database
@@ -25,6 +25,18 @@ class WholeJob(NamedTuple):
     transitions: list[TransitionRecord]
 
 
+# Made once: putting a statement of fifty columns together costs more than running it.
+_JOB = select(*JOB_COLUMNS).where(jobs.c.job_id == bindparam("job_id"), jobs.c.deleted_time.is_(None))
+_TRANSITIONS = (
+    select(*TRANSITION_COLUMNS).where(transitions.c.job_id == bindparam("job_id")).order_by(*LIST_ORDER)
+)
+_TRANSITIONS_OF_MANY = (
+    select(*TRANSITION_COLUMNS)
+    .where(transitions.c.job_id.in_(bindparam("job_ids", expanding=True)))
+    .order_by(*LIST_ORDER)
+)
+
+
 class WholeJobs:
     """Every method may block for the database and raises UnavailableError."""
 
@@ -33,20 +45,18 @@ class WholeJobs:
 
     def get(self, job_id: str) -> WholeJob:
         """Raises NotFoundError."""
-        wanted = select(*JOB_COLUMNS).where(jobs.c.job_id == job_id, jobs.c.deleted_time.is_(None))
-        rows = select(*TRANSITION_COLUMNS).where(transitions.c.job_id == job_id).order_by(*LIST_ORDER)
         with self._database.reading() as connection:
-            row = connection.execute(wanted).one_or_none()
+            row = connection.execute(_JOB, {"job_id": job_id}).one_or_none()
             if row is None:
                 raise NotFoundError(f"there is no job {job_id}")
-            return WholeJob(job_from_row(row), [transition_from_row(t) for t in connection.execute(rows)])
+            rows = connection.execute(_TRANSITIONS, {"job_id": job_id})
+            return WholeJob(job_from_row(row), [transition_from_row(t) for t in rows])
 
     def transitions_of(self, job_ids: Sequence[str]) -> dict[str, list[TransitionRecord]]:
         """The rows of each of these jobs (at most a page of them), in one statement."""
         found: dict[str, list[TransitionRecord]] = {job_id: [] for job_id in job_ids}
-        wanted = select(*TRANSITION_COLUMNS).where(transitions.c.job_id.in_(job_ids)).order_by(*LIST_ORDER)
         with self._database.reading() as connection:
-            for row in connection.execute(wanted):
+            for row in connection.execute(_TRANSITIONS_OF_MANY, {"job_ids": list(job_ids)}):
                 transition = transition_from_row(row)
                 found[transition.job_id].append(transition)
         return found

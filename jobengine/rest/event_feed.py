@@ -20,7 +20,8 @@ from jobengine.rest.api import encode
 from jobengine.rest.job_view import event_view
 from jobengine.rest.services import Notices
 
-KEEP_ALIVE_S = 15.0
+KEEP_ALIVE_S = 5.0
+"""Also how long the seat of a client that has gone stays taken: only writing tells that it has."""
 LOOK_AGAIN_S = 2.0
 RETRY_MS = 2_000
 PAGE = 500

@@ -33,10 +33,11 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 def install(app: Flask, settings: HttpSettings) -> None:
     """Guard every request of ``app``."""
     allowed = frozenset(name.lower() for name in settings.allowed_hosts)
+    is_loopback = settings.is_loopback
 
     @app.before_request
     def refuse_strangers() -> None:
-        if settings.is_loopback and not _is_local(request.host, allowed):
+        if is_loopback and not _is_local(request.host, allowed):
             raise ForbiddenError(f"the Host header names {request.host!r}, which is not this service")
         origin = request.headers.get("Sec-Fetch-Site")
         if request.method not in SAFE_METHODS and origin in ("cross-site", "same-site"):
@@ -44,11 +45,10 @@ def install(app: Flask, settings: HttpSettings) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers["X-Request-Id"] = request_id()
-        if request.path.startswith("/api/"):
-            response.headers.setdefault("Cache-Control", "no-cache")
+        response.headers.extend(HEADERS)
+        response.headers.add("X-Request-Id", request_id())
+        if "Cache-Control" not in response.headers:
+            response.headers.add("Cache-Control", "no-cache")
         return response
 
 

@@ -136,7 +136,11 @@ def _prune(view: Json, tree: dict[str, Json]) -> Json:
     if not tree:
         return view
     if isinstance(view, dict):
-        return {key: _prune(member, tree[key.lower()]) for key, member in view.items() if key.lower() in tree}
+        return {
+            key: _prune(member, below)
+            for key, member in view.items()
+            if (below := tree.get(key.lower())) is not None
+        }
     if isinstance(view, list):
         return [_prune(item, tree) for item in view]
     return view
