@@ -131,9 +131,12 @@ class Workers:
         self.folders.spool(worker.job_id).unlink(missing_ok=True)
 
     def given_up(self) -> list[Worker]:
-        """Workers that never came forward; those not even forked are forgotten, so that it is tried again."""
+        """Workers that never came forward; those not even forked are forgotten, so that it is tried again.
+
+        Not those that this engine gave their job: preparing it may take its time.
+        """
         now_ns = self._clock.monotonic_ns()
-        quiet = [w for w in self._by_job.values() if w.progress is None]
+        quiet = [w for w in self._by_job.values() if w.progress is None and w.armed_ns == 0]
         silent = [w for w in quiet if now_ns - w.last_heard_ns > LAUNCH_RETRY_S * 1e9]
         for worker in silent:
             if worker.process_id == 0:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from jobengine.messaging.worker_messages import AnyReport, encode
 
@@ -37,7 +38,7 @@ class Spool:
 
 
 def read_spool(path: Path) -> Iterator[AnyReport]:
-    """The reports of a spool in order; a record torn by the worker's death ends it."""
+    """The reports of a spool in order; a record that is torn or can't be read ends it."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -48,5 +49,9 @@ def read_spool(path: Path) -> Iterator[AnyReport]:
         offset += _LENGTH.size
         if offset + length > len(content):
             return
-        yield _decoder.decode(content[offset : offset + length])
+        try:
+            yield _decoder.decode(content[offset : offset + length])
+        except msgspec.MsgspecError as error:
+            structlog.get_logger("spool").warning("spool.unreadable", path=str(path), detail=str(error))
+            return
         offset += length

@@ -153,7 +153,7 @@ class InMemoryEngine:
         self._engine = Engine(SERVICE, parts, group_size=500)
         self.workers.service_is_back()
         self._engine.resume()
-        self._wake = self._engine.next_wake()
+        self._wake = to_text(self.clock.now())
 
     def restart(self) -> None:
         """`stop`, `start`, and everything that follows at this moment."""
@@ -307,6 +307,7 @@ class InMemoryEngine:
         if self._engine is not None and self.clock.now() >= self._housekeeping_due:
             self._housekeeping_due = self.clock.now() + HOUSEKEEPING
             self._engine.tick()
+            self._step()
 
 
 class _Teller:

@@ -41,6 +41,7 @@ class PuppetWorkers:
         self._process_ids = count(1001)
         self._reports: list[tuple[str, FromWorker]] = []
         self._news: list[News] = []
+        self._is_connected = True
 
     def launch(self, process: WorkerProcess) -> None:
         self.launched.append(process)
@@ -69,8 +70,9 @@ class PuppetWorkers:
         self._news.append(WorkerEnded(process_id, status))
 
     def say(self, identity: str, message: FromWorker) -> None:
-        """Put a message on the wire."""
-        self._reports.append((identity, message))
+        """Put a message on the wire; it is lost while there is no service."""
+        if self._is_connected:
+            self._reports.append((identity, message))
 
     def take_news(self) -> list[News]:
         """What the launcher has learned since last asked."""
@@ -92,10 +94,12 @@ class PuppetWorkers:
 
     def service_is_away(self) -> None:
         """What was on the wire is lost with the service."""
+        self._is_connected = False
         self._reports.clear()
 
     def service_is_back(self) -> None:
-        """Nothing: puppets speak when the test makes them."""
+        """What puppets say from now on arrives."""
+        self._is_connected = True
 
     def close(self) -> None:
         """Nothing is held."""
