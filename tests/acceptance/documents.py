@@ -60,7 +60,11 @@ def after(duration_ms: int, requested: str = "None", description: Json | None = 
 
 def recording(name: str, *behind: Json, live: bool = True, **members: Any) -> Json:
     """A job that records the counter from now on, with transitions behind its start."""
-    return {"name": name, "transitions": [at_once("Start", pipe(f"{name}.wav", live=live)), *behind], **members}
+    return {
+        "name": name,
+        "transitions": [at_once("Start", pipe(f"{name}.wav", live=live)), *behind],
+        **members,
+    }
 
 
 def timeline(name: str, *transitions: Json, **members: Any) -> Json:

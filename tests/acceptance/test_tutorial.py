@@ -38,7 +38,6 @@ def check_recording(service: Service, job: Job) -> None:
     rows = history_of(service, job)
     passed = [(r["trigger"], r["state"]) for r in rows]
     assert passed == [
-        ("Implicit", "Waiting"),
         ("Immediate", "Running"),
         ("Duration", "Running"),
         ("Duration", "Running"),
@@ -46,7 +45,7 @@ def check_recording(service: Service, job: Job) -> None:
         ("Immediate", "Running"),
         ("Immediate", "Finished"),
     ]
-    start, quiet, loud, paused, resumed, finished = (r["samples"] for r in rows[1:])
+    start, quiet, loud, paused, resumed, finished = (r["samples"] for r in rows)
     assert (start, quiet, loud) == (0, QUIET_FROM, LOUD_FROM)
     assert paused == resumed
     values = samples_of(output_of(job))
@@ -62,7 +61,7 @@ def check_recording(service: Service, job: Job) -> None:
 def check_spans(service: Service, job: Job) -> None:
     statement = "SELECT state, from_time, to_time FROM job_state_spans WHERE job_id = ? ORDER BY from_time"
     spans = service.sql(statement, job.id)
-    assert [s[0] for s in spans] == ["Pending", "Waiting", "Running", "Paused", "Running", "Finished"]
+    assert [s[0] for s in spans] == ["Pending", "Running", "Paused", "Running", "Finished"]
     assert [s[2] for s in spans[:-1]] == [s[1] for s in spans[1:]]
 
 
@@ -89,7 +88,7 @@ def test_on_sqlite_every_promise_of_the_tutorial_holds_and_tampering_is_found(
         assert name == "insert" or second in done.stdout, f"{name}: {done.stdout}"
 
 
-def test_on_postgresql_every_promise_of_the_tutorial_holds(new_service: NewService, postgres_url: str) -> None:
+def test_on_postgresql_every_promise_holds(new_service: NewService, postgres_url: str) -> None:
     service = new_service(postgres_url).start()
     job = record(service)
     check_recording(service, job)
@@ -108,8 +107,8 @@ def test_on_postgresql_every_promise_of_the_tutorial_holds(new_service: NewServi
 TAMPERING = {
     "change": "UPDATE transitions SET actor = 'nobody' WHERE sequence = 2",
     "remove": "DELETE FROM transitions WHERE sequence = 2",
-    "insert": """INSERT INTO transitions SELECT 'x' || substr(transition_id, 2), job_id, {rest} FROM transitions
-                 WHERE sequence = 2""",
+    "insert": """INSERT INTO transitions SELECT 'x' || substr(transition_id, 2), job_id, {rest}
+                   FROM transitions WHERE sequence = 2""",
 }
 
 

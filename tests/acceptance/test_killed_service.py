@@ -1,0 +1,114 @@
+"""The service dies without a word, in mid-recording, and comes back: nothing is lost, nothing comes twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+
+import psutil
+import pytest
+
+from jobengine.client import Job
+from jobengine.clock import from_text
+from tests.acceptance.documents import RATE_HZ, after, assert_counts, at_once, on, recording, samples_of
+from tests.acceptance.observing import (
+    assert_intact,
+    history_of,
+    in_seconds,
+    is_over,
+    output_of,
+    reach,
+    record_on,
+    worker_of,
+)
+from tests.services import NewService, Service
+from tests.waiting import wait_until
+
+NEAR = timedelta(milliseconds=500)
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def assert_whole(service: Service, job: Job, changes: int) -> None:
+    """One file with every sample, and a history that has each of the ``changes`` once."""
+    (output,) = job.outputs()
+    values = samples_of(output["path"])
+    assert_counts(values)
+    rows = history_of(service, job)
+    assert rows[-1]["samples"] == output["samples"] == len(values)
+    assert [r["state"] for r in rows] == ["Running", *["Running"] * changes, "Finished"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_recording_goes_on_without_its_service_and_is_in_the_history_as_if_nothing_had_been(
+    new_service: NewService, request: pytest.FixtureRequest, kind: str
+) -> None:
+    url = request.getfixturevalue("postgres_url") if kind == "postgresql" else None
+    service = new_service(url).start()
+    moment = in_seconds(4)
+    document = recording("killed", after(2_000), on("Time", "None", startTime=moment), after(500))
+    job = reach(service.client.jobs.submit(document), "Running")
+    output, worker = output_of(job), worker_of(job)
+    service.kill()
+    wait_until(lambda: is_over(moment), 20, "the planned moment is over")
+    record_on(output, 2.0)
+    assert worker.is_running()
+    service.start()
+    wait_until(lambda: len(history_of(service, job)) == 4, 30, "the history has caught up")
+    assert worker_of(job).pid == worker.pid
+    job.finish()
+    reach(job, "Finished")
+    assert_whole(service, job, changes=3)
+    check_moments(service, job, moment)
+    assert_intact(service, jobs=1)
+
+
+def check_moments(service: Service, job: Job, moment: str) -> None:
+    rows = history_of(service, job)
+    start, first, timed, last = rows[:4]
+    assert first["samples"] == 2 * RATE_HZ
+    assert timed["due"] == moment
+    assert timedelta(0) <= from_text(timed["time"]) - from_text(moment) < NEAR
+    since_start = from_text(timed["time"]) - from_text(start["time"])
+    heard = timedelta(seconds=float(Fraction(timed["samples"], RATE_HZ)))
+    assert abs(since_start - heard) < NEAR
+    assert last["samples"] == timed["samples"] + RATE_HZ // 2
+
+
+@pytest.mark.parametrize("part", ["engine", "http", "nursery"])
+def test_a_part_of_the_service_that_is_killed_is_put_back(service: Service, part: str) -> None:
+    job = reach(service.client.jobs.submit(recording(f"part-{part}", after(300))), "Running")
+    output, worker = output_of(job), worker_of(job)
+    victim = part_of(service, part)
+    victim.kill()
+    victim.wait(10)
+    wait_until(service._is_ready, 90, f"the service is ready without its {part}")
+    record_on(output, 0.3)
+    after_it = reach(service.client.jobs.submit(recording(f"after-{part}")), "Running")
+    assert worker.is_running()
+    for one in (job, after_it):
+        one.finish()
+        reach(one, "Finished")
+    assert_whole(service, job, changes=1)
+    assert_whole(service, after_it, changes=0)
+
+
+def part_of(service: Service, part: str) -> psutil.Process:
+    if part == "http":
+        return service.http_process()
+    engine = service.engine_process()
+    return engine if part == "engine" else engine.children()[0]
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(new_service: NewService) -> None:
+    service = new_service().start()
+    jobs = [
+        service.client.jobs.submit({"name": f"job {n}", "transitions": [at_once("Start")]}) for n in range(30)
+    ]
+    service.kill()
+    known = {row[0] for row in service.sql("SELECT job_id FROM jobs")}
+    assert known == {job.id for job in jobs}
+    service.start()
+    for job in jobs:
+        reach(job, "Running")
+    assert len(history_of(service, jobs[-1])) == 1

@@ -1,0 +1,193 @@
+"""Planned changes: prepared in time, missed, raised by events and streams, edited, taken back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from jobengine.client import Job
+from jobengine.clock import from_text
+from jobengine.errors import ConflictError, RevisionMismatch
+from tests.acceptance.documents import (
+    RATE_HZ,
+    after,
+    assert_counts,
+    at_once,
+    level,
+    on,
+    pipe,
+    recording,
+    samples_of,
+    timeline,
+)
+from tests.acceptance.observing import (
+    PATIENCE_S,
+    history_of,
+    in_seconds,
+    is_over,
+    output_of,
+    reach,
+    record_on,
+    worker_of,
+)
+from tests.services import NewService, Service
+from tests.waiting import wait_until
+
+NEAR_MS = 500
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_a_planned_start_finds_its_worker_waiting(service: Service) -> None:
+    moment = in_seconds(3)
+    start = on("Time", "Start", pipe("planned.wav"), startTime=moment)
+    job = service.client.jobs.submit(timeline("planned", start, after(300, "Finish")))
+    assert job.state == "Pending"
+    assert job.document["workerProcessId"] == 0
+    reach(job, "Waiting")
+    assert not is_over(moment)
+    reach(job, "Finished")
+    waiting, started, finished = history_of(service, job)
+    assert waiting["state"] == "Waiting"
+    assert waiting["time"] < moment <= started["time"]
+    assert (started["due"], started["state"]) == (moment, "Running")
+    assert 0 <= started["late_ms"] < NEAR_MS
+    assert finished["samples"] == 3 * RATE_HZ // 10
+    assert_counts(samples_of(output_of(job)))
+
+
+def test_what_was_missed_is_fired_late_or_skipped_as_it_says(new_service: NewService) -> None:
+    service = new_service(engine__lead_ms=0).start()
+    moment = in_seconds(2)
+    trigger = {"startTime": moment, "misfireGraceMs": 0}
+    fire, skip = (
+        service.client.jobs.submit(
+            timeline(name, on("Time", "Start", pipe("m.wav"), misfire=name, **trigger))
+        )
+        for name in ("fire", "skip")
+    )
+    service.kill()
+    wait_until(lambda: is_over(moment), 20, "the moment has passed without a service")
+    service.start()
+    reach(fire, "Running")
+    (fired,) = history_of(service, fire)
+    late = from_text(fired["time"]) - from_text(moment)
+    assert fired["late_ms"] == pytest.approx(late / timedelta(milliseconds=1), abs=1)
+    assert fired["late_ms"] > 0
+    wait_until(lambda: service.sql("SELECT 1 FROM job_history WHERE job_id = ?", skip.id), 20, "the skip")
+    assert skip.refresh().state == "Pending"
+    (skipped,) = skip.history()
+    assert skipped["status"] == "Skipped"
+    assert skipped["info"]["skipped"] == "misfire"
+    assert worker_of(fire).is_running()
+    skip.cancel()
+    fire.finish()
+    reach(fire, "Finished")
+
+
+def test_jobs_follow_each_other_by_events(service: Service) -> None:
+    first = service.client.jobs.submit(
+        timeline("first", on("Event", "Start", name="red-light", match={"studio": 1, "on": True}))
+    )
+    second = service.client.jobs.submit(
+        timeline(
+            "second",
+            on("Event", "Start", pipe("second.wav", live=False), name=f"job:{first.id}:Finished"),
+            after(1_000, "Finish"),
+        )
+    )
+    third = service.client.jobs.submit(
+        timeline("third", on("Event", "Start", name=f"job:{second.id}:Finished"))
+    )
+    service.client.events.post("red-light", {"studio": 2, "on": True})
+    service.client.events.post("red-light", {"studio": 1, "on": False})
+    assert first.refresh().state == "Pending"
+    service.client.events.post("red-light", {"studio": 1, "on": True, "by": "hand"})
+    reach(first, "Running")
+    assert second.refresh().state == "Pending"
+    first.finish()
+    for job, state in ((first, "Finished"), (second, "Finished"), (third, "Running")):
+        reach(job, state)
+    assert len(samples_of(output_of(second))) == RATE_HZ
+    assert history_of(service, third)[0]["time"] >= history_of(service, second)[-1]["time"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "samples"),
+    [
+        ({"frameCount": 100_000}, 100_000),
+        ({"any": [{"frameCount": 70_001}, {"frameCount": 200_000}]}, 70_001),
+        ({"all": [{"frameCount": 70_001}, {"frameCount": 90_000}]}, 90_000),
+        ({"tsDelta": {"maxDeltaSec": 1.5}}, 72_001),
+    ],
+    ids=["count", "any", "all", "time"],
+)
+def test_a_stream_condition_ends_a_recording_at_its_sample(
+    service: Service, condition: dict[str, object], samples: int
+) -> None:
+    document = recording(f"stream-{samples}", on("Stream", "Finish", condition=condition), live=False)
+    job = reach(service.client.jobs.submit(document), "Finished")
+    assert history_of(service, job)[-1]["samples"] == samples
+    values = samples_of(output_of(job))
+    assert len(values) == samples
+    assert_counts(values)
+
+
+def pending_of(job: Job) -> list[str]:
+    return [t["transitionId"] for t in job.refresh().transitions() if t["status"] == "Pending"]
+
+
+def test_plans_of_a_running_job_are_changed_and_taken_back(service: Service) -> None:
+    document = recording("edited", after(60_000, description=level(0.5)), after(60_000, "Finish"))
+    job = reach(service.client.jobs.submit(document), "Running")
+    quiet, finish = pending_of(job)
+    job.remove_transition(quiet)
+    job.refresh().change_transition(finish, {"trigger": {"duration": 1_500}})
+    reach(job, "Finished")
+    assert history_of(service, job)[-1]["samples"] == 72_000
+    values = samples_of(output_of(job))
+    assert len(values) == 72_000
+    assert_counts(values)
+    superseded = [t for t in job.transitions() if t["status"] == "Superseded"]
+    assert sorted(t["trigger"]["duration"] for t in superseded) == [60_000, 60_000]
+    assert [t["transitionId"] for t in job.history()][-1] == finish
+    with pytest.raises(ConflictError):
+        job.refresh().change_transition(finish, {"trigger": {"duration": 1}})
+
+
+def test_an_edit_of_what_somebody_else_has_changed_is_refused(service: Service) -> None:
+    job = reach(service.client.jobs.submit(recording("raced", after(60_000))), "Running")
+    (planned,) = pending_of(job)
+    mine, theirs = service.client.jobs.get(job.id), service.client.jobs.get(job.id)
+    theirs.change_transition(planned, {"trigger": {"duration": 50_000}})
+    with pytest.raises(RevisionMismatch):
+        mine.change_transition(planned, {"trigger": {"duration": 1}})
+    assert job.transition(planned)["trigger"]["duration"] == 50_000
+    job.cancel()
+    reach(job, "Cancelled")
+
+
+def test_a_volatile_change_is_heard_and_stored_nowhere(service: Service) -> None:
+    job = reach(service.client.jobs.submit(recording("volatile")), "Running")
+    record_on(output_of(job), 0.3)
+    before = job.refresh().transitions()
+    job.append({**at_once("None", level(0.0)), "volatile": True})
+    record_on(output_of(job), 0.5)
+    assert job.refresh().transitions() == before
+    job.finish()
+    reach(job, "Finished")
+    values = samples_of(output_of(job))
+    silent = int(np.flatnonzero(values)[-1]) + 1
+    assert 0 < silent < len(values)
+    assert_counts(values[:silent])
+    assert len(history_of(service, job)) == 2
+
+
+def test_a_volatile_change_needs_a_running_worker(service: Service) -> None:
+    job = service.client.jobs.submit(timeline("idle", on("Event", "Start", name="never")))
+    with pytest.raises(ConflictError, match="worker"):
+        job.append({**at_once("None", level(0.0)), "volatile": True})
+    job.cancel()
+    job.wait(timeout_s=PATIENCE_S)

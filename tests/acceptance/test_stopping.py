@@ -1,0 +1,67 @@
+"""Stopping a service: workers stay, or finish their jobs, or are ended; none lives for ever without one."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from tests.acceptance.documents import after, assert_counts, recording, samples_of
+from tests.acceptance.observing import history_of, output_of, reach, record_on, worker_of
+from tests.services import NewService
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_a_stop_leaves_the_workers_for_the_next_start(new_service: NewService) -> None:
+    service = new_service().start()
+    job = reach(service.client.jobs.submit(recording("left", after(500))), "Running")
+    output, worker = output_of(job), worker_of(job)
+    assert service.stop() == 0
+    assert worker.is_running()
+    record_on(output, 0.5)
+    service.start()
+    assert worker_of(job).pid == worker.pid
+    job.finish()
+    reach(job, "Finished")
+    assert_counts(samples_of(output))
+    assert [r["state"] for r in history_of(service, job)] == ["Running", "Running", "Finished"]
+
+
+def test_finish_jobs_finishes_what_it_can_and_terminates_what_hangs(new_service: NewService) -> None:
+    service = new_service(engine__finish_timeout_s=2).start("--finish-jobs")
+    good, hanging = (
+        reach(service.client.jobs.submit(recording(name)), "Running") for name in ("good", "hanging")
+    )
+    outputs = [output_of(good), output_of(hanging)]
+    for output in outputs:
+        record_on(output, 0.5)
+    workers = [worker_of(good), worker_of(hanging)]
+    workers[1].send_signal(signal.SIGSTOP)
+    assert service.stop() == 0
+    wait_until(lambda: not any(w.is_running() for w in workers), 10, "both workers are gone")
+    for output in outputs:
+        assert_counts(samples_of(output))
+    finished, terminated = history_of(service, good)[-1], history_of(service, hanging)[-1]
+    assert finished["state"] == "Finished"
+    assert finished["samples"] == len(samples_of(outputs[0]))
+    assert json.loads(finished["info"])["reason"] == "the service stops"
+    assert (terminated["trigger"], terminated["state"]) == ("Implicit", "Terminated")
+    assert json.loads(terminated["info"])["lastConfirmedPosition"]["samples"] > 0
+
+
+def test_workers_of_a_service_that_never_returns_end_after_the_grace(new_service: NewService) -> None:
+    service = new_service(engine__orphan_grace_s=2).start()
+    job = reach(service.client.jobs.submit(recording("orphan")), "Running")
+    output, worker = output_of(job), worker_of(job)
+    service.kill()
+    wait_until(lambda: not worker.is_running(), 30, "the orphan has ended by itself")
+    values = samples_of(output)
+    assert_counts(values)
+    service.start()
+    reach(job, "Terminated")
+    last = history_of(service, job)[-1]
+    assert last["samples"] == len(values)
+    assert "no service" in json.loads(last["info"])["reason"]
