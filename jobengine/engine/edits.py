@@ -44,26 +44,27 @@ class Edits:
         self._host = host
         self._clock = clock
         self._waiting: dict[str, WaitingEdit] = {}
+        self._finishing: list[WaitingEdit] = []
 
     def begin(self, client: bytes, request: Edit, job: LiveJob, decisions: Decisions) -> Accepted | None:
         """Carry the edit out now, or None: it waits for the worker and is answered later."""
         check_revision(job, request.revision)
         self._check_pending(job, request.transition_id)
-        command = Withdraw(self._workers.engine_id, request.request_id, (request.transition_id,))
-        if not self._workers.tell(job.record.job_id, command):
+        if not self._workers.has_assigned(job.record.job_id):
             return self._carry_out(request, job, decisions)
-        deadline_ns = self._clock.monotonic_ns() + WITHDRAW_TIMEOUT_NS
-        self._waiting[request.request_id] = WaitingEdit(client, request, deadline_ns)
+        decisions.after_commit(lambda: self._withdraw(client, request))
         return None
 
     def withdrawn(
         self, message: Withdrawn, job: LiveJob, decisions: Decisions
     ) -> tuple[bytes, Accepted] | None:
         """The worker has let go, or not. Raises ConflictError (with the waiting edit in its facts) if not."""
-        waiting = self._waiting.pop(message.request, None)
+        waiting = self._end_waiting(message.request)
         if waiting is None:
             decisions.after_commit(lambda: self._workers.sync(job))
             return None
+        self._finishing.append(waiting)
+        decisions.after_commit(self._finishing.clear)
         transition = job.pending.get(waiting.request.transition_id)
         if waiting.request.transition_id not in message.transition_ids or transition is None:
             raise ConflictError("the transition has just passed", waiting=waiting)
@@ -74,7 +75,28 @@ class Edits:
         now_ns = self._clock.monotonic_ns()
         late = [key for key, edit in self._waiting.items() if edit.deadline_ns <= now_ns]
         error = UnavailableError("the worker did not answer; the transition is unchanged")
-        return [(self._waiting.pop(key), error) for key in late]
+        expired = [waiting for key in late if (waiting := self._end_waiting(key)) is not None]
+        for waiting in expired:
+            self._workers.sync_soon(waiting.request.job_id)
+        return [(waiting, error) for waiting in expired]
+
+    def abandoned(self) -> list[WaitingEdit]:
+        """Edits of a group that could not be committed: their workers have let go, but nothing changed."""
+        abandoned, self._finishing = self._finishing, []
+        return abandoned
+
+    def _withdraw(self, client: bytes, request: Edit) -> None:
+        deadline_ns = self._clock.monotonic_ns() + WITHDRAW_TIMEOUT_NS
+        self._waiting[request.request_id] = WaitingEdit(client, request, deadline_ns)
+        self._workers.withheld.add(request.transition_id)
+        command = Withdraw(self._workers.engine_id, request.request_id, (request.transition_id,))
+        self._workers.tell(request.job_id, command)
+
+    def _end_waiting(self, request_id: str) -> WaitingEdit | None:
+        waiting = self._waiting.pop(request_id, None)
+        if waiting is not None:
+            self._workers.withheld.discard(waiting.request.transition_id)
+        return waiting
 
     def _check_pending(self, job: LiveJob, transition_id: str) -> None:
         if transition_id in job.pending and not job.state.is_final:
@@ -88,7 +110,7 @@ class Edits:
         if isinstance(request, ChangeTransition):
             self._change(request, job, transition, decisions)
         else:
-            self._remove(job, transition, decisions)
+            self._remove(request, job, transition, decisions)
         job.forget_plan()
         decisions.touch(job)
         record = job.record
@@ -108,9 +130,11 @@ class Edits:
         decisions.event("transition.changed", job.record, data)
         self._workers.arm(job, [transition], decisions)
 
-    def _remove(self, job: LiveJob, transition: TransitionRecord, decisions: Decisions) -> None:
+    def _remove(
+        self, request: RemoveTransition, job: LiveJob, transition: TransitionRecord, decisions: Decisions
+    ) -> None:
         del job.pending[transition.transition_id]
-        self._supersede(transition, transition.actor)
+        self._supersede(transition, request.actor)
         decisions.batch.settle_transition(transition)
         decisions.event("transition.removed", job.record, {"transitionId": transition.transition_id})
 

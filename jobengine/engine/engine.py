@@ -342,7 +342,8 @@ class Engine:
         self._was_down = True
         self._cache.clear()
         self._events.forget()
-        for client, request in requests:
+        abandoned = [(edit.client, edit.request) for edit in self._edits.abandoned()]
+        for client, request in (*requests, *abandoned):
             self._teller.answer(client, _refusal(request, error))
 
 

@@ -55,6 +55,7 @@ class Worker:
     resume: Resume | None = None
     return_to: str = ""
     restarts: int = 0
+    needs_sync: bool = False
 
     @property
     def identity(self) -> str:
@@ -93,6 +94,8 @@ class Workers:
         self.folders = folders
         self._clock = clock
         self._host = host
+        self.withheld: set[str] = set()
+        """Transitions that are being withdrawn from their workers: not to be armed again meanwhile."""
         self._by_job: dict[str, Worker] = {}
         self._log = structlog.get_logger("workers")
 
@@ -219,6 +222,17 @@ class Workers:
         self._channel.command(worker.identity, command)
         return True
 
+    def has_assigned(self, job_id: str) -> bool:
+        """Whether a worker has the job's plan."""
+        worker = self._by_job.get(job_id)
+        return worker is not None and worker.is_assigned
+
+    def sync_soon(self, job_id: str) -> None:
+        """Send the whole plan when the job's worker is next heard of."""
+        worker = self._by_job.get(job_id)
+        if worker is not None:
+            worker.needs_sync = True
+
     def heard(self, job: LiveJob, progress: Progress) -> None:
         """A heartbeat: answer it, and send the plan again if the worker may have missed some of it."""
         worker = self._by_job[job.record.job_id]
@@ -226,7 +240,8 @@ class Workers:
         worker.last_heard_ns = now_ns
         worker.progress = progress
         is_behind = progress.revision < worker.armed_revision and now_ns - worker.armed_ns > SYNC_PATIENCE_NS
-        if progress.engine != self.engine_id or is_behind:
+        if progress.engine != self.engine_id or is_behind or worker.needs_sync:
+            worker.needs_sync = False
             self.sync(job)
         else:
             self._channel.command(worker.identity, Acknowledge(self.engine_id, worker.acknowledged))
@@ -235,7 +250,8 @@ class Workers:
         """Everything that the worker must know, whatever it may have missed."""
         worker = self._assigned(job)
         if worker is not None:
-            plan = tuple(planned(t) for t in in_list_order(job.pending.values()))
+            pending = [t for t in job.pending.values() if t.transition_id not in self.withheld]
+            plan = tuple(planned(t) for t in in_list_order(pending))
             command = Sync(self.engine_id, worker.acknowledged, job.record.revision, plan)
             self._channel.command(worker.identity, command)
 
