@@ -22,6 +22,7 @@ from jobengine.engine.live import JobCache, LiveJob
 from jobengine.engine.losses import Losses, describe_end
 from jobengine.engine.reports import ReportTaker
 from jobengine.engine.requests import Requests, answered_before, check_known
+from jobengine.engine.wakes import Wakes
 from jobengine.engine.workers import Workers
 from jobengine.errors import ConflictError, JobEngineError, NotFoundError, UnavailableError
 from jobengine.messaging.engine_messages import (
@@ -87,6 +88,7 @@ class Engine:
         self._clock_watch = ClockWatch(parts.clock)
         self._group_size = group_size
         self._cache = JobCache(parts.clock, cache_limit)
+        self._wakes = Wakes(parts.store, service)
         self._unsettled: list[News] = []
         self._was_down = False
         self._log = structlog.get_logger("engine")
@@ -112,8 +114,8 @@ class Engine:
         return False
 
     def next_wake(self) -> str | None:
-        """When the engine must look at the database again, as far as it is known."""
-        return self._store.next_wake(self._service)  # type: ignore[no-any-return]
+        """When something must be woken next, as far as it is known; the due table is read ahead by `step`."""
+        return self._wakes.next()
 
     def resume(self) -> None:
         """After a start: take up the workers that a former service left, and note which are gone."""
@@ -166,18 +168,26 @@ class Engine:
     def _group(
         self, requests: Sequence[tuple[bytes, AnyRequest]], reports: Sequence[tuple[str, FromWorker]]
     ) -> bool:
+        self._read_ahead()
         decisions = self._decisions()
-        due = self._store.due(decisions.now_text, self._group_size, self._service)
-        woken: dict[str, set[str]] = {}
-        for _, job_id, transition_id in due:
-            woken.setdefault(job_id, set()).add(transition_id)
+        woken = self._wakes.take(decisions.now, self._group_size)
         self._load([*_mentioned(requests), *(_job_of(identity) for identity, _ in reports), *woken])
         self._take_requests(requests, decisions)
         self._take_reports(reports, decisions)
         self._take_news(decisions)
         self._advance(decisions, woken)
         self._commit(decisions)
-        return len(due) >= self._group_size
+        return self._wakes.has_due(self._clock.now())
+
+    def _read_ahead(self) -> None:
+        """Have the jobs that fall due next in memory, their plans made, before they are due."""
+        now = self._clock.now()
+        job_ids = self._wakes.read_ahead(now)
+        self._load(job_ids)
+        for job_id in job_ids:
+            job = self._cache.get(job_id)
+            if job is not None and job.record.kind is None:
+                job.plan(now)
 
     def _decisions(self) -> Decisions:
         return Decisions(self._store.new_batch(), self._clock.now())
@@ -317,6 +327,7 @@ class Engine:
     def _commit(self, decisions: Decisions) -> None:
         self._store.commit(decisions.batch)
         self._unsettled.clear()
+        self._wakes.note(decisions.batch.waking)
         decisions.committed()
         for client, answer in decisions.answers:
             self._teller.answer(client, answer)
@@ -341,6 +352,7 @@ class Engine:
             self._log.error("database.away", detail=error.detail)
         self._was_down = True
         self._cache.clear()
+        self._wakes.forget()
         self._events.forget()
         abandoned = [(edit.client, edit.request) for edit in self._edits.abandoned()]
         for client, request in (*requests, *abandoned):

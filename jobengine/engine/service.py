@@ -97,10 +97,7 @@ class EngineService:
 
     def _wait_ms(self) -> int:
         """How long the poll may wait: the timer ends it when something falls due."""
-        try:
-            wake = self._engine.next_wake()
-        except UnavailableError:
-            return AWAY_POLL_MS
+        wake = self._engine.next_wake()
         if wake is None:
             self._timer.wake_at(None)
             return IDLE_POLL_MS

@@ -7,12 +7,13 @@ is their value at the end of the batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from jobengine.history.rows import event_row, job_row, output_row, to_json, transition_row
-from jobengine.history.statements import JOB_FIXED, TRANSITION_FIXED, Rows, Statements
+from jobengine.history.statements import JOB_FIXED, TRANSITION_FIXED, TRANSITION_SETTLED, Rows, Statements
 from jobengine.history.tables import jobs, transitions
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
@@ -23,6 +24,7 @@ _JOB_CHANGED = [i for i, column in enumerate(jobs.columns) if column.name not in
 _TRANSITION_CHANGED = [
     i for i, column in enumerate(transitions.columns) if column.name not in TRANSITION_FIXED
 ]
+_TRANSITION_SETTLED = [i for i, column in enumerate(transitions.columns) if column.name in TRANSITION_SETTLED]
 
 
 class Expected(NamedTuple):
@@ -44,6 +46,7 @@ class Batch:
         self.updated_jobs: dict[str, tuple[JobRecord, Expected]] = {}
         self.inserted_transitions: dict[str, TransitionRecord] = {}
         self.updated_transitions: dict[str, TransitionRecord] = {}
+        self.settled_transitions: dict[str, TransitionRecord] = {}
         self._outputs: dict[tuple[str, int], OutputRecord] = {}
         self._events: list[EventRecord] = []
         self._idempotency: Rows = []
@@ -68,14 +71,22 @@ class Batch:
         self.inserted_transitions[transition.transition_id] = transition
 
     def settle_transition(self, transition: TransitionRecord) -> None:
-        """A row that is no longer pending, with its hashes; it must be pending in the database."""
-        self.change_transition(transition)
+        """A row that is no longer pending, with its hashes; it must be pending in the database.
+
+        What it says (trigger, description) must be what the database holds, or be changed in this batch.
+        """
+        known = transition.transition_id
+        if known in self.inserted_transitions or known in self.updated_transitions:
+            self.change_transition(transition)
+        else:
+            self.settled_transitions[known] = transition
 
     def change_transition(self, transition: TransitionRecord) -> None:
         """Any change of a row that must be pending in the database, or is new in this batch."""
         if transition.transition_id in self.inserted_transitions:
             self.inserted_transitions[transition.transition_id] = transition
         else:
+            self.settled_transitions.pop(transition.transition_id, None)
             self.updated_transitions[transition.transition_id] = transition
 
     def upsert_output(self, output: OutputRecord) -> None:
@@ -110,6 +121,12 @@ class Batch:
         self._variables.pop(name, None)
         self._removed_variables[name] = None
 
+    @property
+    def waking(self) -> Iterator[TransitionRecord]:
+        """The rows of this batch that may have a wake time; settled ones have none."""
+        yield from self.inserted_transitions.values()
+        yield from self.updated_transitions.values()
+
     def write(self, connection: Connection, statements: Statements) -> None:
         """Run everything on ``connection``. Raises Stale."""
         s = statements
@@ -121,6 +138,10 @@ class Batch:
         if self.updated_transitions:
             rows = [_transition_update(t) for t in self.updated_transitions.values()]
             if s.update_transition.run(connection, rows) != len(rows):
+                raise Stale
+        if self.settled_transitions:
+            rows = [_transition_settled(t) for t in self.settled_transitions.values()]
+            if s.settle_transition.run(connection, rows) != len(rows):
                 raise Stale
         if self.updated_jobs:
             rows = [job_update(job, expected) for job, expected in self.updated_jobs.values()]
@@ -151,6 +172,11 @@ def job_update(job: JobRecord, expected: Expected) -> tuple[Any, ...]:
     """The parameters of the statement that changes a job."""
     row = job_row(job)
     return (*[row[i] for i in _JOB_CHANGED], job.job_id, expected.revision, expected.epoch)
+
+
+def _transition_settled(transition: TransitionRecord) -> tuple[Any, ...]:
+    row = transition_row(transition)
+    return (*[row[i] for i in _TRANSITION_SETTLED], transition.transition_id)
 
 
 def _transition_update(transition: TransitionRecord) -> tuple[Any, ...]:

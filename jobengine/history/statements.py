@@ -23,6 +23,24 @@ TRANSITION_FIXED = ("transition_id", "job_id")
 """Columns of ``transitions`` that no update writes."""
 
 
+TRANSITION_SETTLED = (
+    "info",
+    "actor",
+    "due_time",
+    "wake_time",
+    "status",
+    "sequence",
+    "time_stamp",
+    "lateness_ms",
+    "current_proc_state",
+    "stream_position",
+    "superseded_by",
+    "previous_hash",
+    "hash",
+)
+"""Columns that settling a transition writes: the fewer, the fewer indexes are touched."""
+
+
 class Statement:
     """One compiled statement; ``columns`` names its parameters in order."""
 
@@ -52,13 +70,13 @@ class Statements:
                 jobs.c.epoch == bindparam("expected_epoch"),
             ),
         )
-        self.update_transition = Statement(
-            engine,
-            _update(transitions, *TRANSITION_FIXED).where(
-                transitions.c.transition_id == bindparam("of_transition_id"),
-                transitions.c.status == literal_column("'Pending'"),
-            ),
+        of_pending = (
+            transitions.c.transition_id == bindparam("of_transition_id"),
+            transitions.c.status == literal_column("'Pending'"),
         )
+        self.update_transition = Statement(engine, _update(transitions, *TRANSITION_FIXED).where(*of_pending))
+        unsettled = [c.name for c in transitions.columns if c.name not in TRANSITION_SETTLED]
+        self.settle_transition = Statement(engine, _update(transitions, *unsettled).where(*of_pending))
         self.upsert_output = Statement(engine, _upsert(engine, outputs))
         self.upsert_variable = Statement(engine, _upsert(engine, variables))
         self.delete_variable = Statement(

@@ -148,11 +148,11 @@ class SqlJobStore:
         with self._database.reading() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(wanted)]
 
-    def next_wake(self, service: str | None = None) -> str | None:
-        """The earliest wake time of all; None when nothing waits for the clock."""
+    def next_wake(self, service: str | None = None, after: str = "") -> str | None:
+        """The earliest wake time later than ``after``; None when nothing more waits for the clock."""
         wanted = (
             select(transitions.c.wake_time)
-            .where(_PENDING, transitions.c.wake_time.is_not(None))
+            .where(_PENDING, transitions.c.wake_time.is_not(None), transitions.c.wake_time > after)
             .order_by(transitions.c.wake_time)
             .limit(1)
         )
@@ -251,13 +251,17 @@ class SqlJobStore:
             for chunk in _chunks(batch.updated_jobs):
                 wanted = select(jobs.c.job_id, jobs.c.revision, jobs.c.epoch).where(jobs.c.job_id.in_(chunk))
                 found.update((row[0], (row[1], row[2])) for row in connection.execute(wanted))
-            for chunk in _chunks(batch.updated_transitions):
+            for chunk in _chunks([*batch.updated_transitions, *batch.settled_transitions]):
                 rows = select(transitions.c.transition_id).where(
                     _PENDING, transitions.c.transition_id.in_(chunk)
                 )
                 pending.update(connection.scalars(rows))
         stale = {i for i, (_, expected) in batch.updated_jobs.items() if found.get(i) != expected}
-        settled = {i: t.job_id for i, t in batch.updated_transitions.items() if i not in pending}
+        settled = {
+            i: t.job_id
+            for i, t in (batch.updated_transitions | batch.settled_transitions).items()
+            if i not in pending
+        }
         named = sorted(stale | set(settled.values()))
         return ConflictError(
             f"{', '.join(named) or 'a row'} was changed by another owner or before; nothing was written",

@@ -150,7 +150,7 @@ transitions = Table(
         sqlite_where=text(PENDING_EVENT),
         postgresql_where=text(PENDING_EVENT),
     ),
-    Index("ix_transitions_job_id_status_position", "job_id", "status", "position"),
+    Index("ix_transitions_job_id_position", "job_id", "position"),
 )
 
 outputs = Table(

@@ -357,7 +357,7 @@ def _create_transitions() -> None:
         sqlite_where=sa.text("status = 'Pending' AND event_name IS NOT NULL"),
         postgresql_where=sa.text("status = 'Pending' AND event_name IS NOT NULL"),
     )
-    op.create_index("ix_transitions_job_id_status_position", "transitions", ["job_id", "status", "position"])
+    op.create_index("ix_transitions_job_id_position", "transitions", ["job_id", "position"])
     op.create_index(
         "ix_transitions_wake_time",
         "transitions",

@@ -1,0 +1,91 @@
+"""The near future in memory: what of the due table falls due within the next seconds.
+
+The table is the truth and is read ahead once a second; in between, what is committed for the near future
+is added as it comes. So a burst of due transitions costs no look-up while it lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from typing import Protocol
+
+from jobengine.clock import to_text
+from jobengine.model.record import TransitionRecord
+
+HORIZON = timedelta(seconds=2)
+READ_LIMIT = 20_000
+_BEGINNING = ""
+
+
+class DueTable(Protocol):
+    """The due table of one service."""
+
+    def due(self, now_text: str, limit: int, service: str | None = None) -> list[tuple[str, str, str]]: ...
+    def next_wake(self, service: str | None = None, after: str = "") -> str | None: ...
+
+
+class Wakes:
+    """A heap of (wake time, job, transition). Entries that are no longer pending do no harm."""
+
+    def __init__(self, table: DueTable, service: str) -> None:
+        self._table = table
+        self._service = service
+        self._heap: list[tuple[str, str, str]] = []
+        self._known: set[tuple[str, str]] = set()
+        self._horizon = _BEGINNING
+        self._beyond: str | None = None
+
+    def read_ahead(self, now: datetime) -> list[str]:
+        """Read the table if the horizon has come near; the ids of the jobs found."""
+        if self._horizon > to_text(now + HORIZON / 2):
+            return []
+        wanted = to_text(now + HORIZON)
+        rows = self._table.due(wanted, READ_LIMIT, self._service)
+        is_full = len(rows) == READ_LIMIT
+        self._horizon = rows[-1][0] if is_full else wanted
+        self._beyond = None if is_full else self._table.next_wake(self._service, self._horizon)
+        self._known.clear()
+        self._heap.clear()
+        for row in rows:
+            self._push(row)
+        return list(dict.fromkeys(job_id for _, job_id, _ in rows))
+
+    def note(self, transitions: Iterable[TransitionRecord]) -> None:
+        """Rows that were committed: those of the near future are added."""
+        for t in transitions:
+            if t.wake_time is None:
+                continue
+            if t.wake_time <= self._horizon:
+                self._push((t.wake_time, t.job_id, t.transition_id))
+            elif self._beyond is None or t.wake_time < self._beyond:
+                self._beyond = t.wake_time
+
+    def take(self, now: datetime, limit: int) -> dict[str, set[str]]:
+        """The transitions to wake by ``now``, at most ``limit``, by job."""
+        now_text = to_text(now)
+        woken: dict[str, set[str]] = {}
+        while self._heap and self._heap[0][0] <= now_text and limit > 0:
+            wake, job_id, transition_id = heappop(self._heap)
+            self._known.discard((wake, transition_id))
+            woken.setdefault(job_id, set()).add(transition_id)
+            limit -= 1
+        return woken
+
+    def has_due(self, now: datetime) -> bool:
+        return bool(self._heap) and self._heap[0][0] <= to_text(now)
+
+    def next(self) -> str | None:
+        """The earliest wake time known of, near or far."""
+        return self._heap[0][0] if self._heap else self._beyond
+
+    def forget(self) -> None:
+        """Read the table anew at the next look: a group was given up."""
+        self._horizon = _BEGINNING
+
+    def _push(self, entry: tuple[str, str, str]) -> None:
+        key = (entry[0], entry[2])
+        if key not in self._known:
+            self._known.add(key)
+            heappush(self._heap, entry)
