@@ -64,9 +64,7 @@ class NurseryLauncher:
         try:
             self._channel.send(encode(fork))
         except OSError:
-            self._log.warning("nursery.restarted")
-            self._stop_nursery()
-            self._start_nursery()
+            self._restart_nursery()
             self._channel.send(encode(fork))
 
     def watch(self, process_id: int) -> bool:
@@ -111,6 +109,13 @@ class NurseryLauncher:
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             )
 
+    def _restart_nursery(self) -> None:
+        """A dead nursery's end stays readable, so it is replaced when that is seen, not when it is needed."""
+        self._children.clear()
+        self._stop_nursery()
+        self._log.warning("nursery.restarted", exit_code=self._process.returncode)
+        self._start_nursery()
+
     def _stop_nursery(self) -> None:
         self._channel.close()
         try:
@@ -127,7 +132,7 @@ class NurseryLauncher:
             except BlockingIOError:
                 return news
             if not packed:
-                self._children.clear()
+                self._restart_nursery()
                 return news
             match nursery_decoder.decode(packed):
                 case Forked(job_id=job_id, process_id=process_id):

@@ -62,11 +62,10 @@ def test_what_was_missed_is_fired_late_or_skipped_as_it_says(new_service: NewSer
     service = new_service(engine__lead_ms=0).start()
     moment = in_seconds(2)
     trigger = {"startTime": moment, "misfireGraceMs": 0}
+    work = pipe("missed.wav")
     fire, skip = (
-        service.client.jobs.submit(
-            timeline(name, on("Time", "Start", pipe("m.wav"), misfire=name, **trigger))
-        )
-        for name in ("fire", "skip")
+        service.client.jobs.submit(timeline(misfire, on("Time", "Start", work, misfire=misfire, **trigger)))
+        for misfire in ("fire", "skip")
     )
     service.kill()
     wait_until(lambda: is_over(moment), 20, "the moment has passed without a service")
