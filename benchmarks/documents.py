@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 Json = dict[str, Any]
 Samples = np.ndarray[Any, np.dtype[Any]]
@@ -48,13 +49,8 @@ def write_wav(path: Path, frames: Samples, width: int) -> None:
 
 
 def read_wav(path: Path) -> Samples:
-    """The samples as whole numbers, channels as columns."""
-    with wave.open(str(path), "rb") as file:
-        width, channels = file.getsampwidth(), file.getnchannels()
-        packed = np.frombuffer(file.readframes(file.getnframes()), np.uint8).reshape(-1, channels, width)
-    wide = np.zeros((*packed.shape[:2], 4), np.uint8)
-    wide[..., 4 - width :] = packed
-    samples: Samples = wide.view("<i4")[..., 0] >> (8 * (4 - width))
+    """The samples at the upper end of 32 bit, channels as columns."""
+    samples: Samples = soundfile.read(path, dtype="int32", always_2d=True)[0]
     return samples
 
 

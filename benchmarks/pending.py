@@ -32,8 +32,6 @@ def fill(database: Database, count: int, first: datetime, span: timedelta) -> tu
         made = list(_rows(size, first + span * (at / count), span * (size / count)))
         ends = [ends[0] or made[0][0][0], made[-1][0][0]]
         _write(database, [job for job, _ in made], [transition for _, transition in made])
-    with database.writing() as connection:
-        connection.exec_driver_sql("ANALYZE")
     return ends[0], ends[1]
 
 

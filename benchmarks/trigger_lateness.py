@@ -69,9 +69,12 @@ def measure_on(
             fill(database, FEW, far, timedelta(days=365))
             few = idle(settings)
             taken_s = timed(lambda: fill(database, given.pending - FEW, far, timedelta(days=365)))
+            with database.writing() as connection:
+                connection.exec_driver_sql("ANALYZE")
             print(f"{kind.name}: {given.pending:,} pending after {taken_s:.0f} s", flush=True)
             many = idle(settings)
-            rounds = [fall_due(settings, database, given.due) for _ in range(given.rounds)]
+            lead_s = 3 + 3 * taken_s * given.due / given.pending
+            rounds = [fall_due(settings, database, given.due, lead_s) for _ in range(given.rounds)]
     tell_memory(report, kind.name, few, many, given.pending)
     tell_lateness(report, kind.name, rounds, others)
 
@@ -86,17 +89,17 @@ def idle(settings: Settings) -> Idle:
         return Idle(start_s, memory.rss / 2**20, memory.pss / 2**20)
 
 
-def fall_due(settings: Settings, database: Database, count: int) -> list[float]:
-    """Let ``count`` triggers fall due within a second; how late each was in ms."""
+def fall_due(settings: Settings, database: Database, count: int, lead_s: float) -> list[float]:
+    """Let ``count`` triggers fall due within a second, in ``lead_s``; how late each was in ms."""
     with started_engine(settings):
-        first = datetime.now(UTC) + timedelta(seconds=6)
+        first = datetime.now(UTC) + timedelta(seconds=lead_s)
         ids = fill(database, count, first, timedelta(seconds=1))
         if datetime.now(UTC) + timedelta(seconds=1) > first:
             raise RuntimeError("the triggers could not be written before they fell due")
         passed = transitions.c.status == "Passed"
         among = (transitions.c.job_id >= ids[0]) & (transitions.c.job_id <= ids[1])
         query = select(transitions.c.lateness_ms).where(passed, among)
-        time.sleep(7.5)
+        time.sleep((first - datetime.now(UTC)).total_seconds() + 1.5)
 
         def all_passed() -> bool:
             with database.reading() as connection:
