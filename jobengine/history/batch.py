@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from jobengine.history.rows import event_row, job_row, output_row, to_json, transition_row
-from jobengine.history.statements import JOB_FIXED, TRANSITION_FIXED, TRANSITION_SETTLED, Rows, Statements
+from jobengine.history.rows import event_row, job_row, output_row, settled_row, to_json, transition_row
+from jobengine.history.statements import JOB_FIXED, TRANSITION_FIXED, Rows, Statements
 from jobengine.history.tables import jobs, transitions
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
@@ -24,7 +24,6 @@ _JOB_CHANGED = [i for i, column in enumerate(jobs.columns) if column.name not in
 _TRANSITION_CHANGED = [
     i for i, column in enumerate(transitions.columns) if column.name not in TRANSITION_FIXED
 ]
-_TRANSITION_SETTLED = [i for i, column in enumerate(transitions.columns) if column.name in TRANSITION_SETTLED]
 
 
 class Expected(NamedTuple):
@@ -140,7 +139,7 @@ class Batch:
             if s.update_transition.run(connection, rows) != len(rows):
                 raise Stale
         if self.settled_transitions:
-            rows = [_transition_settled(t) for t in self.settled_transitions.values()]
+            rows = [(*settled_row(t), t.transition_id) for t in self.settled_transitions.values()]
             if s.settle_transition.run(connection, rows) != len(rows):
                 raise Stale
         if self.updated_jobs:
@@ -172,11 +171,6 @@ def job_update(job: JobRecord, expected: Expected) -> tuple[Any, ...]:
     """The parameters of the statement that changes a job."""
     row = job_row(job)
     return (*[row[i] for i in _JOB_CHANGED], job.job_id, expected.revision, expected.epoch)
-
-
-def _transition_settled(transition: TransitionRecord) -> tuple[Any, ...]:
-    row = transition_row(transition)
-    return (*[row[i] for i in _TRANSITION_SETTLED], transition.transition_id)
 
 
 def _transition_update(transition: TransitionRecord) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from jobengine.model.record import EventRecord, JobRecord, OutputRecord, Transit
 
 Row = Sequence[Any]
 decode = msgspec.json.decode
+_encode = msgspec.json.Encoder().encode
 
 _STATES = {str(state): state for state in JobState}
 _STATUSES = {str(status): status for status in TransitionStatus}
@@ -133,6 +134,26 @@ def transition_row(transition: TransitionRecord) -> tuple[Any, ...]:
     )
 
 
+def settled_row(transition: TransitionRecord) -> tuple[Any, ...]:
+    """The columns `jobengine.history.statements.TRANSITION_SETTLED` of ``transition``, in that order."""
+    t = transition
+    return (
+        to_json(t.info),
+        t.actor,
+        t.due_time,
+        t.wake_time,
+        str(t.status),
+        t.sequence,
+        t.time_stamp,
+        t.lateness_ms,
+        None if t.current_proc_state is None else str(t.current_proc_state),
+        to_json(t.stream_position),
+        t.superseded_by,
+        t.previous_hash,
+        t.hash,
+    )
+
+
 def transition_from_row(row: Row) -> TransitionRecord:
     """A row of `TRANSITION_COLUMNS` as a record."""
     values: list[Any] = [
@@ -178,7 +199,7 @@ def output_from_row(row: Row) -> OutputRecord:
 
 def event_row(event: EventRecord) -> tuple[Any, ...]:
     """``event`` as a row of ``events`` without its sequence, which the database gives."""
-    return (event.time, event.type, event.job_id, canonical(event.data).decode())
+    return (event.time, event.type, event.job_id, _encode(event.data).decode())
 
 
 def event_from_row(row: Row) -> EventRecord:
