@@ -33,6 +33,7 @@ from jobengine.settings import HttpSettings, Settings
 HTTP_STOP_TIMEOUT_S = 5
 ENGINE_STOP_MARGIN_S = 10.0
 CRASH_LOOP_S = 5.0
+CRASH_LIMIT = 3
 
 
 def run_service(settings: Settings, finish_jobs: bool = False) -> int:
@@ -98,14 +99,16 @@ class _Tree:
         )
 
     def _watch_engine(self) -> None:
-        """Start the engine again if it ends by itself; give up when it ends again at once."""
-        started_ns = self._clock.monotonic_ns()
+        """Start the engine again if it ends by itself; give up when it ends at once three times in a row."""
+        started_ns, quick_ends = self._clock.monotonic_ns(), 0
         while True:
             self._engine.join()
             if self._stopping.is_set():
                 return
             self._log.error("engine.ended", exit_code=self._engine.exitcode)
-            if self._clock.monotonic_ns() - started_ns < CRASH_LOOP_S * 1e9:
+            is_quick = self._clock.monotonic_ns() - started_ns < CRASH_LOOP_S * 1e9
+            quick_ends = quick_ends + 1 if is_quick else 0
+            if quick_ends == CRASH_LIMIT:
                 self._failed = True
                 self._server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
                 return
