@@ -60,7 +60,7 @@ def test_posts_with_one_key_make_one_job_even_when_they_race(service: Service) -
     assert service.client.jobs.count('name == "once"') == 1
     assert len(history_of(service, jobs[0])) == 1
     with pytest.raises(IdempotencyConflict):
-        service.client.jobs.submit(timeline("another"), "the key")
+        service.client.jobs.submit(timeline("another", at_once("Start")), "the key")
 
 
 @pytest.mark.parametrize("place", ["/etc/passwd", "../../../etc/passwd", "a/../../../b.wav"])

@@ -119,7 +119,7 @@ def test_jobs_follow_each_other_by_events(service: Service) -> None:
         ({"frameCount": 100_000}, 100_000),
         ({"any": [{"frameCount": 70_001}, {"frameCount": 200_000}]}, 70_001),
         ({"all": [{"frameCount": 70_001}, {"frameCount": 90_000}]}, 90_000),
-        ({"tsDelta": {"maxDeltaSec": 1.5}}, 72_001),
+        ({"tsDeltaSec": {"maxDeltaSec": 1.5}}, 72_001),
     ],
     ids=["count", "any", "all", "time"],
 )
@@ -143,7 +143,7 @@ def test_plans_of_a_running_job_are_changed_and_taken_back(service: Service) -> 
     job = reach(service.client.jobs.submit(document), "Running")
     quiet, finish = pending_of(job)
     job.remove_transition(quiet)
-    job.refresh().change_transition(finish, {"trigger": {"duration": 1_500}})
+    job.refresh().change_transition(finish, after(1_500, "Finish"))
     reach(job, "Finished")
     assert history_of(service, job)[-1]["samples"] == 72_000
     values = samples_of(output_of(job))
@@ -153,16 +153,16 @@ def test_plans_of_a_running_job_are_changed_and_taken_back(service: Service) -> 
     assert sorted(t["trigger"]["duration"] for t in superseded) == [60_000, 60_000]
     assert [t["transitionId"] for t in job.history()][-1] == finish
     with pytest.raises(ConflictError):
-        job.refresh().change_transition(finish, {"trigger": {"duration": 1}})
+        job.refresh().change_transition(finish, after(1, "Finish"))
 
 
 def test_an_edit_of_what_somebody_else_has_changed_is_refused(service: Service) -> None:
     job = reach(service.client.jobs.submit(recording("raced", after(60_000))), "Running")
     (planned,) = pending_of(job)
     mine, theirs = service.client.jobs.get(job.id), service.client.jobs.get(job.id)
-    theirs.change_transition(planned, {"trigger": {"duration": 50_000}})
+    theirs.change_transition(planned, after(50_000))
     with pytest.raises(RevisionMismatch):
-        mine.change_transition(planned, {"trigger": {"duration": 1}})
+        mine.change_transition(planned, after(1))
     assert job.transition(planned)["trigger"]["duration"] == 50_000
     job.cancel()
     reach(job, "Cancelled")
@@ -187,6 +187,6 @@ def test_a_volatile_change_is_heard_and_stored_nowhere(service: Service) -> None
 def test_a_volatile_change_needs_a_running_worker(service: Service) -> None:
     job = service.client.jobs.submit(timeline("idle", on("Event", "Start", name="never")))
     with pytest.raises(ConflictError, match="worker"):
-        job.append({**at_once("None", level(0.0)), "volatile": True})
+        job.append({**at_once("None"), "volatile": True})
     job.cancel()
     job.wait(timeout_s=PATIENCE_S)

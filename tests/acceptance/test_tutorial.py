@@ -85,7 +85,7 @@ def test_on_sqlite_every_promise_of_the_tutorial_holds_and_tampering_is_found(
         done = service.cli("audit", "verify", "-o", "json", "--data", str(copy))
         assert done.returncode == 1, name
         assert job.id in done.stdout, name
-        assert FOUND[name].format(id=second, rest=f'x{second[1:]}') in done.stdout, f"{name}: {done.stdout}"
+        assert FOUND[name].format(id=second, rest=f"x{second[1:]}") in done.stdout, f"{name}: {done.stdout}"
 
 
 def test_on_postgresql_every_promise_holds(new_service: NewService, postgres_url: str) -> None:
