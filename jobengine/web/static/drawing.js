@@ -2,13 +2,15 @@
 import { make } from "./api.js";
 
 const PLACES = {
-  Pending: [70, 120], Waiting: [220, 50], Running: [370, 120], Paused: [370, 230], Updating: [220, 190],
-  Finished: [540, 40], Cancelled: [540, 110], Error: [540, 180], Terminated: [540, 250],
+  Pending: [70, 140], Waiting: [220, 50], Running: [380, 140], Paused: [380, 245], Updating: [220, 220],
+  Finished: [560, 50], Cancelled: [560, 115], Error: [560, 180], Terminated: [560, 245],
 };
+// Each edge tells its request as a tooltip; those that people ask for are labelled as well.
+const LABELLED = ["Pending-Waiting", "Pending-Running", "Waiting-Running", "Running-Paused", "Paused-Running"];
 const WIDTH = 96, HEIGHT = 32;
 
 export function diagram(states, arrows, here) {
-  const svg = make("svg", { viewBox: "0 0 610 280", role: "img", "aria-label": `The job is ${here}` });
+  const svg = make("svg", { viewBox: "0 0 625 280", role: "img", "aria-label": `The job is ${here}` });
   const drawn = new Set();
   for (const { from, to, requested } of arrows) {
     const key = `${from}-${to}`;
@@ -16,10 +18,12 @@ export function diagram(states, arrows, here) {
     if (from === to || drawn.has(key) || !PLACES[from] || !PLACES[to] || (isFinal && from !== "Running")) continue;
     drawn.add(key);
     const [x1, y1] = PLACES[from], [x2, y2] = PLACES[to];
-    const bend = from < to ? 9 : -9;
-    const middle = [(x1 + x2) / 2 + bend, (y1 + y2) / 2 + bend];
+    const far = 34 / Math.hypot(x2 - x1, y2 - y1);
+    const middle = [(x1 + x2) / 2 - (y2 - y1) * far, (y1 + y2) / 2 + (x2 - x1) * far];
     svg.append(make("path", { class: "edge", d: `M${x1},${y1} Q${middle} ${x2},${y2}` }, make("title", {}, `${from} → ${to}: ${requested}`)));
-    if (!isFinal) svg.append(make("text", { class: "edge-label", x: middle[0], y: middle[1], "text-anchor": "middle" }, requested));
+    if (!LABELLED.includes(key)) continue;
+    const [x, y] = [(middle[0] * 2 + x1 + x2) / 4, (middle[1] * 2 + y1 + y2) / 4];
+    svg.append(make("text", { class: "edge-label", x, y: y + 4, "text-anchor": "middle" }, requested));
   }
   for (const { name, isFinal } of states) {
     const [x, y] = PLACES[name] ?? [70, 260];
