@@ -1,11 +1,10 @@
 """Posting as quickly as a server answers: keep-alive connections, one request at a time on each.
 
-Runs in a process of its own and speaks just enough HTTP/1.1, so that it costs little beside the server.
+Speaks just enough HTTP/1.1 for that, so that it costs little beside the server.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import selectors
 import socket
 import time
@@ -15,12 +14,6 @@ ENOUGH = 65_536
 
 def post_many(port: int, path: str, body: bytes, clients: int, count: int) -> tuple[float, list[float]]:
     """POST ``body`` ``count`` times over ``clients`` connections; seconds, and ms of each answer."""
-    spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(1) as pool:
-        return pool.apply(_post_many, (port, path, body, clients, count))
-
-
-def _post_many(port: int, path: str, body: bytes, clients: int, count: int) -> tuple[float, list[float]]:
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
