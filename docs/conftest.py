@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Generator
 from doctest import ELLIPSIS
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sybil import Sybil
@@ -16,20 +14,13 @@ from sybil.parsers.rest import DocTestParser, PythonCodeBlockParser
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
-from console import ConsoleBlockParser
-
-
-def remove_folder(namespace: dict[str, Any]) -> None:
-    """Remove the folder that the console blocks of a page shared."""
-    if "folder" in namespace:
-        shutil.rmtree(namespace["folder"])
-
+from console import ConsoleBlockParser, remove_home, remove_shared_home
 
 pytest_collect_file = Sybil(
     parsers=[DocTestParser(ELLIPSIS), PythonCodeBlockParser(), ConsoleBlockParser()],
     patterns=["*.rst"],
     excludes=["reference/generated/*.rst", "_build/**"],
-    teardown=remove_folder,
+    teardown=remove_home,
 ).pytest()
 
 
@@ -40,3 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
     snippets = [item for item in items if isinstance(item, SybilItem)]
     items[:] = [item for item in items if not isinstance(item, SybilItem)]
     items += sorted(snippets, key=lambda item: (str(item.path), item.example.line))
+
+
+def pytest_sessionfinish() -> None:
+    """The service that pages shared ends with the last of them."""
+    remove_shared_home()
