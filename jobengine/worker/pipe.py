@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -89,7 +88,7 @@ class PipeWork:
         if self._pipe is None:
             return {}
         levels = {
-            graph: [asdict(channel) for channel in channels]
+            graph: [{"peakDbfs": c.peak_dbfs, "rmsDbfs": c.rms_dbfs} for c in channels]
             for graph, channels in self._pipe.take_levels().items()
         }
         return {"levels": levels, "drops": self._pipe.drops}
