@@ -46,6 +46,7 @@ from jobengine.ports import WorkerEnded, WorkerStarted
 
 News = WorkerStarted | WorkerEnded
 CACHED_JOBS = 20_000
+OVERDUE_LOOK_NS = 5_000_000_000
 
 
 class Teller(Protocol):
@@ -91,6 +92,7 @@ class Engine:
         self._wakes = Wakes(parts.store, service)
         self._unsettled: list[News] = []
         self._was_down = False
+        self._overdue_looked_ns = parts.clock.monotonic_ns()
         self._log = structlog.get_logger("engine")
 
     def step(
@@ -159,11 +161,18 @@ class Engine:
         return len(self._workers.all())
 
     def tick(self) -> None:
-        """Once in a while: deadlines of edits, and what is no longer used leaves memory."""
+        """Once in a while: deadlines of edits, overdue rows, and what is no longer used leaves memory.
+
+        A row whose job was busy when it fell due (its worker was being launched) is found again here.
+        """
         for edit, error in self._edits.expired():
             self._teller.answer(edit.client, _refusal(edit.request, error))
         self._unsettled += [WorkerEnded(worker.process_id, None) for worker in self._workers.given_up()]
         self._cache.trim()
+        now_ns = self._clock.monotonic_ns()
+        if now_ns - self._overdue_looked_ns > OVERDUE_LOOK_NS:
+            self._overdue_looked_ns = now_ns
+            self._wakes.forget()
 
     def _group(
         self, requests: Sequence[tuple[bytes, AnyRequest]], reports: Sequence[tuple[str, FromWorker]]

@@ -1,6 +1,6 @@
 """The near future in memory: what of the due table falls due within the next seconds.
 
-The table is the truth and is read ahead once a second; in between, what is committed for the near future
+The table is the truth and is read ahead in slices; in between, what is committed for the near future
 is added as it comes. So a burst of due transitions costs no look-up while it lasts.
 """
 
@@ -15,14 +15,17 @@ from jobengine.clock import to_text
 from jobengine.model.record import TransitionRecord
 
 HORIZON = timedelta(seconds=2)
-READ_LIMIT = 20_000
+SLICE = timedelta(milliseconds=200)
+READ_LIMIT = 10_000
 _BEGINNING = ""
 
 
 class DueTable(Protocol):
     """The due table of one service."""
 
-    def due(self, now_text: str, limit: int, service: str | None = None) -> list[tuple[str, str, str]]: ...
+    def due(
+        self, now_text: str, limit: int, service: str | None = None, since: str = ""
+    ) -> list[tuple[str, str, str]]: ...
     def next_wake(self, service: str | None = None, after: str = "") -> str | None: ...
 
 
@@ -38,16 +41,20 @@ class Wakes:
         self._beyond: str | None = None
 
     def read_ahead(self, now: datetime) -> list[str]:
-        """Read the table if the horizon has come near; the ids of the jobs found."""
-        if self._horizon > to_text(now + HORIZON / 2):
+        """Read on in the table if the horizon has come near; the ids of the jobs found.
+
+        Each time only a slice, so that no look-up takes long. Of more rows at one wake time than are read
+        at once, the others follow when these are settled.
+        """
+        now_text = to_text(now)
+        is_near = self._horizon <= to_text(now + HORIZON - SLICE)
+        if not is_near or (self._heap and self._horizon <= now_text):
             return []
         wanted = to_text(now + HORIZON)
-        rows = self._table.due(wanted, READ_LIMIT, self._service)
+        rows = self._table.due(wanted, READ_LIMIT, self._service, self._horizon)
         is_full = len(rows) == READ_LIMIT
         self._horizon = rows[-1][0] if is_full else wanted
-        self._beyond = None if is_full else self._table.next_wake(self._service, self._horizon)
-        self._known.clear()
-        self._heap.clear()
+        self._beyond = self._table.next_wake(self._service, self._horizon)
         for row in rows:
             self._push(row)
         return list(dict.fromkeys(job_id for _, job_id, _ in rows))
@@ -83,6 +90,8 @@ class Wakes:
     def forget(self) -> None:
         """Read the table anew at the next look: a group was given up."""
         self._horizon = _BEGINNING
+        self._heap.clear()
+        self._known.clear()
 
     def _push(self, entry: tuple[str, str, str]) -> None:
         key = (entry[0], entry[2])

@@ -40,6 +40,11 @@ class Database:
         self._reading = self._create_engine(read_only=True, pool_size=readers)
 
     @property
+    def file(self) -> Path | None:
+        """The file of SQLite; None for a server."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @property
     def engine(self) -> Engine:
         """The writing side, for compiling statements and for migrations."""
         return self._writing

@@ -135,11 +135,16 @@ class SqlJobStore:
                 found += [output_from_row(row) for row in rows]
         return found
 
-    def due(self, now_text: str, limit: int, service: str | None = None) -> list[tuple[str, str, str]]:
-        """(wake time, job id, transition id) of what must be woken by ``now_text``, earliest first."""
+    def due(
+        self, now_text: str, limit: int, service: str | None = None, since: str = ""
+    ) -> list[tuple[str, str, str]]:
+        """(wake time, job id, transition id) of what must be woken by ``now_text``, earliest first.
+
+        ``since`` leaves out what has an earlier wake time.
+        """
         wanted = (
             select(transitions.c.wake_time, transitions.c.job_id, transitions.c.transition_id)
-            .where(_PENDING, transitions.c.wake_time <= now_text)
+            .where(_PENDING, transitions.c.wake_time >= since, transitions.c.wake_time <= now_text)
             .order_by(transitions.c.wake_time)
             .limit(limit)
         )
