@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -34,6 +34,7 @@ HTTP_STOP_TIMEOUT_S = 5
 ENGINE_STOP_MARGIN_S = 10.0
 CRASH_LOOP_S = 5.0
 CRASH_LIMIT = 3
+LOCK = "service.lock"
 
 
 def run_service(settings: Settings, finish_jobs: bool = False) -> int:
@@ -45,7 +46,7 @@ def run_service(settings: Settings, finish_jobs: bool = False) -> int:
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.media_base.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log.level, settings.log.format, process="main")
-    with _exclusive(settings.data):
+    with _exclusive(settings.data / LOCK, settings.data), _exclusive_database(settings):
         _prepare_database(settings)
         settings = settings.model_copy(update={"http": _with_free_port(settings.http)})
         return _Tree(settings, finish_jobs, SystemClock()).run()
@@ -128,17 +129,23 @@ class _Tree:
             self._engine.join()
 
 
+def _exclusive_database(settings: Settings) -> AbstractContextManager[None]:
+    """Hold the file of SQLite, which may lie outside the data directory; a server looks after itself."""
+    with Database(settings.database) as database:
+        file = database.file
+    return nullcontext() if file is None else _exclusive(file.with_name(f"{file.name}.lock"), file)
+
+
 @contextmanager
-def _exclusive(data: Path) -> Iterator[None]:
-    """Hold the data directory; one service at a time may."""
-    path = data / "service.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _exclusive(lock: Path, what: Path) -> Iterator[None]:
+    """Hold ``what`` by a lock on the file ``lock``; one service at a time may."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "another"
-            raise SettingsError(f"{data} is in use by the service with process id {owner}") from None
+            raise SettingsError(f"{what} is in use by the service with process id {owner}") from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
