@@ -93,6 +93,18 @@ def test_a_part_of_the_service_that_is_killed_is_put_back(service: Service, part
     assert_whole(service, after_it, changes=0)
 
 
+def test_reports_that_a_dying_engine_never_stored_are_told_to_the_next(service: Service) -> None:
+    job = reach(service.client.jobs.submit(recording("untold", after(1_500, "Finish"))), "Running")
+    worker, engine = worker_of(job), service.engine_process()
+    engine.suspend()
+    log = service.data / "logs" / f"{job.id}.log"
+    wait_until(lambda: "worker.done" in log.read_text(), 30, "the worker has finished and waits to be heard")
+    engine.kill()
+    reach(job, "Finished")
+    assert_whole(service, job, changes=0)
+    wait_until(lambda: not worker.is_running(), 20, "the worker has gone")
+
+
 def part_of(service: Service, part: str) -> psutil.Process:
     if part == "http":
         return service.http_process()
