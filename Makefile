@@ -3,7 +3,7 @@
 # make lint     style, types, layers, migrations and schemas only
 # make docs     the documentation as HTML
 # make schemas  write schemas/*.json and the lifecycle diagram from the models
-# make bench    measure against other job engines
+# make bench    measure against other engines and physical limits (BENCH=--quick for rough figures)
 # make clean    remove what these made
 
 SHELL := /bin/bash
@@ -45,7 +45,7 @@ help:
 	@$(QUIETLY) "Installing Sphinx into .venv" $(PIP) -e '.[docs]'
 	@touch $@
 
-.venv/.bench: .venv/.core
+.venv/.bench: .venv/.test
 	@$(QUIETLY) "Installing the engines to compare with into .venv" $(PIP) -e '.[bench]'
 	@touch $@
 
@@ -71,8 +71,8 @@ schemas: .venv/.core
 
 bench: .venv/.bench
 	@.ci/system-packages test
-	@echo "Measuring; this takes some minutes …"
-	@$(BIN)/python -m benchmarks
+	@echo "Measuring; this takes about half an hour, some minutes with BENCH=--quick …"
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
 	rm -rf .venv .cache build dist docs/_build docs/reference/generated *.egg-info
