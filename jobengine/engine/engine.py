@@ -167,7 +167,8 @@ class Engine:
         """
         for edit, error in self._edits.expired():
             self._teller.answer(edit.client, _refusal(edit.request, error))
-        self._unsettled += [WorkerEnded(worker.process_id, None) for worker in self._workers.given_up()]
+        if not self._was_down:
+            self._unsettled += [WorkerEnded(worker.process_id, None) for worker in self._workers.given_up()]
         self._cache.trim()
         now_ns = self._clock.monotonic_ns()
         if now_ns - self._overdue_looked_ns > OVERDUE_LOOK_NS:
@@ -345,6 +346,7 @@ class Engine:
         if self._was_down:
             self._was_down = False
             self._log.info("database.back")
+            self._workers.wait_anew()
             self._sync_all()
 
     def _sync_all(self) -> None:

@@ -146,6 +146,11 @@ class Workers:
                 del self._by_job[worker.job_id]
         return [w for w in silent if w.process_id != 0]
 
+    def wait_anew(self) -> None:
+        """While the database was away nobody's greeting could be taken: their time begins now."""
+        for worker in self._by_job.values():
+            worker.last_heard_ns = self._clock.monotonic_ns()
+
     def started(self, news: WorkerStarted) -> None:
         """The nursery has forked; the worker itself will ask for its job."""
         worker = self._by_job.get(news.job_id)
