@@ -57,7 +57,7 @@ class Service:
     def start(self, *options: str) -> Service:
         """Start and wait until it is ready."""
         self.launch(*options)
-        wait_until(self._is_ready, READY_TIMEOUT_S, f"the service is ready; its log: {self.log}")
+        wait_until(self.is_ready, READY_TIMEOUT_S, f"the service is ready; its log: {self.log}")
         return self
 
     def launch(self, *options: str) -> subprocess.Popen[bytes]:
@@ -81,10 +81,6 @@ class Service:
         tree = [self.engine_process(), self.http_process()]
         self._end(signal.SIGKILL)
         psutil.wait_procs(tree, STOP_TIMEOUT_S)
-
-    def restart(self, *options: str) -> Service:
-        """Start again after `stop` or `kill`."""
-        return self.start(*options)
 
     def engine_process(self) -> psutil.Process:
         """The process that has the nursery."""
@@ -141,7 +137,8 @@ class Service:
             self.process.wait()
             raise
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it answers and all its parts work. Raises RuntimeError, with its log, if it has ended."""
         assert self.process is not None
         if self.process.poll() is not None:
             raise RuntimeError(f"the service ended with {self.process.returncode}: {self.log.read_text()}")

@@ -82,7 +82,7 @@ def test_a_part_of_the_service_that_is_killed_is_put_back(service: Service, part
     victim = part_of(service, part)
     victim.kill()
     wait_until(lambda: not victim.is_running(), 20, f"the {part} is gone and cleared away")
-    wait_until(service._is_ready, 90, f"the service is ready without its {part}")
+    wait_until(service.is_ready, 90, f"the service is ready without its {part}")
     record_on(output, 0.3)
     after_it = reach(service.client.jobs.submit(recording(f"after-{part}")), "Running")
     assert worker.is_running()

@@ -7,10 +7,11 @@ import signal
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jobengine.client import Job
-from tests.acceptance.documents import assert_counts, recording, samples_of
+from tests.acceptance.documents import after, assert_counts, at_once, pipe, recording, samples_of, timeline
 from tests.acceptance.observing import (
     Row,
     history_of,
@@ -115,6 +116,22 @@ def check_resumed(service: Service, job: Job) -> None:
     assert isinstance(gap["gapSamples"], int)
     assert gap["gapSamples"] == round(gap["gapMs"] * 48)
     assert rows[-1]["samples"] == before["samples"] + behind["samples"]
+
+
+def test_a_file_is_taken_up_at_the_very_sample_where_the_worker_died(service: Service) -> None:
+    original = recording("original", after(5_000, "Finish"), live=False)
+    reach(service.client.jobs.submit(original), "Finished")
+    source = {"name": "FileReader", "filePath": "original.wav", "realTime": True}
+    start = at_once("Start", pipe("copy.wav", source=source))
+    document = timeline("copy", start, after(3_000, "Finish"), restartPolicy="resume")
+    job = reach(service.client.jobs.submit(document), "Running")
+    record_on(output_of(job), 0.7)
+    worker_of(job).kill()
+    reach(job, "Finished")
+    parts = [samples_of(output["path"]) for output in job.outputs()]
+    assert len(parts) == 2
+    assert_counts(np.concatenate(parts))
+    assert sum(map(len, parts)) == history_of(service, job)[-1]["samples"] == 144_000
 
 
 def test_worker_and_service_die_together_and_the_job_is_taken_up_again(new_service: NewService) -> None:
