@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from jobengine.messaging.spool import Spool
-from jobengine.messaging.worker_messages import Acknowledge, Assign, Arm, Fire, Release, Sync
+from jobengine.messaging.worker_messages import Acknowledge, Arm, Assign, Fire, Release, Sync
 from jobengine.model.record import TransitionRecord
 from jobengine.testing import InMemoryEngine, Puppet, PuppetWorkers
 from tests.unit.engine.documents import after, at, immediate, on, pipe_job
