@@ -94,6 +94,7 @@ class Decisions:
         """A transition nobody planned; ``at.info`` says why."""
         trigger = {"type": "Implicit", "requestedProcState": requested}
         transition = self.new_transition(job, TriggerType.IMPLICIT, requested, trigger, actor="engine")
+        transition.created_time = transition.due_time = at.time_stamp
         self.settle(job, transition, state, at)
 
     def new_transition(
@@ -158,6 +159,7 @@ class Decisions:
             "requestedProcState": transition.requested_proc_state,
             "currentState": state,
             "sequence": transition.sequence,
+            "latenessMs": transition.lateness_ms,
         }
         self.event("job.state" if changed else "transition.passed", record, data)
         if changed:

@@ -132,8 +132,12 @@ def _faults(error: ValidationError, value: Json) -> list[Fault]:
 
 
 def _sentence(message: str) -> str:
-    text = message.removeprefix("Value error, ").removeprefix("Input ")
-    return text[:1].lower() + text[1:]
+    """pydantic's own messages in the form of ours: what is wrong, told of the place pointed at."""
+    text = message.removeprefix("Value error, ")
+    if text.startswith(("Input ", "Field ", "List ", "String ", "Dictionary ")):
+        text = text.removeprefix("Input ")
+        return text[:1].lower() + text[1:]
+    return text
 
 
 def pointer_to(loc: Sequence[str | int], value: Json) -> str:
