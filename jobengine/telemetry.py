@@ -21,7 +21,7 @@ class Metric(NamedTuple):
 JOBS = Metric("jobengine_jobs", "Jobs that are not deleted, by state.", ("state",))
 LATENESS = Metric(
     "jobengine_trigger_lateness_seconds",
-    "How late transitions with a due time passed, over the last ten minutes.",
+    "How late transitions with a due time passed, since this process was first asked.",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 60.0),
 )
 HTTP_DURATION = Metric(

@@ -9,7 +9,7 @@ from flask import Response
 from jobengine.clock import to_text
 from jobengine.messaging.engine_messages import ReadProgress
 from jobengine.model.kind import MERGE_KEYS
-from jobengine.model.lifecycle import TransitionStatus
+from jobengine.model.lifecycle import RequestedState, TransitionStatus
 from jobengine.model.merge import fold
 from jobengine.model.record import JobRecord, TransitionRecord
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
@@ -132,7 +132,8 @@ def _waiting_for(planned: list[dict[str, Json]]) -> str | None:
         return None
     first = planned[0]
     trigger, when = first["trigger"], first["when"]
-    wanted = trigger["requestedProcState"]
+    asked = trigger["requestedProcState"]
+    wanted = "A change" if asked == RequestedState.NONE else asked
     if when is None:
         return f"{wanted}: {first['reason']}"
     return f"{wanted} by its {trigger['type']} trigger, expected at {when}"

@@ -3,7 +3,9 @@ counted as they end. Names are in `jobengine.telemetry`."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -13,11 +15,14 @@ from prometheus_client.registry import Collector
 import jobengine
 from jobengine import telemetry
 from jobengine.errors import UnavailableError
+from jobengine.history.reader import JobReader
 from jobengine.model.lifecycle import JobState
 from jobengine.model.query import parse_filter
 from jobengine.rest.event_feed import Seats
 from jobengine.rest.services import HttpServices
 
+PAGE, MAX_PAGES = 1_000, 50
+"""Events taken in by one scrape at most: a long silence is made good by several."""
 MIMETYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -28,8 +33,8 @@ class Metrics:
         self._clock = services.clock
         self._registry = CollectorRegistry()
         self._registry.register(_Facts(services, seats))
-        name, text, labels, buckets = telemetry.HTTP_DURATION
-        self._durations = Histogram(name, text, labels, registry=self._registry, buckets=buckets)
+        self._durations = _histogram(telemetry.HTTP_DURATION, self._registry)
+        self._lateness = _Lateness(services.reader, _histogram(telemetry.LATENESS, self._registry))
 
     def install(self, app: Flask) -> None:
         """Count every call of ``app``, and answer ``/metrics``."""
@@ -50,7 +55,36 @@ class Metrics:
         app.add_url_rule("/metrics", "metrics", self._show)
 
     def _show(self) -> Response:
+        self._lateness.update()
         return Response(generate_latest(self._registry), content_type=MIMETYPE)
+
+
+def _histogram(metric: telemetry.Metric, registry: CollectorRegistry) -> Histogram:
+    return Histogram(metric.name, metric.help, metric.labels, registry=registry, buckets=metric.buckets)
+
+
+class _Lateness:
+    """Reads the lateness of transitions from the event feed, each event once. Thread-safe."""
+
+    def __init__(self, reader: JobReader, histogram: Histogram) -> None:
+        self._reader = reader
+        self._histogram = histogram
+        self._after: int | None = None
+        self._lock = threading.Lock()
+
+    def update(self) -> None:
+        """Take in what has come since; nothing while the database is away."""
+        with self._lock, suppress(UnavailableError):
+            if self._after is None:
+                self._after = self._reader.newest_event()
+            for _ in range(MAX_PAGES):
+                page = self._reader.events_after(self._after, PAGE)
+                for event in page.events:
+                    if (lateness_ms := event.data.get("latenessMs")) is not None:
+                        self._histogram.observe(lateness_ms / 1000)
+                if page.scanned == self._after:
+                    return
+                self._after = page.scanned
 
 
 class _Facts(Collector):

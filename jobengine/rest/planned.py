@@ -48,7 +48,8 @@ def planned_future(
     effective = fold((t.description for t in passed), MERGE_KEYS)
     with _REHEARSAL:
         entries = rehearse(planned, now, _rate([effective]), job.current_state, effective)
-    return [{"transitionId": pending[entry["index"]].transition_id, **entry} for entry in entries]
+    shown = [(pending[entry["index"]], entry) for entry in entries]
+    return [{**entry, "transitionId": t.transition_id, "trigger": t.trigger} for t, entry in shown]
 
 
 def _remaining(

@@ -83,6 +83,14 @@ def test_metrics_count_jobs_by_state_and_calls_by_route_without_ids(bench: Bench
     assert job_id not in text
 
 
+def test_metrics_tell_how_late_transitions_passed(bench: Bench) -> None:
+    bench.submit(immediate("Start"))
+    assert "jobengine_trigger_lateness_seconds_count 0.0" in bench.client.get("/metrics").text
+    bench.submit(immediate("Start"), immediate("Finish"))
+    for _ in range(2):
+        assert "jobengine_trigger_lateness_seconds_count 2.0" in bench.client.get("/metrics").text
+
+
 def test_the_lifecycle_is_served_for_the_dashboard(bench: Bench) -> None:
     lifecycle = bench.client.get("/api/lifecycle").get_json()
     assert {"from": "Running", "requested": "Pause", "to": "Paused", "guard": ""} in lifecycle["arrows"]
