@@ -7,6 +7,7 @@ and the media files themselves tell how far it got.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -29,9 +30,13 @@ class Spool:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def append(self, report: AnyReport) -> None:
-        """Write one report. Raises OSError when the disk refuses it."""
+        """Write one report. Raises OSError when the disk refuses it; then nothing of it is kept."""
         packed = encode(report)
-        os.write(self._fd, _LENGTH.pack(len(packed)) + packed)
+        record = _LENGTH.pack(len(packed)) + packed
+        written = os.write(self._fd, record)
+        if written < len(record):
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            raise OSError(errno.ENOSPC, "the disk took only a part of the report")
 
     def close(self) -> None:
         os.close(self._fd)

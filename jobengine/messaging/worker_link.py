@@ -10,6 +10,7 @@ import math
 from collections import deque
 from typing import Any
 
+import structlog
 import zmq
 
 from jobengine.messaging.spool import Spool
@@ -37,6 +38,7 @@ class WorkerLink:
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
         self._socket.connect(address)
         self._spool = spool
+        self._log = structlog.get_logger("link")
         self._unacknowledged: deque[AnyReport] = deque()
         self._unsent: deque[AnyReport] = deque()
 
@@ -46,8 +48,14 @@ class WorkerLink:
         return not self._unacknowledged
 
     def report(self, report: AnyReport) -> None:
-        """Keep a report until it is committed, and send it as soon as there is an engine."""
-        self._spool.append(report)
+        """Keep a report until it is committed, and send it as soon as there is an engine.
+
+        A disk that refuses it costs only the second safety: the report is still kept here and sent.
+        """
+        try:
+            self._spool.append(report)
+        except OSError as error:
+            self._log.warning("report.not_spooled", sequence=report.sequence, detail=str(error))
         self._unacknowledged.append(report)
         self._unsent.append(report)
         self.flush()

@@ -131,6 +131,8 @@ class NurseryLauncher:
                 packed = self._channel.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return news
+            except ConnectionResetError:
+                packed = b""
             if not packed:
                 self._restart_nursery()
                 return news
