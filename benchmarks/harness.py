@@ -11,8 +11,10 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -82,6 +84,7 @@ def run(title: str, measure: Callable[[Report, argparse.Namespace], None], *opti
     for name, default in options:
         parser.add_argument(name, type=int, default=default)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped on the way out
     report = Report(title, given.quick)
     try:
         measure(report, given)

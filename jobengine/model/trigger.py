@@ -32,6 +32,7 @@ from jobengine.model.lifecycle import ENGINE_TRIGGERS, RequestedState, TriggerTy
 MAX_DURATION_MS = 10 * 366 * 24 * 3600 * 1000
 DEFAULT_MISFIRE_GRACE_MS = 1000
 CLIENT_TYPES = {str(kind).lower(): str(kind) for kind in TriggerType if kind not in ENGINE_TRIGGERS}
+_REQUESTS = {state.lower(): state for state in RequestedState}
 
 
 def _read_utc(value: Any) -> Any:
@@ -68,11 +69,10 @@ class TriggerBase(CamelModel):
     @field_validator("requested_proc_state", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
-        wanted = value.lower() if isinstance(value, str) else value
-        for state in RequestedState:
-            if state.lower() == wanted:
-                return state
-        raise ValueError(f"must be one of {', '.join(RequestedState)}")
+        wanted = _REQUESTS.get(value.lower()) if isinstance(value, str) else None
+        if wanted is None:
+            raise ValueError(f"must be one of {', '.join(RequestedState)}")
+        return wanted
 
 
 class ImmediateTrigger(TriggerBase):
