@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
@@ -91,10 +92,8 @@ class Engine(RuleBasedStateMachine):
         }
         draft = Draft(self._timed(trigger))
         request = RemoveTransition(**members) if removes else ChangeTransition(**members, draft=draft)
-        try:
+        with contextlib.suppress(ConflictError, NotFoundError, UnavailableError):
             self.engine.ask(request)
-        except (ConflictError, NotFoundError, UnavailableError):
-            pass
 
     @precondition(lambda self: not self.away)
     @rule(name=st.sampled_from(EVENTS))

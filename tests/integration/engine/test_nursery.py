@@ -1,0 +1,132 @@
+"""Real forks: workers are started warm, and their end is known however it came."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import zmq
+
+from jobengine.messaging.addresses import Addresses
+from jobengine.messaging.engine_sockets import EngineSockets
+from jobengine.messaging.worker_messages import Hello, Release
+from jobengine.ports import WorkerEnded, WorkerProcess, WorkerStarted
+from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
+from tests.waiting import wait_until
+
+News = WorkerStarted | WorkerEnded
+
+
+class Service:
+    """As much of a service as a nursery needs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.context: zmq.Context[Any] = zmq.Context()
+        ends = Addresses(*(f"ipc://{folder}/{name}" for name in ("requests", "notices", "workers")))
+        self.sockets = EngineSockets(self.context, ends)
+        self.launcher = NurseryLauncher(WorkerSurroundings(ends.workers, str(folder), (), (), 30.0))
+        self.news: list[News] = []
+        self.greeted: dict[int, str] = {}
+
+    def close(self) -> None:
+        for process_id in list(self.greeted):
+            self.launcher.kill(process_id)
+        self.launcher.close()
+        self.sockets.close()
+        self.context.term()
+
+    def launch(self, job_id: str) -> int:
+        """Start a worker and wait until it asks for its job; its process id."""
+        self.launcher.launch(
+            WorkerProcess(job_id, self.folder / f"{job_id}.reports", self.folder / f"{job_id}.log")
+        )
+        started = self.wait_for(lambda one: isinstance(one, WorkerStarted) and one.job_id == job_id)
+        wait_until(lambda: self.turn() and started.process_id in self.greeted, 20, "the worker's hello")
+        return started.process_id
+
+    def wait_until_nursery_is_another(self, process_id: int) -> None:
+        """Until the launcher has noticed that its nursery died."""
+
+        def is_another() -> bool:
+            self.turn()
+            children = [child.pid for child in psutil.Process().children()]
+            return bool(children) and process_id not in children
+
+        wait_until(is_another, 20, "another nursery")
+
+    def ended(self, process_id: int) -> int | None:
+        """Wait for the end of a worker; how it ended."""
+        one = self.wait_for(lambda one: isinstance(one, WorkerEnded) and one.process_id == process_id)
+        assert isinstance(one, WorkerEnded)
+        self.greeted.pop(process_id, None)
+        return one.status
+
+    def wait_for(self, wanted: Any) -> Any:
+        def found() -> News | None:
+            self.turn()
+            return next((one for one in self.news if wanted(one)), None)
+
+        return wait_until(found, 20, "news of a worker")
+
+    def turn(self) -> bool:
+        arrivals = self.sockets.poll(20, self.launcher.filenos(), 100)
+        self.news += self.launcher.collect(arrivals.descriptors)
+        for identity, message in arrivals.reports:
+            if isinstance(message, Hello):
+                self.greeted[message.process_id] = identity
+        return True
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    service = Service(tmp_path)
+    yield service
+    service.close()
+
+
+def test_worker_that_is_released_ends_by_itself(service: Service) -> None:
+    process_id = service.launch("one")
+    assert os.getsid(process_id) == process_id
+    service.sockets.command(service.greeted[process_id], Release("e", fenced=True))
+    assert service.ended(process_id) == 0
+
+
+def test_killed_worker_is_noticed_with_its_signal(service: Service) -> None:
+    process_id = service.launch("one")
+    os.kill(process_id, signal.SIGKILL)
+    assert service.ended(process_id) == -9
+
+
+def test_stopped_worker_without_a_job_ends_in_peace(service: Service) -> None:
+    process_id = service.launch("one")
+    os.kill(process_id, signal.SIGTERM)
+    assert service.ended(process_id) == 0
+
+
+def test_dead_nursery_is_started_again_and_its_workers_are_watched_on(service: Service) -> None:
+    first = service.launch("one")
+    nursery = psutil.Process(first).parent()
+    assert nursery is not None
+    nursery.kill()
+    service.wait_until_nursery_is_another(nursery.pid)
+    second = service.launch("two")
+    os.kill(first, signal.SIGKILL)
+    assert service.ended(first) is None
+    os.kill(second, signal.SIGKILL)
+    assert service.ended(second) == -9
+
+
+def test_worker_of_a_former_service_is_watched(service: Service, tmp_path: Path) -> None:
+    process_id = service.launch("one")
+    service.launcher.close()
+    assert psutil.pid_exists(process_id)
+    service.launcher = NurseryLauncher(WorkerSurroundings("ipc:///nowhere", str(tmp_path), (), (), 30.0))
+    assert service.launcher.watch(process_id)
+    service.launcher.kill(process_id)
+    assert service.ended(process_id) is None

@@ -1,0 +1,65 @@
+"""A whole worker beside a whole engine: it outlives its service, obeys signals, and ends as an orphan."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from jobengine.testing import InMemoryEngine, InProcessWorkers, ManualClock, SyntheticWork
+from tests.unit.engine.documents import after, immediate, pipe_job
+
+
+def test_worker_outlives_its_service_and_hands_everything_over() -> None:
+    with InMemoryEngine() as engine:
+        job_id = engine.submit(pipe_job(immediate("Start"), after(1000, "None"), after(1000, "Finish")))
+        engine.stop()
+        engine.advance(timedelta(seconds=30))
+        engine.start()
+        engine.advance(timedelta(seconds=1))
+        rows = engine.history(job_id)
+        assert [(row.stream_position or {})["samples"] for row in rows] == [0, 48_000, 96_000]
+        assert [row.lateness_ms for row in rows] == [0, 0, 0]
+        assert [output.samples for output in engine.outputs(job_id)] == [96_000]
+
+
+def test_sigterm_ends_the_job_as_terminated() -> None:
+    clock = ManualClock()
+    workers = InProcessWorkers(clock, lambda kind: SyntheticWork())
+    with InMemoryEngine(clock, workers) as engine:
+        job_id = engine.submit(pipe_job(immediate("Start")))
+        engine.advance(timedelta(seconds=1))
+        workers.terminate(engine.job(job_id).worker_process_id)
+        engine.advance(timedelta(seconds=1))
+        assert engine.state(job_id) == "Terminated"
+        assert [output.closed for output in engine.outputs(job_id)] == [True]
+
+
+def test_orphan_ends_after_its_grace_and_its_spool_tells_the_next_service() -> None:
+    clock = ManualClock()
+    workers = InProcessWorkers(clock, lambda kind: SyntheticWork(), orphan_grace_s=10)
+    with InMemoryEngine(clock, workers) as engine:
+        job_id = engine.submit(pipe_job(immediate("Start")))
+        engine.stop()
+        engine.advance(timedelta(seconds=30))
+        engine.start()
+        engine.advance(timedelta(seconds=1))
+        last = engine.history(job_id)[-1]
+        assert (last.current_proc_state, last.info) == (
+            "Terminated",
+            {"reason": "no service was heard of for 10 s"},
+        )
+        assert engine.audit().is_intact
+
+
+def test_killed_worker_is_replaced_and_the_gap_is_told() -> None:
+    clock = ManualClock()
+    workers = InProcessWorkers(clock, lambda kind: SyntheticWork())
+    with InMemoryEngine(clock, workers) as engine:
+        document = pipe_job(immediate("Start"), after(10_000, "Finish"), restartPolicy="resume")
+        job_id = engine.submit(document)
+        engine.advance(timedelta(seconds=5))
+        workers.kill(engine.job(job_id).worker_process_id)
+        engine.advance(timedelta(seconds=20))
+        rows = engine.history(job_id)
+        assert [row.current_proc_state for row in rows] == ["Running", "Updating", "Running", "Finished"]
+        assert (rows[2].info or {})["reason"] == "resumed"
+        assert (rows[3].stream_position or {})["samples"] == 480_000
