@@ -24,16 +24,20 @@ def ended(service: Service, *options: str) -> tuple[int, str]:
     return code, service.log.read_text()
 
 
-def test_a_second_service_on_the_same_folder_refuses(service: Service, new_service: NewService) -> None:
-    second = new_service(data=service.data, http__port=0)
-    second.log = service.data.parent / "second.log"
+def test_a_second_service_on_the_same_folder_refuses(
+    service: Service, new_service: NewService, tmp_path: Path
+) -> None:
+    other_name = tmp_path / "other-name"
+    other_name.symlink_to(service.data)
+    second = new_service(data=other_name)
+    second.log = tmp_path / "second.log"
     code, said = ended(second)
     assert code == 2
-    assert f"{service.data} is in use" in said
-    assert str(service.process.pid if service.process else None) in said
+    assert f"{other_name} is in use" in said
+    assert service.process is not None
+    assert str(service.process.pid) in said
     assert "Traceback" not in said
     assert service.client.readiness()["ready"]
-    second.process = None
 
 
 def test_a_second_service_on_the_same_sqlite_file_refuses(service: Service, new_service: NewService) -> None:
