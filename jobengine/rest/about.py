@@ -6,7 +6,6 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sqlite3
-from collections.abc import Callable
 from functools import partial
 
 from flask import Response
@@ -120,7 +119,8 @@ def install(api: Api, services: HttpServices) -> None:
         Route("GET", "/api/problems/<code>", r.problem, "getProblem", tag, page, role=everybody),
     )
     for name, sentence in LATER.items():
-        handler: Callable[[Call[NoQuery]], Response] = partial(_later, sentence)
+        handler = partial(_later, sentence)
+        handler.__doc__ = f"Comes with a later version: {sentence}."
         for method in ("GET", "POST"):
             operation = f"{method.lower()}{name[0].upper()}{name[1:]}"
             api.add(Route(method, f"/api/{name}", handler, operation, "later", {}, problems=(501,)))
