@@ -25,7 +25,7 @@ TIMEOUT_S = 50
 PROGRAMS = ("sqlite3", "curl", "ffprobe")
 SERVE = "jobengine serve"
 HEREDOC = "<<'END'"
-_ASSIGNMENT = re.compile(r"(?:export )?([A-Z][A-Z0-9_]*)=")
+_ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=(?:\$\(.*\)|\S*)", re.DOTALL)
 _COMPARED = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _shared: list[Home] = []
 
@@ -68,7 +68,7 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
 def run(command: str, home: Home) -> str:
     """What a command prints on both of its outputs, with its exit code if it failed."""
     state = home.folder / ".variables"
-    found = _ASSIGNMENT.match(command)
+    found = _ASSIGNMENT.fullmatch(command)
     lines = [
         f"[ ! -e {state} ] || . {state}",
         command.replace(PUBLISHED, home.address),
