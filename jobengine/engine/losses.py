@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from jobengine.clock import from_text, to_text
 from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.live import LiveJob
 from jobengine.engine.workers import Worker, Workers
@@ -59,6 +62,7 @@ class Losses:
 
     def _replace(self, job: LiveJob, worker: Worker, at: Passing, decisions: Decisions) -> None:
         record = job.record
+        reached = _reached(job, worker, at)
         former = worker.return_to or str(record.current_state)
         if record.current_state is JobState.PENDING:
             decisions.touch(job)
@@ -69,7 +73,7 @@ class Losses:
         successor = Worker(
             record.job_id,
             prepare_id=worker.prepare_id,
-            resume=self._resume(job, at),
+            resume=self._resume(job, at, reached),
             return_to=former,
             restarts=worker.restarts + 1,
         )
@@ -77,7 +81,7 @@ class Losses:
         decisions.launching.add(record.job_id)
         decisions.after_commit(lambda: self._workers.start(successor))
 
-    def _resume(self, job: LiveJob, at: Passing) -> Resume | None:
+    def _resume(self, job: LiveJob, at: Passing, reached: str) -> Resume | None:
         if job.first_running is None:
             return None
         outputs = tuple(
@@ -85,7 +89,7 @@ class Losses:
             for o in job.outputs.values()
             if o.path is not None
         )
-        return Resume(int(at.position.get("pts", 0)), at.time_stamp, outputs)
+        return Resume(int(at.position.get("pts", 0)), reached, outputs)
 
     def _close_outputs(self, job: LiveJob, decisions: Decisions) -> None:
         """Nobody writes these files any more: what is on disk is what there is."""
@@ -94,6 +98,22 @@ class Losses:
                 output.samples = self._measure(Path(output.path))
                 output.closed = True
                 decisions.output(output, "output.closed")
+
+
+def _reached(job: LiveJob, worker: Worker, at: Passing) -> str:
+    """When the stream was at the last known position: long before ``at`` if nobody watched meanwhile.
+
+    A running stream goes with the host's clock from the last transition on; one that is quicker, as it is
+    not paced, was there at the latest when the loss was noticed.
+    """
+    if job.state is JobState.UPDATING and worker.resume is not None:
+        return worker.resume.time
+    last = job.last
+    if job.state is not JobState.RUNNING or last is None or not last.stream_position or not last.time_stamp:
+        return at.time_stamp
+    ticks = at.position.get("pts", 0) - last.stream_position["pts"]
+    moved = timedelta(seconds=float(ticks * Fraction(last.stream_position["timeBase"])))
+    return min(to_text(from_text(last.time_stamp) + moved), at.time_stamp)
 
 
 def describe_end(status: int | None) -> str:

@@ -32,7 +32,7 @@ class PreviousOutput(msgspec.Struct, frozen=True):
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """Where a former worker of the job was when it was last heard of, and when that was."""
+    """Where a former worker of the job was at last, as far as is known, and when it was there."""
 
     position: int
     time: str

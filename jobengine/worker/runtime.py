@@ -8,12 +8,12 @@ planned change. What happens is reported through `jobengine.worker.reporter`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from jobengine.clock import Clock, from_text
 from jobengine.errors import JobEngineError, TransitionNotAllowed
-from jobengine.messaging.worker_messages import Arm, Assign, Fire, Sync, ToWorker, Withdraw, Withdrawn
+from jobengine.messaging.worker_messages import Arm, Assign, Fire, Resume, Sync, ToWorker, Withdraw, Withdrawn
 from jobengine.model.condition import StreamReading
 from jobengine.model.lifecycle import EngineRequest, JobState, RequestedState, decide
 from jobengine.model.plan import Due, Plan
@@ -75,16 +75,20 @@ class Runtime:
         self._plan.arm(self._assign.transitions, self._clock.now())
         self._reporter.prepared(self._work, self._assign.revision)
         if self._assign.resume is not None:
-            self._take_up(self._assign.resume.time)
+            self._take_up(self._assign.resume)
         self._settle_due()
         if self.state is JobState.PENDING:
             self._change(RequestedState.WAIT, {"reason": "prepared"})
 
-    def _take_up(self, last_heard: str) -> None:
+    def _take_up(self, resume: Resume) -> None:
         """Go on where a former worker of this job ended, in the state that it was in."""
-        gap_ms = (self._clock.now() - from_text(last_heard)).total_seconds() * 1000
-        info = {"reason": "resumed", "gapMs": round(gap_ms, 3), "fromPosition": self._work.position}
         target = JobState(self._assign.state)
+        ended = from_text(resume.time)
+        if target is JobState.RUNNING and self._work.is_paced:
+            more = (self._work.position - resume.position) / self._work.rate
+            ended += timedelta(seconds=float(more))
+        gap_ms = max(0.0, (self._clock.now() - ended) / timedelta(milliseconds=1))
+        info = {"reason": "resumed", "gapMs": round(gap_ms, 3), "fromPosition": self._work.position}
         if target is JobState.RUNNING:
             info["gapSamples"] = round(gap_ms * float(self._work.rate) / 1000) if self._work.is_paced else 0
             self._start_running()

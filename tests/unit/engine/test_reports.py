@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from jobengine.clock import from_text
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_messages import Acknowledge, Arm, Assign, Fire, Release, Sync
 from jobengine.model.record import TransitionRecord
@@ -326,6 +327,22 @@ class TestLosses:
             "Finished",
         ]
         assert stage.audit().is_intact
+
+    def test_gap_begins_where_the_stream_was_not_when_the_loss_was_noticed(
+        self, stage: InMemoryEngine, puppets: PuppetWorkers
+    ) -> None:
+        job_id = stage.submit(pipe_job(immediate("Start"), restartPolicy="resume"))
+        first = assigned(stage, puppets, job_id)
+        first.passed(ids(first)[0], "Running")
+        first.beat("Running", 24_000)
+        stage.settle()
+        started = from_text(stage.history(job_id)[0].time_stamp or "")
+        stage.advance(timedelta(minutes=10))
+        first.die()
+        stage.settle()
+        resume = assigned(stage, puppets, job_id).assignment.resume
+        assert resume is not None
+        assert from_text(resume.time) == started + timedelta(milliseconds=500)
 
     def test_former_worker_that_still_speaks_is_fenced(
         self, stage: InMemoryEngine, puppets: PuppetWorkers

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,7 @@ from jobengine.messaging.worker_messages import (
     Withdraw,
 )
 from jobengine.model.plan import Planned
+from jobengine.ports import WorkContext
 from jobengine.testing import SyntheticWork
 from jobengine.testing.clock import START
 from jobengine.testing.synthetic_work import Stage as FailingCall
@@ -225,6 +229,14 @@ def test_reports_are_numbered_on_from_the_last_taken(stage: Stage) -> None:
     assert [report.sequence for report in stage.link.reports] == [42, 43, 44, 45]
 
 
+class FurtherOnDisk(SyntheticWork):
+    """A work that finds half a second more than had been reported."""
+
+    def prepare(self, description: Mapping[str, Any], context: WorkContext) -> None:
+        further = replace(context, resume_position=context.resume_position + 24_000)
+        super().prepare(description, further)
+
+
 class TestResume:
     def test_running_goes_on_from_the_last_position_with_the_gap_told(self, stage: Stage) -> None:
         stage.clock.advance(timedelta(seconds=3))
@@ -242,6 +254,14 @@ class TestResume:
         }
         assert stage.passed == [("t1", "Finished", 48_000)]
         assert [r.number for r in stage.link.reports if isinstance(r, OutputOpened)] == [3]
+
+    def test_what_the_former_worker_still_wrote_is_not_in_the_gap(self, stage: Stage) -> None:
+        stage.clock.advance(timedelta(seconds=3))
+        resume = Resume(position=24_000, time=moment(0), outputs=())
+        work = FurtherOnDisk()
+        stage.run(work, [planned(1, "Immediate", "Finish")], resume, state="Running", settled={0: 0})
+        [taken_up] = stage.changed
+        assert (taken_up.info["fromPosition"], taken_up.info["gapMs"]) == (48_000, 2500.0)
 
     def test_paused_stays_paused(self, stage: Stage) -> None:
         stage.arm(500, planned(1, "Immediate", "Finish"))
