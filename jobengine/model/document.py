@@ -63,10 +63,10 @@ class JobPatch(CamelModel):
 
 
 class TransitionPatch(CamelModel):
-    """A change of a pending transition: members that are given replace those that were posted."""
+    """RFC 7396 merge patch of a pending transition; what comes of it must be a whole transition again."""
 
-    trigger: Trigger | None = None
-    job_description: JobDescription | None = None
+    trigger: dict[str, Any] | None = None
+    job_description: dict[str, Any] | None = None
     info: dict[str, Any] | None = None
 
 

@@ -29,6 +29,7 @@ from jobengine.rest.parameters import NoQuery
 from jobengine.rest.revision import etag, expected_revision, is_known, not_modified
 from jobengine.rest.services import HttpServices
 from jobengine.rest.shapes import Object, TransitionList, TransitionsBody, TransitionShape
+from jobengine.rest.transition_patch import patched, placed
 
 Json = Any
 LIST = f"{JOB}/transitions"
@@ -83,16 +84,15 @@ class TransitionRoutes:
         return json_response(disclosed(view, call.actor), ETag=etag(whole.job.revision))
 
     def change(self, call: Call[NoQuery]) -> Response:
-        """Change a pending transition: given members replace what was posted.
+        """Change a pending transition by merge patch (RFC 7396); `null` removes, lists are replaced whole.
 
-        The old row stays as Superseded.
+        The changed transition is checked as if it were posted. The old row stays as Superseded.
         """
         whole = self._services.whole_jobs.get(job_id_of(call))
         revision = expected_revision(whole.job.revision, is_required=True)
         pending = _pending(whole, call.path["transitionId"])
         value, _ = read_body(self._limit, MERGE_PATCH)
-        patch = read(TransitionPatch, value)
-        changed = self._checked(whole, pending, patch)
+        changed = self._checked(whole, pending, value)
         accepted = self._services.engine.ask(
             ChangeTransition,
             actor=call.actor.name,
@@ -121,19 +121,16 @@ class TransitionRoutes:
         )
         return Response(status=204, headers={"ETag": etag(accepted.revision)})
 
-    def _checked(self, whole: WholeJob, pending: TransitionRecord, patch: TransitionPatch) -> Draft:
+    def _checked(self, whole: WholeJob, pending: TransitionRecord, patch: Json) -> Draft:
         """The changed transition as a draft; it must also leave those behind it possible."""
         around = surroundings(self._services)
-        given = patch.document()
-        if given.get("trigger", pending.trigger) is None:
-            raise DocumentError([Fault("/trigger", "is required; a transition has exactly one")])
-        document = read(TransitionDocument, {**stored_document(pending), **given})
+        document = patched(stored_document(pending), patch)
         listed = in_force(whole.transitions)
         place = [t.transition_id for t in listed].index(pending.transition_id)
         behind = [read(TransitionDocument, stored_document(t)) for t in listed[place + 1 :]]
         faults = check_transitions([document, *behind], prior_of(whole, pending.transition_id), around, "")
         if faults:
-            raise DocumentError([_placed(fault, alone=not behind) for fault in faults])
+            raise DocumentError(placed([_unlisted(fault, alone=not behind) for fault in faults], patch))
         return draft(document, around)
 
     def _created(self, job_id: str, transition_ids: tuple[str, ...], actor: Actor) -> Response:
@@ -172,8 +169,8 @@ def _in_list_of_one(error: DocumentError) -> DocumentError:
     return DocumentError([Fault(f"/0{fault.pointer}", fault.detail) for fault in error.faults])
 
 
-def _placed(fault: Fault, alone: bool) -> Fault:
-    """A fault of the changed list as one of the patch: what lies behind is told in words."""
+def _unlisted(fault: Fault, alone: bool) -> Fault:
+    """A fault of the changed list as one of the changed transition: what lies behind is told in words."""
     if alone:
         return fault
     _, index, *rest = fault.pointer.split("/")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
+
 from tests.unit.rest.bench import Bench, immediate, on_event
 
 
@@ -67,6 +72,66 @@ def test_a_planned_transition_is_changed_and_the_old_row_stays(bench: Bench) -> 
     assert stale.status_code == 412
     whole = bench.client.get(f"/api/jobs/{job['jobId']}").get_json()
     assert [t["status"] for t in whole["transitions"]] == ["Pending"]
+
+
+def _planned(bench: Bench, **members: Any) -> str:
+    """The address of a planned Duration transition behind one that waits."""
+    after = {"trigger": {"type": "Duration", "duration": 500, "requestedProcState": "Finish"}, **members}
+    job = bench.submit(on_event("Start"), after)
+    return f"/api/jobs/{job['jobId']}/transitions/{job['transitions'][1]['transitionId']}"
+
+
+def _patch(bench: Bench, place: str, patch: Any) -> Any:
+    headers = {"If-Match": "*", "Content-Type": "application/merge-patch+json"}
+    return bench.client.patch(place, data=json.dumps(patch), headers=headers)
+
+
+def test_a_patch_is_merged_into_what_was_posted(bench: Bench) -> None:
+    place = _planned(bench, info={"by": "me", "Why": {"a": 1, "b": 2}})
+    changed = _patch(bench, place, {"trigger": {"duration": 1500}, "info": {"by": None, "Why": {"b": 3}}})
+    assert changed.status_code == 200, changed.text
+    found = changed.get_json()
+    assert found["trigger"] == {"type": "Duration", "duration": 1500, "requestedProcState": "Finish"}
+    assert found["info"] == {"Why": {"a": 1, "b": 3}}
+    assert _patch(bench, changed.headers["Location"], {"info": None}).get_json()["info"] is None
+
+
+def test_a_patch_may_spell_keys_in_any_case_but_not_those_of_info(bench: Bench) -> None:
+    place = _planned(bench, info={"by": "me"})
+    found = _patch(bench, place, {"Trigger": {"Duration": 7}, "Info": {"By": "you"}}).get_json()
+    assert found["trigger"]["duration"] == 7
+    assert found["info"] == {"by": "me", "By": "you"}
+
+
+def test_another_type_of_trigger_needs_the_old_members_removed(bench: Bench) -> None:
+    place = _planned(bench)
+    other = {"type": "Event", "name": "end"}
+    (fault,) = _patch(bench, place, {"trigger": other}).get_json()["errors"]
+    assert fault["pointer"] == "/trigger"
+    assert fault["detail"].startswith("duration, as it would be then: is not a known key")
+    found = _patch(bench, place, {"trigger": {**other, "duration": None}}).get_json()
+    assert found["trigger"] == {**other, "requestedProcState": "Finish"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "pointer"),
+    [
+        ({"Trigger": {"DURATION": -1}}, "/Trigger/DURATION"),
+        ({"trigger": {"requestedProcState": "Stop"}}, "/trigger/requestedProcState"),
+        ({"trigger": {"duration": None}}, "/trigger/duration"),
+        ({"trigger": None}, "/trigger"),
+        ({"volatile": True}, "/volatile"),
+        ({"trigger": {"a/b": 1}}, "/trigger/a~1b"),
+        ({"jobDescription": {"pipeSpec": {"mixer": 7}}}, "/jobDescription/pipeSpec/mixer"),
+        ([], ""),
+    ],
+)
+def test_what_the_patch_would_make_is_checked_as_a_whole(bench: Bench, patch: Any, pointer: str) -> None:
+    place = _planned(bench)
+    response = _patch(bench, place, patch)
+    assert response.status_code == 422, response.text
+    assert [fault["pointer"] for fault in response.get_json()["errors"]] == [pointer]
+    assert bench.client.get(place).get_json()["trigger"]["duration"] == 500
 
 
 def test_a_planned_transition_is_removed(bench: Bench) -> None:
