@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Numeric, Select, func, select
+from sqlalchemy import Connection, Numeric, Select, bindparam, func, select
 
 from jobengine.errors import MalformedError, NotFoundError
 from jobengine.history.database import Database
@@ -56,6 +56,10 @@ class EventPage(NamedTuple):
 
     events: list[EventRecord]
     scanned: int
+
+
+# Made once: putting a statement of many columns together costs more than running it.
+_ONE_JOB = select(*JOB_COLUMNS).where(jobs.c.job_id == bindparam("job_id"), _NOT_DELETED)
 
 
 class JobReader:
@@ -189,9 +193,8 @@ class JobReader:
 
     @contextmanager
     def _of_job(self, job_id: str) -> Iterator[tuple[Connection, JobRecord]]:
-        wanted = select(*JOB_COLUMNS).where(jobs.c.job_id == job_id, _NOT_DELETED)
         with self._database.reading() as connection:
-            row = connection.execute(wanted).one_or_none()
+            row = connection.execute(_ONE_JOB, {"job_id": job_id}).one_or_none()
             if row is None:
                 raise NotFoundError(f"there is no job {job_id}")
             yield connection, job_from_row(row)

@@ -25,10 +25,17 @@ class WholeJob(NamedTuple):
     transitions: list[TransitionRecord]
 
 
+_CHUNK = 500
+"""Ids per statement."""
+
 # Made once: putting a statement of fifty columns together costs more than running it.
 _JOB = select(*JOB_COLUMNS).where(jobs.c.job_id == bindparam("job_id"), jobs.c.deleted_time.is_(None))
 _TRANSITIONS = (
     select(*TRANSITION_COLUMNS).where(transitions.c.job_id == bindparam("job_id")).order_by(*LIST_ORDER)
+)
+_SOME_TRANSITIONS = select(*TRANSITION_COLUMNS).where(
+    transitions.c.job_id == bindparam("job_id"),
+    transitions.c.transition_id.in_(bindparam("transition_ids", expanding=True)),
 )
 _TRANSITIONS_OF_MANY = (
     select(*TRANSITION_COLUMNS)
@@ -51,6 +58,20 @@ class WholeJobs:
                 raise NotFoundError(f"there is no job {job_id}")
             rows = connection.execute(_TRANSITIONS, {"job_id": job_id})
             return WholeJob(job_from_row(row), [transition_from_row(t) for t in rows])
+
+    def some(self, job_id: str, transition_ids: Sequence[str]) -> WholeJob:
+        """A job with only the rows of these ids, in their order. Raises NotFoundError for the job."""
+        with self._database.reading() as connection:
+            row = connection.execute(_JOB, {"job_id": job_id}).one_or_none()
+            if row is None:
+                raise NotFoundError(f"there is no job {job_id}")
+            found = {}
+            for start in range(0, len(transition_ids), _CHUNK):
+                wanted = {"job_id": job_id, "transition_ids": list(transition_ids[start : start + _CHUNK])}
+                for one in connection.execute(_SOME_TRANSITIONS, wanted):
+                    transition = transition_from_row(one)
+                    found[transition.transition_id] = transition
+            return WholeJob(job_from_row(row), [found[i] for i in transition_ids if i in found])
 
     def transitions_of(self, job_ids: Sequence[str]) -> dict[str, list[TransitionRecord]]:
         """The rows of each of these jobs (at most a page of them), in one statement."""

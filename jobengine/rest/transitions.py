@@ -134,9 +134,8 @@ class TransitionRoutes:
         return draft(document, around)
 
     def _created(self, job_id: str, transition_ids: tuple[str, ...], actor: Actor) -> Response:
-        whole = self._services.whole_jobs.get(job_id)
-        found = {transition.transition_id: transition for transition in whole.transitions}
-        views = [transition_view(found[transition_id]) for transition_id in transition_ids]
+        whole = self._services.whole_jobs.some(job_id, transition_ids)
+        views = [transition_view(transition) for transition in whole.transitions]
         response = json_response(disclosed(views, actor), 201, ETag=etag(whole.job.revision))
         if len(transition_ids) == 1:
             response.headers["Location"] = f"{JOBS}/{job_id}/transitions/{transition_ids[0]}"
