@@ -1,6 +1,6 @@
 """``jobengine serve``: the process tree of one service.
 
-The main process is granian's supervisor of the http process and watches the engine process; the engine has
+The main process is granian's supervisor of the http process and keeps the engine process; the engine has
 the nursery, whose workers outlive them all. Killing the main process ends the tree but the workers.
 """
 
@@ -10,7 +10,6 @@ import fcntl
 import multiprocessing
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -23,6 +22,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from jobengine import logs
+from jobengine.app.engine_keeper import EngineKeeper
 from jobengine.app.targets import load_http, run_engine
 from jobengine.clock import Clock, SystemClock
 from jobengine.errors import SettingsError, UnavailableError
@@ -32,8 +32,6 @@ from jobengine.settings import HttpSettings, Settings
 
 HTTP_STOP_TIMEOUT_S = 5
 ENGINE_STOP_MARGIN_S = 10.0
-CRASH_LOOP_S = 5.0
-CRASH_LIMIT = 3
 LOCK = "service.lock"
 
 
@@ -58,28 +56,24 @@ class _Tree:
     def __init__(self, settings: Settings, finish_jobs: bool, clock: Clock) -> None:
         self._settings = settings
         self._finish_jobs = finish_jobs
-        self._clock = clock
-        self._stopping = threading.Event()
-        self._failed = False
         self._spawn = multiprocessing.get_context("spawn")
-        self._engine = self._new_engine()
         self._server = self._new_server()
+        stop_timeout_s = ENGINE_STOP_MARGIN_S + (settings.engine.finish_timeout_s if finish_jobs else 0.0)
+        self._engine = EngineKeeper(
+            self._new_engine, stop_timeout_s, self._server.signal_handler_interrupt, clock
+        )
         self._log = structlog.get_logger("service")
 
     def run(self) -> int:
         multiprocessing.set_start_method("spawn", force=True)
         self._engine.start()
-        watcher = threading.Thread(target=self._watch_engine, name="engine-watcher", daemon=True)
-        watcher.start()
         self._log.info("service.starting", url=self._settings.http.url, data=str(self._settings.data))
         try:
             self._server.serve(target_loader=partial(load_http, self._settings), wrap_loader=False)
         finally:
-            self._stopping.set()
-            self._stop_engine()
-            watcher.join()
+            self._engine.stop()
         self._log.info("service.stopped")
-        return 1 if self._failed else 0
+        return 1 if self._engine.has_given_up else 0
 
     def _new_engine(self) -> BaseProcess:
         return self._spawn.Process(target=run_engine, args=(self._settings, self._finish_jobs), name="engine")
@@ -98,35 +92,6 @@ class _Tree:
             workers_kill_timeout=HTTP_STOP_TIMEOUT_S,
             log_level=LogLevels.error,
         )
-
-    def _watch_engine(self) -> None:
-        """Start the engine again if it ends by itself; give up when it ends at once three times in a row."""
-        started_ns, quick_ends = self._clock.monotonic_ns(), 0
-        while True:
-            self._engine.join()
-            if self._stopping.is_set():
-                return
-            self._log.error("engine.ended", exit_code=self._engine.exitcode)
-            is_quick = self._clock.monotonic_ns() - started_ns < CRASH_LOOP_S * 1e9
-            quick_ends = quick_ends + 1 if is_quick else 0
-            if quick_ends == CRASH_LIMIT:
-                self._failed = True
-                self._server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
-                return
-            started_ns = self._clock.monotonic_ns()
-            self._engine = self._new_engine()
-            self._engine.start()
-
-    def _stop_engine(self) -> None:
-        if not self._engine.is_alive():
-            return
-        self._engine.terminate()
-        wanted_s = self._settings.engine.finish_timeout_s if self._finish_jobs else 0.0
-        self._engine.join(wanted_s + ENGINE_STOP_MARGIN_S)
-        if self._engine.is_alive():
-            self._log.error("engine.killed")
-            self._engine.kill()
-            self._engine.join()
 
 
 def _exclusive_database(settings: Settings) -> AbstractContextManager[None]:

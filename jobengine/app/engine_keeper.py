@@ -1,0 +1,87 @@
+"""Keeps the engine process running, and ends it when the service stops.
+
+One thread owns the process: it alone waits for its end, starts it again and ends it. Two threads that wait
+for one child take its end from each other, and one of them goes on believing that it lives.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+
+import structlog
+
+from jobengine.clock import Clock
+
+CRASH_LOOP_S = 5.0
+CRASH_LIMIT = 3
+
+
+class EngineKeeper:
+    """Runs what ``new_process`` makes from `start` to `stop`; both are called once, by the same thread.
+
+    stop_timeout_s: how long the engine may take to end after SIGTERM before it is killed. ``give_up`` is
+    called, in the keeper's thread, when the engine ended at once three times in a row, or can't be started.
+    """
+
+    def __init__(
+        self,
+        new_process: Callable[[], BaseProcess],
+        stop_timeout_s: float,
+        give_up: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self.has_given_up = False
+        self._new_process = new_process
+        self._stop_timeout_s = stop_timeout_s
+        self._give_up = give_up
+        self._clock = clock
+        self._stop = os.eventfd(0, os.EFD_CLOEXEC)
+        self._thread = threading.Thread(target=self._keep, name="engine-keeper", daemon=True)
+        self._log = structlog.get_logger("service")
+
+    def start(self) -> None:
+        """Start the engine; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the engine; blocks until it has ended."""
+        os.eventfd_write(self._stop, 1)
+        self._thread.join()
+        os.close(self._stop)
+
+    def _keep(self) -> None:
+        """Run it again and again. The kernel ends it with this thread, should that ever fail."""
+        quick_ends = 0
+        try:
+            while quick_ends < CRASH_LIMIT:
+                started_ns = self._clock.monotonic_ns()
+                process = self._new_process()
+                process.start()
+                if self._stop in _wait((self._stop, process.sentinel), None):
+                    self._end(process)
+                    return
+                process.join()
+                self._log.error("engine.ended", exit_code=process.exitcode)
+                is_quick = self._clock.monotonic_ns() - started_ns < CRASH_LOOP_S * 1e9
+                quick_ends = quick_ends + 1 if is_quick else 0
+        except OSError as error:
+            self._log.error("engine.not_started", detail=str(error))
+        self.has_given_up = True
+        self._give_up()
+
+    def _end(self, process: BaseProcess) -> None:
+        process.terminate()
+        if not _wait((process.sentinel,), self._stop_timeout_s):
+            self._log.error("engine.killed")
+            process.kill()
+        process.join()
+
+
+def _wait(descriptors: tuple[int, ...], timeout_s: float | None) -> list[int]:
+    """Those that are readable; blocks until one is, at most ``timeout_s`` (None: for ever)."""
+    ready, _, _ = select.select(descriptors, (), (), timeout_s)
+    return ready

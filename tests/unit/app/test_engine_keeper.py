@@ -1,0 +1,120 @@
+"""The keeper of the engine, over real processes that stand for one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from jobengine.app.engine_keeper import CRASH_LIMIT, EngineKeeper
+from jobengine.clock import SystemClock
+from tests.unit.app.stand_ins import deaf, end_at_once, until_sigterm
+from tests.waiting import wait_until
+
+TIMEOUT_S = 20.0
+SPAWN = multiprocessing.get_context("spawn")
+
+
+class Kept:
+    """A keeper, what it has started, and whether it gave up."""
+
+    def __init__(self, target: Callable[..., None], stop_timeout_s: float, args: tuple[Any, ...]) -> None:
+        self._target = target
+        self._args = args
+        self.processes: list[BaseProcess] = []
+        self.has_told = False
+        self.keeper = EngineKeeper(self._new, stop_timeout_s, self._tell, SystemClock())
+
+    def _new(self) -> BaseProcess:
+        process = SPAWN.Process(target=self._target, args=self._args)
+        self.processes.append(process)
+        return process
+
+    def _tell(self) -> None:
+        self.has_told = True
+
+
+@contextmanager
+def keeping(
+    target: Callable[..., None], stop_timeout_s: float = TIMEOUT_S, args: tuple[Any, ...] = ()
+) -> Iterator[Kept]:
+    kept = Kept(target, stop_timeout_s, args)
+    kept.keeper.start()
+    try:
+        yield kept
+    finally:
+        kept.keeper.stop()
+
+
+@pytest.fixture(autouse=True)
+def _without_tracker() -> Iterator[None]:
+    """The first spawn starts a process of the standard library's that would stay until this one ends."""
+    yield
+    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def log() -> Iterator[list[Any]]:
+    structlog.reset_defaults()
+    with capture_logs() as lines:
+        yield lines
+
+
+def _started(kept: Kept, count: int = 1) -> BaseProcess:
+    def newest() -> BaseProcess | None:
+        processes = kept.processes[count - 1 :]
+        return processes[0] if processes and processes[0].pid is not None else None
+
+    found = wait_until(newest, TIMEOUT_S, "it has started")
+    assert found is not None
+    return found
+
+
+def test_a_stop_ends_the_engine_and_kills_nobody(log: list[Any]) -> None:
+    with keeping(until_sigterm) as kept:
+        engine = _started(kept)
+    assert engine.exitcode == -signal.SIGTERM
+    assert (log, kept.keeper.has_given_up) == ([], False)
+
+
+def test_an_engine_that_does_not_listen_is_killed_in_the_end(log: list[Any]) -> None:
+    is_deaf = SPAWN.Event()
+    with keeping(deaf, 0.1, (is_deaf,)) as kept:
+        engine = _started(kept)
+        assert is_deaf.wait(TIMEOUT_S)
+    assert engine.exitcode == -signal.SIGKILL
+    assert [line["event"] for line in log] == ["engine.killed"]
+
+
+def test_an_engine_that_ends_by_itself_is_started_again(log: list[Any]) -> None:
+    with keeping(until_sigterm) as kept:
+        first = _started(kept)
+        first.kill()
+        second = _started(kept, 2)
+        assert second.pid != first.pid
+    assert [(line["event"], line["exit_code"]) for line in log] == [("engine.ended", -signal.SIGKILL)]
+
+
+def test_it_gives_up_when_the_engine_ends_at_once_again_and_again(log: list[Any]) -> None:
+    with keeping(end_at_once) as kept:
+        wait_until(lambda: kept.has_told, TIMEOUT_S, "it has given up")
+    assert kept.keeper.has_given_up
+    assert [line["exit_code"] for line in log] == [3] * CRASH_LIMIT
+
+
+def test_another_thread_may_look_at_the_process_too(log: list[Any]) -> None:
+    """granian's supervisor does, whenever it starts a process: it looks after all children."""
+    with keeping(until_sigterm) as kept:
+        first = _started(kept)
+        first.kill()
+        wait_until(lambda: first not in multiprocessing.active_children(), TIMEOUT_S, "it has ended")
+        _started(kept, 2)
+    assert [(line["event"], line["exit_code"]) for line in log] == [("engine.ended", -signal.SIGKILL)]
