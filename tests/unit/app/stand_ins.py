@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from multiprocessing.synchronize import Event
+from multiprocessing.connection import Connection
 
 
 def until_sigterm() -> None:
@@ -12,10 +12,10 @@ def until_sigterm() -> None:
     signal.pause()
 
 
-def deaf(is_deaf: Event) -> None:
-    """Does not end when told to; sets ``is_deaf`` once that is so."""
+def deaf(teller: Connection) -> None:
+    """Does not end when told to; says so once that is the case."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    is_deaf.set()
+    teller.send_bytes(b"deaf")
     while True:
         signal.pause()
 

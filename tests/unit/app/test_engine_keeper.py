@@ -86,10 +86,10 @@ def test_a_stop_ends_the_engine_and_kills_nobody(log: list[Any]) -> None:
 
 
 def test_an_engine_that_does_not_listen_is_killed_in_the_end(log: list[Any]) -> None:
-    is_deaf = SPAWN.Event()
-    with keeping(deaf, 0.1, (is_deaf,)) as kept:
+    here, there = SPAWN.Pipe(duplex=False)
+    with here, there, keeping(deaf, 0.1, (there,)) as kept:
         engine = _started(kept)
-        assert is_deaf.wait(TIMEOUT_S)
+        assert here.poll(TIMEOUT_S)
     assert engine.exitcode == -signal.SIGKILL
     assert [line["event"] for line in log] == ["engine.killed"]
 
