@@ -20,6 +20,7 @@ from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
 from jobengine.engine.requests import Requests
 from jobengine.engine.service import HOUSEKEEPING_PERIOD_S, EngineService, ServiceParts, ServiceTerms
+from jobengine.engine.silence import SilenceWatch
 from jobengine.engine.timer import SchedulerTimer
 from jobengine.engine.workers import WorkerFolders, Workers
 from jobengine.errors import MediaError
@@ -69,6 +70,7 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
         teller=sockets,
         workers=workers,
         losses=Losses(workers, settings.engine.restart_limit, _measure),
+        silence=SilenceWatch(workers, settings.engine.heartbeat_timeout_s),
         host=host,
         requests=Requests(name, name, workers, host, clock),
         clock=clock,

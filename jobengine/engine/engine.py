@@ -22,6 +22,7 @@ from jobengine.engine.live import JobCache, LiveJob
 from jobengine.engine.losses import Losses, describe_end
 from jobengine.engine.reports import ReportTaker
 from jobengine.engine.requests import Requests, answered_before, check_known
+from jobengine.engine.silence import SilenceWatch
 from jobengine.engine.wakes import Wakes
 from jobengine.engine.workers import Workers
 from jobengine.errors import ConflictError, JobEngineError, NotFoundError, UnavailableError
@@ -64,6 +65,7 @@ class EngineParts:
     teller: Teller
     workers: Workers
     losses: Losses
+    silence: SilenceWatch
     host: HostRunner
     requests: Requests
     clock: Clock
@@ -80,6 +82,8 @@ class Engine:
         self._teller = parts.teller
         self._workers = parts.workers
         self._losses = parts.losses
+        self._silence = parts.silence
+        self._silence_changes: dict[str, str] = {}
         self._host = parts.host
         self._requests = parts.requests
         self._reports = ReportTaker(parts.workers)
@@ -171,6 +175,8 @@ class Engine:
             self._unsettled += [WorkerEnded(worker.process_id, None) for worker in self._workers.given_up()]
         self._cache.trim()
         now_ns = self._clock.monotonic_ns()
+        if not self._was_down:
+            self._silence_changes |= self._silence.changes(now_ns)
         if now_ns - self._overdue_looked_ns > OVERDUE_LOOK_NS:
             self._overdue_looked_ns = now_ns
             self._wakes.forget()
@@ -185,6 +191,7 @@ class Engine:
         self._take_requests(requests, decisions)
         self._take_reports(reports, decisions)
         self._take_news(decisions)
+        self._note_silence(decisions)
         self._advance(decisions, woken)
         self._commit(decisions)
         return self._wakes.has_due(self._clock.now())
@@ -311,6 +318,15 @@ class Engine:
             elif worker is not None:
                 self._take_ended(worker.job_id, describe_end(one.status), decisions)
 
+    def _note_silence(self, decisions: Decisions) -> None:
+        self._load(self._silence_changes)
+        for job_id, message in self._silence_changes.items():
+            job = self._cache.get(job_id)
+            if job is not None and not job.state.is_final:
+                job.record.status_message = job.record.friendly_status_message = message
+                decisions.event("job.changed", job.record, {"changed": ["statusMessage"]})
+                decisions.touch(job)
+
     def _take_ended(self, job_id: str, cause: str, decisions: Decisions) -> None:
         self._load([job_id])
         job, worker = self._cache.get(job_id), self._workers.of(job_id)
@@ -337,6 +353,7 @@ class Engine:
     def _commit(self, decisions: Decisions) -> None:
         self._store.commit(decisions.batch)
         self._unsettled.clear()
+        self._silence_changes.clear()
         self._wakes.note(decisions.batch.waking)
         decisions.committed()
         for client, answer in decisions.answers:

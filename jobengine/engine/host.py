@@ -40,8 +40,10 @@ class HostRunner:
             return
         if not job.has_plan and not self._pass_leading(job, decisions):
             return
+        plan = job.plan(decisions.now)
         while not job.state.is_final:
-            due = job.plan(decisions.now).take(decisions.now, job.reading())
+            reading = job.reading()
+            due = plan.take(decisions.now, reading)
             if due is None:
                 self._keep_awake(job, decisions)
                 return
@@ -49,7 +51,7 @@ class HostRunner:
             if not due.skip and self._needs_worker(job, transition):
                 self._workers.launch(job, transition, decisions)
                 return
-            self._pass_due(job, transition, due, decisions)
+            self._pass_due(job, transition, due, reading.position, decisions)
 
     def _pass_leading(self, job: LiveJob, decisions: Decisions) -> bool:
         """Pass the Immediate transitions at the head of a list; False if a worker is needed for one.
@@ -98,8 +100,9 @@ class HostRunner:
         grace = timedelta(milliseconds=trigger.get("misfireGraceMs", 1000))
         return late > grace and (trigger.get("misfire") == "skip" or bool(trigger.get("coalesce")))
 
-    def _pass_due(self, job: LiveJob, transition: TransitionRecord, due: Due, decisions: Decisions) -> None:
-        ticks = job.position
+    def _pass_due(
+        self, job: LiveJob, transition: TransitionRecord, due: Due, ticks: int, decisions: Decisions
+    ) -> None:
         if transition.trigger_type in ON_STREAM_CLOCK:
             transition.due_time = self._due_text(job, due, decisions)
             ticks = min(int(due.exact), ticks)

@@ -30,6 +30,8 @@ from jobengine.model.record import TransitionRecord
 from jobengine.ports import WorkerLauncher, WorkerProcess, WorkerStarted
 
 LAUNCH_RETRY_S = 10.0
+STEADY_S = 60.0
+"""A replacement that has run so long is no longer one of a row."""
 SYNC_PATIENCE_NS = 1_000_000_000
 
 
@@ -244,6 +246,8 @@ class Workers:
         now_ns = self._clock.monotonic_ns()
         worker.last_heard_ns = now_ns
         worker.progress = progress
+        if progress.elapsed_s > STEADY_S:
+            worker.restarts = 0
         is_behind = progress.revision < worker.armed_revision and now_ns - worker.armed_ns > SYNC_PATIENCE_NS
         if progress.engine != self.engine_id or is_behind or worker.needs_sync:
             worker.needs_sync = False

@@ -15,7 +15,7 @@ _POLL_MS = 200
 
 
 class NoticeListener:
-    """Listens from `start` to `close`. Thread-safe."""
+    """Listens from `start` to `end` or `close`. Thread-safe."""
 
     def __init__(self, context: zmq.Context[Any], address: str) -> None:
         self._context = context
@@ -30,6 +30,11 @@ class NoticeListener:
         """How many notices have come; never falls."""
         return self._count
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether no further notice will come, as the process stops."""
+        return self._is_closed
+
     def start(self) -> None:
         """Begin to listen."""
         self._thread.start()
@@ -40,11 +45,13 @@ class NoticeListener:
             self._changed.wait_for(lambda: self._count > after or self._is_closed, timeout_s)
             return self._count
 
+    def end(self) -> None:
+        """Stop listening and wake everybody within 200 ms; does not block, and may be called by a signal."""
+        self._is_closed = True
+
     def close(self) -> None:
-        """Stop listening and wake everybody."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
+        """Stop listening and wake everybody; blocks until that is done."""
+        self.end()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -59,6 +66,8 @@ class NoticeListener:
                     self._drain(socket)
         finally:
             socket.close()
+            with self._changed:
+                self._changed.notify_all()
 
     def _drain(self, socket: zmq.Socket[bytes]) -> None:
         while True:

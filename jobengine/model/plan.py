@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import cache
 from heapq import heappop, heappush
 from typing import Any
 
@@ -58,7 +59,7 @@ class Due:
 
     planned: Planned
     trigger: Trigger
-    exact: Fraction
+    exact: Fraction | int
     due_moment: datetime | None
     skip: str = ""
 
@@ -82,7 +83,7 @@ class Plan:
 
     def __init__(self, rate: Fraction, settled: Mapping[int, Fraction] | None = None) -> None:
         self.rate = rate
-        self._settled: dict[int, Fraction] = dict(settled or {})
+        self._settled: dict[int, Fraction | int] = dict(settled or {})
         self._settled_positions = sorted(self._settled)
         self._streams: dict[str, StreamTrigger] = {}
         self._pending: dict[str, _Pending] = {}
@@ -167,9 +168,10 @@ class Plan:
     def _first_due(self, now: datetime, reading: StreamReading) -> tuple[datetime, int, str] | None:
         self._drop_stale(self._moments)
         self._drop_stale(self._positions)
-        due = []
-        if self._moments and self._moments[0][0] <= now:
-            due.append(self._moments[0])
+        first = self._moments[0] if self._moments and self._moments[0][0] <= now else None
+        if not self._positions and not self._streams:
+            return first
+        due = [first] if first is not None else []
         if self._positions and self._positions[0][0] <= reading.position:
             due.append((now, *self._positions[0][1:]))
         for transition_id, trigger in self._streams.items():
@@ -181,7 +183,7 @@ class Plan:
         trigger = pending.trigger
         if not isinstance(trigger, TimeTrigger):
             return ""
-        if now - trigger.start_time <= timedelta(milliseconds=trigger.misfire_grace_ms):
+        if now - trigger.start_time <= _span(trigger.misfire_grace_ms):
             return ""
         if trigger.misfire == "skip":
             return "misfire"
@@ -235,7 +237,7 @@ class Plan:
             if isinstance(follower.trigger, DurationTrigger):
                 self._schedule_duration(follower, follower.trigger.duration)
 
-    def _anchor(self, position: int) -> Fraction | None:
+    def _anchor(self, position: int) -> Fraction | int | None:
         """Where the transition before ``position`` was settled; 0 for the first; None while it is pending."""
         index = bisect_left(self._list, (position, ""))
         before = self._list[index - 1][0] if index else -1
@@ -243,14 +245,14 @@ class Plan:
         settled = self._settled_positions[place - 1] if place else -1
         if before > settled:
             return None
-        return self._settled[settled] if settled >= 0 else Fraction(0)
+        return self._settled[settled] if settled >= 0 else 0
 
-    def _exact_point(self, pending: _Pending, reading: StreamReading) -> Fraction:
+    def _exact_point(self, pending: _Pending, reading: StreamReading) -> Fraction | int:
         exact, floor = pending.due_exact, pending.floor
         if exact is None:
-            return Fraction(reading.position)
+            return reading.position
         is_in_time = round_half_up(exact) == reading.position or (floor is not None and exact >= floor)
-        return exact if is_in_time else Fraction(reading.position)
+        return exact if is_in_time else reading.position
 
     def _forget(self, pending: _Pending) -> None:
         planned = pending.planned
@@ -274,6 +276,11 @@ class Plan:
 def round_half_up(value: Fraction) -> int:
     """The nearest whole tick, halves up: ``(2·n + d) // 2·d``."""
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
+
+
+@cache
+def _span(milliseconds: int) -> timedelta:
+    return timedelta(milliseconds=milliseconds)
 
 
 def _due_moment(pending: _Pending) -> datetime | None:

@@ -78,7 +78,7 @@ class Feed:
         self._disclose = disclose
 
     def follow(self, after: int | None) -> Iterator[bytes]:
-        """Everything behind the number ``after``, or from now on if it is None. Never ends by itself."""
+        """Everything behind the number ``after``, or from now on if it is None. Ends with the process only."""
         newest = self._reader.newest_event()
         yield b"retry: %d\n\n" % RETRY_MS
         if after is None:
@@ -88,7 +88,7 @@ class Feed:
             yield gap
             after = min(after, newest)
         spoken_ns = self._clock.monotonic_ns()
-        while True:
+        while not self._notices.has_ended:
             seen = self._notices.count
             page = self._reader.events_after(after, PAGE, self._where)
             if page.events:

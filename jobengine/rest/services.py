@@ -24,6 +24,11 @@ class Notices(Protocol):
         """How many notices have come; never falls."""
         ...
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process stops, and whoever waits should end too."""
+        ...
+
     def wait(self, after: int, timeout_s: float) -> int:
         """Block until `count` is larger than ``after``, at most ``timeout_s``; the count then."""
         ...

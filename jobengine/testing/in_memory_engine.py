@@ -16,6 +16,7 @@ from jobengine.engine.engine import Engine, EngineParts
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
 from jobengine.engine.requests import Requests
+from jobengine.engine.silence import SilenceWatch
 from jobengine.engine.workers import CommandChannel, WorkerFolders, Workers
 from jobengine.errors import JobEngineError, UnavailableError
 from jobengine.history.audit import Verification, verify
@@ -47,6 +48,7 @@ from jobengine.testing.synthetic_work import SyntheticWork
 
 SERVICE = "test"
 HOUSEKEEPING = timedelta(seconds=1)
+HEARTBEAT_TIMEOUT_S = 10.0
 MAX_ROUNDS = 100_000
 _ERRORS: dict[str, type[JobEngineError]] = {
     error.code: error
@@ -146,6 +148,7 @@ class InMemoryEngine:
             teller=_Teller(self),
             workers=workers,
             losses=Losses(workers, self._restart_limit, lambda path: None),
+            silence=SilenceWatch(workers, HEARTBEAT_TIMEOUT_S),
             host=host,
             requests=Requests(SERVICE, SERVICE, workers, host, self.clock),
             clock=self.clock,

@@ -20,6 +20,7 @@ from jobengine.engine.engine import Engine, EngineParts
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
 from jobengine.engine.requests import Requests
+from jobengine.engine.silence import SilenceWatch
 from jobengine.engine.workers import WorkerFolders, Workers
 from jobengine.errors import JobEngineError, UnavailableError
 from jobengine.history.database import Database
@@ -90,7 +91,7 @@ class EngineHere:
         host = HostRunner(workers, timedelta(0))
         requests = Requests("test", HOST, workers, host, CLOCK)
         losses = Losses(workers, 5, lambda path: 0)
-        parts = EngineParts(store, self, workers, losses, host, requests, CLOCK)
+        parts = EngineParts(store, self, workers, losses, SilenceWatch(workers, 10), host, requests, CLOCK)
         self._engine = Engine("test", parts, 500)
 
     def answer(self, client: bytes, answer: Accepted | Refused) -> None:
