@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -27,20 +29,25 @@ from jobengine.web.pages import pages
 PROBE_TIMEOUT_MS = 1_000
 
 
-def load_http(settings: Settings) -> Callable[..., Any]:
-    """The WSGI callable of a process that was spawned to serve it."""
+def load_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
+    """The WSGI callable of a process that was spawned to serve it.
+
+    ``stopping`` ends when the service is about to stop: event feeds end then, whose threads would keep the
+    server from ending.
+    """
     end_with_parent()
     logs.configure(settings.log.level, settings.log.format, process="http")
-    return build_http(settings)
+    return build_http(settings, stopping)
 
 
-def build_http(settings: Settings) -> Callable[..., Any]:
+def build_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
     """The application with its connections; they live as long as the process."""
     ends = addresses(settings.data)
     database = Database(settings.database)
     context: zmq.Context[Any] = zmq.Context()
     notices = NoticeListener(context, ends.notices)
     notices.start()
+    threading.Thread(target=_end_notices, args=(stopping, notices), name="stopping", daemon=True).start()
     services = HttpServices(
         settings=settings,
         reader=JobReader(database),
@@ -55,6 +62,11 @@ def build_http(settings: Settings) -> Callable[..., Any]:
         worker_log=settings.worker_log,
     )
     return create_app(services, [pages()])
+
+
+def _end_notices(stopping: Connection, notices: NoticeListener) -> None:
+    stopping.poll(None)
+    notices.end()
 
 
 def media_roots(settings: Settings) -> MediaRoots:

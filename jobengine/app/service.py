@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import structlog
 from granian.constants import Interfaces
@@ -50,6 +51,18 @@ def run_service(settings: Settings, finish_jobs: bool = False) -> int:
         return _Tree(settings, finish_jobs, SystemClock()).run()
 
 
+class _Server(MPServer):
+    """granian's supervisor. The pipe ``stopping`` ends as soon as it is told to stop, or is killed."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.stopping, self._until_stop = multiprocessing.get_context("spawn").Pipe(duplex=False)
+
+    def signal_handler_interrupt(self, *args: Any, **options: Any) -> None:
+        self._until_stop.close()
+        super().signal_handler_interrupt(*args, **options)  # type: ignore[no-untyped-call]
+
+
 class _Tree:
     """The processes below the main one."""
 
@@ -69,7 +82,8 @@ class _Tree:
         self._engine.start()
         self._log.info("service.starting", url=self._settings.http.url, data=str(self._settings.data))
         try:
-            self._server.serve(target_loader=partial(load_http, self._settings), wrap_loader=False)
+            loader = partial(load_http, self._settings, self._server.stopping)
+            self._server.serve(target_loader=loader, wrap_loader=False)
         finally:
             self._engine.stop()
         self._log.info("service.stopped")
@@ -78,9 +92,9 @@ class _Tree:
     def _new_engine(self) -> BaseProcess:
         return self._spawn.Process(target=run_engine, args=(self._settings, self._finish_jobs), name="engine")
 
-    def _new_server(self) -> MPServer:
+    def _new_server(self) -> _Server:
         http = self._settings.http
-        return MPServer(
+        return _Server(
             "jobengine",
             address=http.host,
             port=http.port,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from jobengine.settings import Settings
 
 
@@ -16,8 +18,8 @@ def run_engine(settings: Settings, finish_jobs: bool) -> None:
     run(settings, finish_jobs)
 
 
-def load_http(settings: Settings) -> Callable[..., Any]:
+def load_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
     """Be the http process; see `jobengine.app.http_process.load_http`."""
     from jobengine.app.http_process import load_http as load
 
-    return load(settings)
+    return load(settings, stopping)

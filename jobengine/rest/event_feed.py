@@ -78,7 +78,7 @@ class Feed:
         self._disclose = disclose
 
     def follow(self, after: int | None) -> Iterator[bytes]:
-        """Everything behind the number ``after``, or from now on if it is None. Ends with the process only."""
+        """Everything behind the number ``after``, or from now on if None. Ends with the process only."""
         newest = self._reader.newest_event()
         yield b"retry: %d\n\n" % RETRY_MS
         if after is None:

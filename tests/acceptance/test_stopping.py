@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import ExitStack
 
+import httpx
 import pytest
 
+from jobengine.clock import SystemClock
 from tests.acceptance.documents import after, assert_counts, recording, samples_of
 from tests.acceptance.observing import history_of, output_of, reach, record_on, worker_of
 from tests.services import NewService
 from tests.waiting import wait_until
 
+CLOCK = SystemClock()
+STOP_LIMIT_S = 4.0
+"""Twice what is wanted on two free cores; the threads of feeds would take more than 6 s."""
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -28,6 +34,20 @@ def test_a_stop_leaves_the_workers_for_the_next_start(new_service: NewService) -
     reach(job, "Finished")
     assert_counts(samples_of(output))
     assert [r["state"] for r in history_of(service, job)] == ["Running", "Running", "Finished"]
+
+
+def test_whoever_listens_to_events_does_not_hold_up_a_stop(new_service: NewService) -> None:
+    service = new_service().start()
+    with ExitStack() as feeds:
+        for _ in range(4):
+            place = f"{service.client.url}/api/events/stream"
+            feed = feeds.enter_context(httpx.stream("GET", place, timeout=STOP_LIMIT_S))
+            assert "from now on" in next(chunk for chunk in feed.iter_text() if "id:" in chunk)
+        started_ns = CLOCK.monotonic_ns()
+        assert service.stop() == 0
+        assert CLOCK.monotonic_ns() - started_ns < STOP_LIMIT_S * 1e9
+    log = service.log.read_text()
+    assert ("service.stopped" in log, "engine.killed" in log) == (True, False)
 
 
 def test_finish_jobs_finishes_what_it_can_and_terminates_what_hangs(new_service: NewService) -> None:

@@ -46,6 +46,7 @@ class CountedNotices:
 
     def __init__(self) -> None:
         self.count = 0
+        self.has_ended = False
         self._changed = threading.Condition()
 
     def notify(self) -> None:

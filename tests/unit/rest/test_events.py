@@ -76,6 +76,15 @@ def test_without_a_number_it_begins_now(bench: Bench) -> None:
     assert first["data"]["data"]["name"] == "new"
 
 
+def test_a_feed_ends_when_the_service_stops(bench: Bench) -> None:
+    response = _follow(bench)
+    chunks = response.response
+    assert [next(chunks)[:6], next(chunks)[:4]] == [b"retry:", b"id: "]
+    bench.notices.has_ended = True
+    assert all(chunk.startswith(b": keep-alive") for chunk in chunks)
+    response.close()
+
+
 def test_a_filter_leaves_out_what_is_not_asked_for(bench: Bench) -> None:
     bench.submit(immediate("Start"))
     job_id = bench.submit(immediate("Start"))["jobId"]
