@@ -60,12 +60,13 @@ class WorkerLink:
         self._unsent.append(report)
         self.flush()
 
-    def say(self, message: FromWorker) -> None:
-        """Send what need not arrive: heartbeats and answers. Dropped when no engine is connected."""
+    def say(self, message: FromWorker) -> bool:
+        """Send what need not arrive: heartbeats, answers. Dropped, and False, when no engine is connected."""
         try:
             self._socket.send(encode(message), zmq.DONTWAIT)
         except zmq.Again:
-            return
+            return False
+        return True
 
     def flush(self) -> None:
         """Send what has not been sent, as far as the engine takes it; never blocks."""

@@ -30,6 +30,8 @@ from jobengine.worker.runtime import Runtime
 from jobengine.worker.works import new_work
 
 HELLO_PERIOD_MS = 250.0
+CONNECT_PERIOD_MS = 2.0
+"""A new socket takes a moment to connect; the first hello goes out as soon as it has."""
 
 
 @dataclass(slots=True)
@@ -101,8 +103,8 @@ class Worker:
     def _await_job(self) -> Assign | None:
         """Ask for the job until it comes; None when the service has gone or another worker has it."""
         while not self._signals.stop and not self._is_orphan(self._last_heard_ns):
-            self._link.say(Hello(PROTOCOL_VERSION, self._process_id))
-            for command in self._link.receive(HELLO_PERIOD_MS):
+            is_sent = self._link.say(Hello(PROTOCOL_VERSION, self._process_id))
+            for command in self._link.receive(HELLO_PERIOD_MS if is_sent else CONNECT_PERIOD_MS):
                 if isinstance(command, Assign):
                     return command
                 if isinstance(command, Release):
