@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from jobengine.client.deadline import Deadline
@@ -62,16 +62,14 @@ class Job:
         the end. Raises TimeoutError.
         """
         wanted = _states(until) | FINAL_STATES
-        feed = EventFeed(self._http, f'jobId == "{self.id}"', deadline=Deadline(timeout_s))
-        for event in feed.follow():
-            if event is None or event.job_id in (self.id, None):
-                self._glance()
-                if on_change is not None:
-                    on_change(self)
-                reached = self.state
-                if reached in wanted:
-                    self.refresh()
-                    return reached
+        for _ in self._moments_to_look(Deadline(timeout_s)):
+            self._glance()
+            if on_change is not None:
+                on_change(self)
+            reached = self.state
+            if reached in wanted:
+                self.refresh()
+                return reached
         raise TimeoutError(f"the job is still {self.refresh().state} after {timeout_s:g} s")
 
     def append(self, transitions: Json, idempotency_key: str | None = None) -> Json:
@@ -170,6 +168,16 @@ class Job:
     def _list(self, part: str) -> list[dict[str, Json]]:
         found: list[dict[str, Json]] = self._http.get(self._place(part))
         return found
+
+    def _moments_to_look(self, deadline: Deadline) -> Iterator[None]:
+        """Now, and whenever something may have changed until the deadline.
+
+        The feed is opened after the first look: who finds what he waits for needs no seat in it.
+        """
+        yield
+        for event in EventFeed(self._http, f'jobId == "{self.id}"', deadline=deadline).follow():
+            if event is None or event.job_id in (self.id, None):
+                yield
 
     def _glance(self) -> None:
         """Read what changes with the state only: the list of a long job is large."""

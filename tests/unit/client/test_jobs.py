@@ -93,12 +93,12 @@ def test_ids_are_quoted_in_addresses(service: ScriptedService, client: Client) -
 
 
 def test_wait_sees_the_state_however_late_its_event_comes(service: ScriptedService, client: Client) -> None:
-    service.on("GET", J, job("Running"), job("Paused"), job("Finished", statusMessage="done"))
+    service.on("GET", J, job("Waiting"), job("Running"), job("Paused"), job("Finished", statusMessage="done"))
     service.on("GET", "/api/events/stream", Answer(stream=lambda asked: iter((sse(1), sse(2)))))
     finished = client.jobs.handle("j1")
     seen: list[JobState] = []
     assert finished.wait(on_change=lambda read: seen.append(read.state)) is JobState.FINISHED
-    assert seen == [JobState.RUNNING, JobState.PAUSED, JobState.FINISHED]
+    assert seen == [JobState.WAITING, JobState.RUNNING, JobState.PAUSED, JobState.FINISHED]
     assert finished.message == "done"
     assert service.requests("GET", "/api/events/stream")[0].query["filter"] == 'jobId == "j1"'
 
@@ -109,6 +109,12 @@ def test_wait_ends_at_the_wished_state_or_at_a_final_one(service: ScriptedServic
     assert client.jobs.handle("j1").wait("Running") is JobState.RUNNING
     service.on("GET", J, job("Error"))
     assert client.jobs.handle("j1").wait({"Running", "Paused"}) is JobState.ERROR
+
+
+def test_wait_opens_no_feed_for_a_job_that_is_there_already(service: ScriptedService, client: Client) -> None:
+    service.on("GET", J, job("Finished"))
+    assert client.jobs.handle("j1").wait() is JobState.FINISHED
+    assert service.requests("GET", "/api/events/stream") == []
 
 
 def test_wait_sees_what_happened_while_the_connection_was_broken(
