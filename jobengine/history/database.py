@@ -1,24 +1,20 @@
 """The connection to the database: SQLite in a file, or PostgreSQL.
 
-Here are engines, transactions, the mapping of database failures to our errors, and migrations. What the
-statements say is elsewhere in this folder.
+Here are engines, transactions, and the mapping of database failures to our errors. What the statements say
+and what migrations do is elsewhere in this folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, inspect, make_url
 
-import jobengine
 from jobengine.errors import ConflictError, DocumentError, Fault, SettingsError, UnavailableError
+from jobengine.history import migrations
 from jobengine.model.query import contains
 
 MIGRATION_LOCK = 0x6A6F6265
@@ -68,27 +64,28 @@ class Database:
     def revision(self) -> str | None:
         """The migration that the database is at; None when it is empty."""
         with self.reading() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
     def check_head(self) -> None:
         """Raises SettingsError, with a sentence that says what to do, when migrations are not at head."""
-        head = ScriptDirectory.from_config(alembic_config()).get_current_head()
         found = self.revision()
         if found is None:
             raise SettingsError(f"{self} has no tables yet: run 'jobengine db upgrade' first")
-        if found != head:
+        if found != migrations.HEAD:
             raise SettingsError(
-                f"{self} is at revision {found} but this jobengine needs {head}: "
+                f"{self} is at revision {found} but this jobengine needs {migrations.HEAD}: "
                 "run 'jobengine db upgrade', or the jobengine that belongs to the database"
             )
 
     def upgrade(self, revision: str = "head") -> None:
         """Migrate up to ``revision``; one process at a time, all or nothing."""
-        self._migrate(command.upgrade, revision)
+        self._migrate(migrations.upgrade, revision)
 
     def downgrade(self, revision: str) -> None:
         """Migrate down to ``revision``; drops what the later revisions brought."""
-        self._migrate(command.downgrade, revision)
+        self._migrate(migrations.downgrade, revision)
 
     def close(self) -> None:
         """Close every connection that is not in use."""
@@ -104,13 +101,11 @@ class Database:
     def __str__(self) -> str:
         return f"the database {self.url.render_as_string(hide_password=True)}"
 
-    def _migrate(self, migrate: Any, revision: str) -> None:
-        config = alembic_config()
+    def _migrate(self, migrate: Callable[[Connection, str], None], revision: str) -> None:
         with self.writing() as connection:
             if not self.is_sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-            config.attributes["connection"] = connection
-            migrate(config, revision)
+            migrate(connection, revision)
 
     def _create_engine(self, *, read_only: bool, pool_size: int) -> Engine:
         common = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10}
@@ -181,13 +176,3 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool, busy_timeout_ms: int) ->
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
-
-
-def alembic_config() -> Config:
-    """Alembic's settings without any file: the migrations that were shipped, or those beside the package."""
-    package = Path(jobengine.__file__).parent
-    shipped, beside = package / "migrations", package.parent / "migrations"
-    config = Config()
-    config.set_main_option("script_location", str(shipped if shipped.is_dir() else beside).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config

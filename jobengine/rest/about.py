@@ -6,7 +6,8 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sqlite3
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 from flask import Response
 from werkzeug.exceptions import NotImplemented as NotImplementedHere
@@ -40,7 +41,10 @@ class AboutRoutes:
     def __init__(self, api: Api, services: HttpServices) -> None:
         self._api = api
         self._host = services.settings.engine.processing_host
-        self._schemas = generate()
+
+    @cached_property
+    def _schemas(self) -> dict[str, dict[str, Any]]:
+        return generate()
 
     def versions(self, call: Call[NoQuery]) -> Response:
         """Versions of the service and its parts."""

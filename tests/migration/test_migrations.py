@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from jobengine.errors import SettingsError
-from jobengine.history.database import Database, alembic_config
+from jobengine.history.database import Database
+from jobengine.history.migrations import HEAD, alembic_config
 from jobengine.history.store import SqlJobStore
 from jobengine.history.tables import metadata
 from tests.contract.history.records import a_job_with_history
@@ -49,6 +51,10 @@ def test_upgrading_again_keeps_what_is_there(database_url: str) -> None:
         job, rows = a_job_with_history(store)
         database.upgrade()
         assert store.load_job(job.job_id) == (job, rows)
+
+
+def test_the_head_that_a_start_asks_for_is_that_of_the_migrations() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
 
 
 def test_alembic_sees_nothing_to_change(database_url: str) -> None:
