@@ -23,6 +23,7 @@ from jobengine.clock import Clock, SystemClock, from_text
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release
+from jobengine.model.lifecycle import JobState
 from jobengine.model.roots import MediaRoots
 from jobengine.ports import Work, WorkContext
 from jobengine.worker.reporter import Reporter
@@ -98,7 +99,7 @@ class Worker:
         )
         runtime.run()
         self._log.info("worker.done", state=str(runtime.state))
-        self._hand_over(reporter)
+        self._hand_over(reporter, runtime.state)
 
     def _await_job(self) -> Assign | None:
         """Ask for the job until it comes; None when the service has gone or another worker has it."""
@@ -111,10 +112,12 @@ class Worker:
                     return None
         return None
 
-    def _hand_over(self, reporter: Reporter) -> None:
-        """Stay until every report is committed."""
+    def _hand_over(self, reporter: Reporter, state: JobState) -> None:
+        """Stay until every report is committed. Those that were sent may be lost with the engine that had them:
+        the heartbeat tells the next engine that there is something to ask for.
+        """
         while not self._link.is_settled and not self._is_orphan(reporter.last_heard_ns):
-            self._link.flush()
+            reporter.still_here(state)
             if any(isinstance(c, Release) and c.fenced for c in reporter.receive(HELLO_PERIOD_MS)):
                 return
 

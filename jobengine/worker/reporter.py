@@ -129,6 +129,18 @@ class Reporter:
             )
         )
 
+    def still_here(self, state: JobState) -> None:
+        """A heartbeat after the end of the work, as long as there are reports that are not committed."""
+        self._link.flush()
+        self._link.say(
+            Progress(
+                state=state,
+                position=self._position_at(self._progress_position),
+                revision=self.revision,
+                engine=self.engine,
+            )
+        )
+
     def receive(self, timeout_ms: float) -> list[ToWorker]:
         """Commands of the engine; waits up to ``timeout_ms`` for one."""
         commands = self._link.receive(timeout_ms)
@@ -158,8 +170,11 @@ class Reporter:
         return float((Fraction(work.position) - due.exact) / self._rate) * 1000
 
     def _position(self, work: Work) -> Position:
+        return self._position_at(work.position)
+
+    def _position_at(self, ticks: int) -> Position:
         base = f"{self._rate.denominator}/{self._rate.numerator}"
-        return Position(pts=work.position, time_base=base, samples=work.position)
+        return Position(pts=ticks, time_base=base, samples=ticks)
 
     def _next(self) -> int:
         self._sequence += 1

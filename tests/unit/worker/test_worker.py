@@ -21,6 +21,23 @@ def test_worker_outlives_its_service_and_hands_everything_over() -> None:
         assert [output.samples for output in engine.outputs(job_id)] == [96_000]
 
 
+def test_reports_lost_with_a_killed_engine_are_handed_to_the_next_within_a_second() -> None:
+    clock = ManualClock()
+    workers = InProcessWorkers(clock, lambda kind: SyntheticWork())
+    with InMemoryEngine(clock, workers) as engine:
+        job_id = engine.submit(pipe_job(immediate("Start"), after(1000, "Finish")))
+        engine.advance(timedelta(milliseconds=900))
+        clock.advance(timedelta(milliseconds=200))
+        workers.run_until_idle()
+        assert workers.wire, "the worker has ended its work and sent its reports"
+        engine.stop()
+        engine.start()
+        assert engine.state(job_id) == "Running"
+        engine.advance(timedelta(seconds=1))
+        assert engine.state(job_id) == "Finished"
+        assert [output.samples for output in engine.outputs(job_id)] == [48_000]
+
+
 def test_sigterm_ends_the_job_as_terminated() -> None:
     clock = ManualClock()
     workers = InProcessWorkers(clock, lambda kind: SyntheticWork())
