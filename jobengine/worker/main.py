@@ -113,7 +113,7 @@ class Worker:
         return None
 
     def _hand_over(self, reporter: Reporter, state: JobState) -> None:
-        """Stay until every report is committed. Those that were sent may be lost with the engine that had them:
+        """Stay until every report is committed. An engine that had some may have been killed before that:
         the heartbeat tells the next engine that there is something to ask for.
         """
         while not self._link.is_settled and not self._is_orphan(reporter.last_heard_ns):
