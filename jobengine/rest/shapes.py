@@ -17,9 +17,9 @@ Json = Any
 
 
 class Shape(BaseModel):
-    """Base of the answers: camelCase."""
+    """Base of the answers: camelCase. Built when the document is made, not at every start."""
 
-    model_config = ConfigDict(alias_generator=to_camel)
+    model_config = ConfigDict(alias_generator=to_camel, defer_build=True)
 
 
 class TransitionShape(Shape):
