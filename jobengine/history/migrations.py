@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-import jobengine
-
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -34,7 +32,7 @@ def alembic_config() -> Config:
     """Alembic's settings without any file: the migrations that were shipped, or those beside the package."""
     from alembic.config import Config
 
-    package = Path(jobengine.__file__).parent
+    package = Path(__file__).parents[1]
     shipped, beside = package / "migrations", package.parent / "migrations"
     config = Config()
     config.set_main_option("script_location", str(shipped if shipped.is_dir() else beside).replace("%", "%%"))
