@@ -1,13 +1,14 @@
 """Merge patches (RFC 7396) of pending transitions: what the transition would say, and where faults lie in
 the patch.
 
-Lists are replaced whole, as the RFC says, and ``null`` removes. Keys come in any case, except those of
+Lists are replaced whole, as the RFC says, and ``null`` removes. Another trigger ``type`` lets go of what
+belonged to the old one. Keys come in any case, except those of
 ``info`` and of an event's ``match``, which are the client's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from jobengine.errors import DocumentError, Fault
@@ -15,16 +16,18 @@ from jobengine.model.document import TransitionDocument, TransitionPatch, read
 from jobengine.model.merge import merge
 
 Json = Any
+_COMMON_KEYS = frozenset({"requestedProcState", "options"})
 _OWN_KEYS = frozenset({("info",), ("trigger", "match")})
 
 
-def patched(stored: Mapping[str, Json], patch: Json) -> TransitionDocument:
+def patched(stored: dict[str, Json], patch: Json) -> TransitionDocument:
     """The transition ``stored`` changed by ``patch``, read as a whole.
 
     Raises DocumentError with every fault, placed in ``patch``.
     """
     given = read(TransitionPatch, patch).document()
-    changed = merge(stored, _respelt(given, stored, ()))
+    patch_in_its_keys = _respelt(given, stored, ())
+    changed = merge(_without_old_trigger(stored, patch_in_its_keys), patch_in_its_keys)
     if "trigger" not in changed:
         raise DocumentError([Fault("/trigger", "is required; a transition has exactly one")])
     try:
@@ -39,6 +42,19 @@ def placed(faults: Iterable[Fault], patch: Json) -> list[Fault]:
     What the patch does not hold is told in words, at the nearest place above it that the patch does hold.
     """
     return [_placed(fault, patch) for fault in faults]
+
+
+def _without_old_trigger(stored: dict[str, Json], patch: dict[str, Json]) -> dict[str, Json]:
+    """``stored`` with only those members of its trigger that every trigger has, when the type changes.
+
+    A startTime means nothing to a Duration; nobody should have to remove it by name.
+    """
+    trigger = patch.get("trigger")
+    wanted = trigger.get("type") if isinstance(trigger, dict) else None
+    if wanted is None or str(wanted).lower() == str(stored["trigger"]["type"]).lower():
+        return stored
+    common = {key: member for key, member in stored["trigger"].items() if key in _COMMON_KEYS}
+    return {**stored, "trigger": common}
 
 
 def _respelt(patch: Json, target: Json, path: tuple[str, ...]) -> Json:
