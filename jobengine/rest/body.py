@@ -1,7 +1,7 @@
 """Reading request bodies: JSON strictly by RFC 8259, within the size that the operator allows.
 
-What Python's reader would let through - keys given twice, NaN, numbers beyond a double, lone surrogates -
-is refused here, because it could not be stored, hashed or answered faithfully.
+What Python's reader would let through - keys given twice, NaN, numbers beyond a double or
+64 bits, lone surrogates - is refused here, because it could not be stored, hashed or answered faithfully.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from jobengine.errors import DocumentError, Fault, MalformedError, TooLargeError
 Json = Any
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+_INTEGERS = range(-(2**63), 2**64)
+"""What goes between the processes; a text of more than 20 digits is none of them."""
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -41,6 +43,7 @@ def parse(data: bytes) -> Json:
             text,
             object_pairs_hook=_object,
             parse_float=_float,
+            parse_int=_integer,
             parse_constant=_refuse_constant,
         )
     except json.JSONDecodeError as error:
@@ -88,6 +91,12 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 def _float(text: str) -> float:
     value = float(text)
     if not isfinite(value):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > 21 or (value := int(text)) not in _INTEGERS:
         raise ValueError(f"the number {text[:40]} is too large")
     return value
 
