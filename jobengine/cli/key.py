@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from jobengine.settings import Settings
 
 ROLES = ("viewer", "operator", "admin")
+TAKEN = ("engine", "local")
+"""Actors in the history that are no key: who could bear their names could hide behind them."""
 COLUMNS = {
     "Key": "keyId",
     "Name": "name",
@@ -27,13 +29,21 @@ COLUMNS = {
 }
 
 
+def _read_name(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    if not name.strip() or not name.isprintable():
+        raise click.BadParameter("must be a name that can be read in the history")
+    if name.strip().lower() in TAKEN:
+        raise click.BadParameter(f"{name!r} stands for something else in the history")
+    return name
+
+
 @click.group()
 def key() -> None:
     """API keys. As soon as there is one, every call needs one. Needs no running service."""
 
 
 @key.command()
-@click.argument("name")
+@click.argument("name", callback=_read_name)
 @click.option(
     "--role", type=click.Choice(ROLES), required=True, help="A higher role may do all of a lower one."
 )

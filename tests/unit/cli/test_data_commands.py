@@ -73,6 +73,12 @@ def test_a_key_is_shown_once_and_stored_as_its_hash(run: Run, tmp_path: Path) ->
     assert stored == hashlib.sha256(secret.encode()).hexdigest()
 
 
+@pytest.mark.parametrize("name", ["", " ", "engine", "Local", "a\nb", "\x1b[2J"])
+def test_no_key_is_named_like_another_actor_or_unreadably(run: Run, tmp_path: Path, name: str) -> None:
+    assert run("key", "create", name, "--role", "operator", *data(tmp_path)).exit_code == 2
+    assert not (tmp_path / "jobengine.sqlite3").exists()
+
+
 def test_a_revoked_key_says_so_and_an_unknown_one_is_3(run: Run, tmp_path: Path) -> None:
     made = json.loads(run("key", "create", "a", "--role", "admin", "-o", "json", *data(tmp_path)).stdout)
     assert run("key", "revoke", made["keyId"], *data(tmp_path)).exit_code == 0
