@@ -71,9 +71,14 @@ def redact(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> Mutabl
     return line
 
 
+def names_secret(key: str) -> bool:
+    """Whether what stands under ``key`` is struck out."""
+    return _SECRET_KEY.search(key) is not None
+
+
 def strike_out(value: Any, key: str = "") -> Any:
     """``value`` as it may be shown: no member whose key names a secret, no API key, no login in a URL."""
-    if _SECRET_KEY.search(key) and isinstance(value, str | bytes) and value:
+    if names_secret(key) and isinstance(value, str | bytes) and value:
         return STRUCK
     if isinstance(value, str):
         return _URL_LOGIN.sub(rf"\g<scheme>{STRUCK}@", _API_KEY.sub(STRUCK, value))

@@ -19,7 +19,7 @@ What is what:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -154,6 +154,18 @@ def parse_filter(text: str) -> Node:
     if _depth(node) > MAX_DEPTH:
         raise MalformedError(f"the filter is nested deeper than {MAX_DEPTH} levels")
     return node
+
+
+def fields_of(node: Node) -> Iterator[Field]:
+    """Every field that ``node`` asks about."""
+    match node:
+        case Comparison():
+            yield node.field
+        case Not():
+            yield from fields_of(node.part)
+        case And() | Or():
+            for part in node.parts:
+                yield from fields_of(part)
 
 
 def parse_sort(text: str) -> tuple[SortKey, ...]:

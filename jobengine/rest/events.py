@@ -11,12 +11,12 @@ from flask import Response, request
 from jobengine.errors import MalformedError
 from jobengine.messaging.engine_messages import RaiseEvent
 from jobengine.model.document import EventDocument, read
-from jobengine.model.query import parse_filter
+from jobengine.model.query import Node, fields_of, parse_filter
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
-from jobengine.rest.auth import Role
+from jobengine.rest.auth import Actor, Role
 from jobengine.rest.body import read_body
 from jobengine.rest.event_feed import Feed, Seats
-from jobengine.rest.job_view import disclosed, event_view
+from jobengine.rest.job_view import check_fields, disclosed, event_view
 from jobengine.rest.parameters import EventsQuery, NoQuery, StreamQuery
 from jobengine.rest.services import HttpServices
 from jobengine.rest.shapes import EventList, Object
@@ -43,7 +43,7 @@ class EventRoutes:
     def list_events(self, call: Call[EventsQuery]) -> Response:
         """Events behind the number `after`, in order. `Link` is where to ask for what comes next, always."""
         query = call.query
-        where = parse_filter(query.filter) if query.filter else None
+        where = _read_filter(query.filter, call.actor)
         page = self._services.reader.events_after(query.after, query.limit, where)
         views = [event_view(event) for event in page.events]
         following = urlencode({**request.args.to_dict(), "after": page.scanned})
@@ -55,7 +55,7 @@ class EventRoutes:
         `Last-Event-ID` replays what came after it. A `gap` event tells that part of that is not kept any
         more. 503 with `Retry-After` when too many listen.
         """
-        where = parse_filter(call.query.filter) if call.query.filter else None
+        where = _read_filter(call.query.filter, call.actor)
         after = _last_event_id(call.query)
         services, actor = self._services, call.actor
         feed = Feed(
@@ -89,6 +89,14 @@ class _Seated(Iterator[bytes]):
 
     def __del__(self) -> None:
         self.close()
+
+
+def _read_filter(text: str | None, actor: Actor) -> Node | None:
+    if not text:
+        return None
+    where = parse_filter(text)
+    check_fields(fields_of(where), actor)
+    return where
 
 
 def _last_event_id(query: StreamQuery) -> int | None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from jobengine.logs import strike_out
+from jobengine.errors import ForbiddenError
+from jobengine.logs import names_secret, strike_out
 from jobengine.model.lifecycle import JobState, TransitionStatus
+from jobengine.model.query import Field
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 from jobengine.rest.auth import Actor, Role
 
@@ -105,6 +107,15 @@ def event_view(event: EventRecord) -> dict[str, Json]:
 def disclosed(view: Json, actor: Actor) -> Json:
     """``view`` as ``actor`` may see it."""
     return view if actor.role >= Role.OPERATOR else strike_out(view)
+
+
+def check_fields(fields: Iterable[Field], actor: Actor) -> None:
+    """Raise ForbiddenError if ``actor`` may not see one of ``fields``: the answer would tell its value."""
+    if actor.role >= Role.OPERATOR:
+        return
+    for field in fields:
+        if any(names_secret(part) for part in field.path):
+            raise ForbiddenError(f"a viewer can't filter or sort by {'.'.join(field.path)}: it is struck out")
 
 
 class Fields:

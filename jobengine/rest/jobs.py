@@ -15,13 +15,13 @@ from jobengine.messaging.engine_messages import ChangeJob, DeleteJob, Idempotenc
 from jobengine.model.check import kind_of
 from jobengine.model.document import JobDocument, JobPatch, JobUpdate, read
 from jobengine.model.merge import merge
-from jobengine.model.query import parse_filter
+from jobengine.model.query import fields_of, parse_filter, parse_sort
 from jobengine.model.record import JobRecord
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Actor, Role
 from jobengine.rest.body import MERGE_PATCH, read_body
 from jobengine.rest.drafts import appended_drafts, new_drafts, surroundings
-from jobengine.rest.job_view import Fields, disclosed, job_view
+from jobengine.rest.job_view import Fields, check_fields, disclosed, job_view
 from jobengine.rest.parameters import (
     DeleteManyQuery,
     DeleteQuery,
@@ -83,6 +83,8 @@ class JobRoutes:
         """List jobs, or with `count` tell how many there are."""
         query, reader = call.query, self._services.reader
         where = parse_filter(query.filter) if query.filter else None
+        check_fields(fields_of(where) if where else (), call.actor)
+        check_fields((key.field for key in parse_sort(query.sort)) if query.sort else (), call.actor)
         if query.count:
             return json_response({"count": reader.count_jobs(where)})
         page = reader.list_jobs(

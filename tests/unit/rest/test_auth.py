@@ -84,6 +84,24 @@ def test_viewers_do_not_see_secrets(bench: Bench) -> None:
     assert seen == {"icecast": {"adminPassword": "***"}, "desk": "news"}
 
 
+def test_viewers_can_not_guess_secrets_by_filters(bench: Bench) -> None:
+    operator, viewer = _as(bench.key("operator")), _as(bench.key("viewer"))
+    asked = [
+        {"filter": 'clientData.icecast.adminPassword ~ "h*"'},
+        {"filter": "name == x OR NOT (clientData.apiKey == 1 AND isActive == true)"},
+        {"sort": "-createdTime,clientData.token"},
+    ]
+    for query in asked:
+        assert bench.client.get("/api/jobs", query_string=query, headers=operator).status_code == 200
+        refused = bench.client.get("/api/jobs", query_string=query, headers=viewer)
+        assert (refused.status_code, refused.get_json()["code"]) == (403, "forbidden")
+    query = {"filter": 'data.secret == "x"'}
+    for place in ("/api/events", "/api/events/stream"):
+        assert bench.client.get(place, query_string=query, headers=viewer).status_code == 403
+    query = {"filter": 'clientData.desk == "news"', "sort": "clientData.desk"}
+    assert bench.client.get("/api/jobs", query_string=query, headers=viewer).status_code == 200
+
+
 def test_a_rebound_name_does_not_reach_a_loopback_service(bench: Bench) -> None:
     for host, status in (("evil.example", 403), ("localhost:8484", 200), ("[::1]:8484", 200)):
         assert bench.client.get("/api/jobs", headers={"Host": host}).status_code == status
