@@ -11,7 +11,7 @@ from flask import Response, request
 from jobengine.errors import MalformedError
 from jobengine.messaging.engine_messages import RaiseEvent
 from jobengine.model.document import EventDocument, read
-from jobengine.model.query import Node, fields_of, parse_filter
+from jobengine.model.query import Field, Node, fields_of, parse_filter
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Actor, Role
 from jobengine.rest.body import read_body
@@ -22,6 +22,8 @@ from jobengine.rest.services import HttpServices
 from jobengine.rest.shapes import EventList, Object
 
 EVENTS = "/api/events"
+FIELDS = ("data", "jobId", "sequence", "time", "type")
+_KNOWN = frozenset(name.lower() for name in FIELDS)
 
 
 class EventRoutes:
@@ -95,8 +97,20 @@ def _read_filter(text: str | None, actor: Actor) -> Node | None:
     if not text:
         return None
     where = parse_filter(text)
+    for field in fields_of(where):
+        _check_known(field)
     check_fields(fields_of(where), actor)
     return where
+
+
+def _check_known(field: Field) -> None:
+    if field.name in _KNOWN and (len(field.path) == 1 or field.name == "data"):
+        return
+    name, known = ".".join(field.path), ", ".join(FIELDS[1:])
+    raise MalformedError(
+        f"column {field.column}: {name!r} is not a field of an event; known are {known}, data.…",
+        column=field.column,
+    )
 
 
 def _last_event_id(query: StreamQuery) -> int | None:

@@ -95,6 +95,16 @@ def test_a_filter_leaves_out_what_is_not_asked_for(bench: Bench) -> None:
     assert bench.client.get("/api/events/stream?filter=((").status_code == 400
 
 
+@pytest.mark.parametrize("text", ["typ == job.state", "NOT (type == x OR jobs == 1)", "type.of == x"])
+def test_a_filter_by_no_field_of_events_is_refused(bench: Bench, text: str) -> None:
+    for place in ("/api/events", "/api/events/stream"):
+        refused = bench.client.get(place, query_string={"filter": text})
+        assert (refused.status_code, refused.get_json()["code"]) == (400, "malformed")
+        assert refused.get_json()["column"] > 0
+    wanted = {"filter": "JOBID == x OR data.name == y OR Time > 2026-01-01"}
+    assert bench.client.get("/api/events", query_string=wanted).status_code == 200
+
+
 def test_a_gap_is_told(bench: Bench) -> None:
     bench.submit(immediate("Start"))
     bench.submit(immediate("Start"))
