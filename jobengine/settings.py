@@ -86,7 +86,7 @@ class HttpSettings(Section):
 class MediaSettings(Section):
     """What jobs may read and write."""
 
-    roots: tuple[Folder, ...] = Field((), description="Folders of absolute media paths; default: data.")
+    roots: tuple[Folder, ...] = Field((), description="More folders of absolute media paths.")
     url_schemes: tuple[str, ...] = Field(("http", "https"), description="URL schemes that a source may have.")
 
 
@@ -149,8 +149,8 @@ class Settings(BaseSettings):
 
     @property
     def media_roots(self) -> tuple[Path, ...]:
-        """Where absolute media paths may be."""
-        return self.media.roots or (self.data,)
+        """Where absolute media paths may be besides `media_base`."""
+        return self.media.roots
 
     @property
     def log_folder(self) -> Path:

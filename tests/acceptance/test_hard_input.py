@@ -73,6 +73,12 @@ def test_a_path_outside_the_roots_is_refused_with_its_pointer(service: Service, 
     assert service.client.jobs.count() == count
 
 
+def test_nothing_is_written_beside_the_database(service: Service) -> None:
+    place = service.media.parent / "jobengine.sqlite3-journal"
+    with pytest.raises(DocumentError, match="outside the allowed folders"):
+        service.client.jobs.submit(timeline("beside", at_once("Start", pipe(str(place)))))
+
+
 def test_a_link_out_of_the_roots_is_not_followed(service: Service, tmp_path: Path) -> None:
     (service.media / "way-out").symlink_to(tmp_path)
     job = service.client.jobs.submit(

@@ -28,7 +28,7 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
     assert found.http.url == "http://127.0.0.1:8484"
     assert found.http.is_loopback
     assert found.database == f"sqlite:///{found.data}/jobengine.sqlite3"
-    assert found.media_roots == (found.data,)
+    assert found.media_roots == ()
 
 
 def test_a_flag_wins_over_the_environment_which_wins_over_the_file(
