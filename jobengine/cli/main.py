@@ -87,7 +87,7 @@ def main(debug: bool) -> None:
     \b
     Start a service, post a job, look at it:
       jobengine serve
-      jobengine job submit docs/examples/record.json --wait
+      jobengine job submit docs/examples/test-signal.json --wait=Running
       jobengine job list
 
     Data goes to stdout, talk to stderr. -o json gives JSON everywhere.

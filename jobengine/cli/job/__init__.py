@@ -32,5 +32,5 @@ def job() -> None:
 
     \b
     Example:
-      jobengine job submit docs/examples/record.json --wait
+      jobengine job submit docs/examples/test-signal.json --wait=Running
     """

@@ -34,7 +34,7 @@ def submit(
     \b
     Examples:
       jobengine job submit docs/examples/record.json --check
-      jobengine job submit docs/examples/record.json --wait --timeout 60
+      jobengine job submit docs/examples/stream-condition.json --wait --timeout 60
     """
     from jobengine.cli.output import show_rows, to_json
 
