@@ -213,6 +213,8 @@ def _look_at(place: str, name: str) -> WaveLayout | None:
         return None
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise source_failure(name, error, "" if place == name else f" ({place})") from error
     except OSError as error:
         raise source_failure(name, error) from error
     try:

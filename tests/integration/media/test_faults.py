@@ -31,7 +31,7 @@ def refusal(folder: Path, name: str) -> str:
 
 
 def test_missing_source(tmp_path: Path) -> None:
-    assert refusal(tmp_path, "none.wav") == "none.wav does not exist"
+    assert refusal(tmp_path, "none.wav") == f"none.wav does not exist ({tmp_path}/none.wav)"
 
 
 def test_folder_as_source(tmp_path: Path) -> None:
