@@ -7,6 +7,7 @@ checked in `jobengine.model.check`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -131,9 +132,12 @@ def _faults(error: ValidationError, value: Json) -> list[Fault]:
     return list(dict.fromkeys(faults))
 
 
+_OBJECT = re.compile("a valid dictionary( or instance of [A-Za-z]+)?")
+
+
 def _sentence(message: str) -> str:
     """pydantic's own messages in the form of ours: what is wrong, told of the place pointed at."""
-    text = message.removeprefix("Value error, ")
+    text = _OBJECT.sub("an object", message.removeprefix("Value error, ")).replace(" after validation", "")
     if text.startswith(("Input ", "Field ", "List ", "String ", "Dictionary ")):
         text = text.removeprefix("Input ")
         return text[:1].lower() + text[1:]

@@ -170,6 +170,18 @@ class TestFaultsOfShape:
         with pytest.raises(DocumentError):
             read(JobDocument, value)
 
+    @pytest.mark.parametrize(
+        ("value", "fault"),
+        [
+            ([], ("", "should be an object")),
+            ({"transitions": []}, ("/transitions", "list should have at least 1 item, not 0")),
+        ],
+    )
+    def test_it_is_told_without_words_of_python(self, value: Any, fault: tuple[str, str]) -> None:
+        with pytest.raises(DocumentError) as refused:
+            read(JobDocument, value)
+        assert only(list(refused.value.faults)) == fault
+
     def test_every_fault_is_named_at_once(self) -> None:
         found = faults({"trigger": {"type": "Time"}}, {"trigger": {"type": "X"}}, {"strange": 1})
         assert {fault.pointer for fault in found} == {
