@@ -17,7 +17,7 @@ FINDINGS = {"Job": "jobId", "#": "sequence", "Kind": "kind", "What": "detail", "
 
 @click.group()
 def audit() -> None:
-    """Check the history's hash chain and export signed-off histories. Needs no running service."""
+    """Check the history's hash chain and export histories that others can check. Needs no running service."""
 
 
 @audit.command()
@@ -55,7 +55,7 @@ def verify(database: Database, job_id: str | None, form: str) -> None:
         click.echo(f"intact: {result.rows} rows of {result.jobs} jobs")
     if not result.is_intact:
         raise CommandFailed(
-            f"the history is not what was written: {len(findings)} findings",
+            f"the history is not what was written: {len(findings)} finding{'s' if len(findings) > 1 else ''}",
             advice="compare with a backup or with exported histories; nothing was changed by this check",
         )
 

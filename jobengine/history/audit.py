@@ -139,9 +139,7 @@ def _verify_job(job_id: str, rows: Iterator[Row], result: Verification) -> None:
             continue
         length += 1
         if row[_SEQUENCE] != length:
-            found.append(
-                _about(row, "removed", f"rows {length} to {row[_SEQUENCE] - 1} are missing before it")
-            )
+            found.append(_about(row, "removed", f"{_rows(length, row[_SEQUENCE] - 1)} missing before it"))
             length = row[_SEQUENCE]
         elif row[_PREVIOUS] != previous:
             found.append(_about(row, "moved", "it does not follow the row that is before it"))
@@ -150,10 +148,14 @@ def _verify_job(job_id: str, rows: Iterator[Row], result: Verification) -> None:
         _verify_head(job_id, head, (length, previous), found)
 
 
+def _rows(first: int, last: int) -> str:
+    return f"row {first} is" if first == last else f"rows {first} to {last} are"
+
+
 def _verify_head(job_id: str, head: Row, reached: tuple[int, str], found: list[Finding]) -> None:
     length, last_hash = reached
     if length < head[_LENGTH]:
-        text = f"rows {length + 1} to {head[_LENGTH]} at the end of the history are missing"
+        text = f"{_rows(length + 1, head[_LENGTH])} missing at the end of the history"
         found.append(Finding(job_id, "removed", text, sequence=length + 1))
     elif length > head[_LENGTH]:
         text = f"the history has {length} rows but the job knows of {head[_LENGTH]}"

@@ -111,7 +111,7 @@ TAMPERING = {
                    FROM transitions WHERE sequence = 2""",
 }
 
-FOUND = {"change": "{id}", "remove": "rows 2 to 2 are missing", "insert": "{rest}"}
+FOUND = {"change": "{id}", "remove": "row 2 is missing", "insert": "{rest}"}
 
 
 def refuse_plain_change(database: Path) -> None:
