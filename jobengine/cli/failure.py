@@ -19,6 +19,7 @@ from jobengine.errors import (
     RevisionMismatch,
     SettingsError,
     TooLargeError,
+    TransitionNotAllowed,
     UnavailableError,
 )
 
@@ -38,7 +39,8 @@ _ADVICE: tuple[tuple[type[JobEngineError], str], ...] = (
     (ForbiddenError, "use a key whose role allows it; 'jobengine key list' shows them"),
     (NotFoundError, "check the name or id; the 'list' commands show what is there"),
     (RevisionMismatch, "look at it again, then repeat the command"),
-    (ConflictError, "look at the job with 'jobengine job show'; what is settled can't be changed"),
+    (TransitionNotAllowed, "look at the job with 'jobengine job show'; what is settled can't be changed"),
+    (ConflictError, "see what is there now, then decide; nothing was changed"),
     (UnavailableError, "start a service with 'jobengine serve', or say where it is with --url"),
     (SettingsError, "'jobengine config show --origin' tells where each setting comes from"),
 )
