@@ -26,5 +26,7 @@ def render() -> str:
         heading("Errors")
         + "Every error of the HTTP API is a problem document (:rfc:`9457`); ``code`` is also the\n"
         "last part of its ``type``. The command line ends with the exit code, and the Python client\n"
-        "raises the class.\n\n" + table(("Code", "Meaning", "HTTP status", "Exit code", "Python"), rows)
+        "raises the class. Besides, ``method-not-allowed`` (405), ``unsupported-media-type`` (415) and\n"
+        "``not-implemented`` (501) mean what their status means.\n\n"
+        + table(("Code", "Meaning", "HTTP status", "Exit code", "Python"), rows)
     )
