@@ -77,8 +77,8 @@ def names_secret(key: str) -> bool:
 
 
 def strike_out(value: Any, key: str = "") -> Any:
-    """``value`` as it may be shown: no member whose key names a secret, no API key, no login in a URL."""
-    if names_secret(key) and isinstance(value, str | bytes) and value:
+    """``value`` as it may be shown: nothing under a secret's name, no API key, no login in a URL."""
+    if names_secret(key) and value and not isinstance(value, bool | list | tuple):
         return STRUCK
     if isinstance(value, str):
         return _URL_LOGIN.sub(rf"\g<scheme>{STRUCK}@", _API_KEY.sub(STRUCK, value))

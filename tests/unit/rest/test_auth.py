@@ -76,12 +76,24 @@ def test_wrong_revoked_and_expired_keys_are_refused(bench: Bench) -> None:
 
 def test_viewers_do_not_see_secrets(bench: Bench) -> None:
     headers = _as(bench.key("operator"))
-    data = {"icecast": {"adminPassword": "hackme"}, "desk": "news"}
+    data = {
+        "icecast": {"adminPassword": "hackme", "password": 1234},
+        "credentials": {"user": "me", "pin": 7},
+        "tokens": ["a", {"b": "c"}],
+        "needsToken": True,
+        "desk": "news",
+    }
     body = {"clientData": data, "transitions": [on_event("Start")]}
     place = bench.client.post("/api/jobs", json=body, headers=headers).headers["Location"]
     assert bench.client.get(place, headers=headers).get_json()["clientData"] == data
     seen = bench.client.get(place, headers=_as(bench.key("viewer"))).get_json()["clientData"]
-    assert seen == {"icecast": {"adminPassword": "***"}, "desk": "news"}
+    assert seen == {
+        "icecast": {"adminPassword": "***", "password": "***"},
+        "credentials": "***",
+        "tokens": ["***", "***"],
+        "needsToken": True,
+        "desk": "news",
+    }
 
 
 def test_viewers_can_not_guess_secrets_by_filters(bench: Bench) -> None:
