@@ -15,12 +15,14 @@ const headers = (more) => {
 
 export async function ask(path, options = {}) {
   const { body, ...rest } = options;
+  const used = sessionStorage.getItem(KEY);
   const type = body === undefined ? {} : { "Content-Type": "application/json" };
   const response = await fetch(path, {
     ...rest, headers: headers({ ...type, ...rest.headers }), body: body === undefined ? undefined : JSON.stringify(body),
   });
   if (response.status === 401) {
-    await signIn();
+    // Who has signed in since this was sent is not asked again.
+    if (sessionStorage.getItem(KEY) === used) await signIn();
     return ask(path, options);
   }
   if (!response.ok) throw new Problem(response.status, await response.json().catch(() => ({})));
