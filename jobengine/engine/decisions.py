@@ -14,7 +14,7 @@ from typing import Any
 from jobengine.clock import to_text
 from jobengine.engine.live import LiveJob
 from jobengine.ids import new_id
-from jobengine.messaging.engine_messages import Accepted, Answer, Refused
+from jobengine.messaging.engine_messages import Answer
 from jobengine.model.chain import row_hash
 from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
@@ -130,10 +130,8 @@ class Decisions:
         )
         self.raised.append((name, data))
 
-    def accept(self, client: bytes, answer: Accepted) -> None:
-        self.answers.append((client, answer))
-
-    def refuse(self, client: bytes, answer: Refused) -> None:
+    def answer(self, client: bytes, answer: Answer) -> None:
+        """Tell a client, once everything is committed."""
         self.answers.append((client, answer))
 
     def after_commit(self, act: Callable[[], None]) -> None:

@@ -224,10 +224,10 @@ class Engine:
             try:
                 answer = self._carry_out(client, request, known, decisions)
             except JobEngineError as error:
-                decisions.refuse(client, _refusal(request, error))
+                decisions.answer(client, _refusal(request, error))
             else:
                 if answer is not None:
-                    decisions.accept(client, answer)
+                    decisions.answer(client, answer)
 
     def _known_answers(self, requests: Sequence[tuple[bytes, AnyRequest]]) -> dict[tuple[str, str], Any]:
         keys = [r.idempotency for _, r in requests if isinstance(r, SubmitJob | ChangeJob) and r.idempotency]
@@ -305,10 +305,10 @@ class Engine:
             done = self._edits.withdrawn(message, job, decisions)
         except ConflictError as error:
             waiting = error.facts["waiting"]
-            decisions.refuse(waiting.client, Refused(waiting.request.request_id, error.code, error.detail))
+            decisions.answer(waiting.client, Refused(waiting.request.request_id, error.code, error.detail))
         else:
             if done is not None:
-                decisions.accept(*done)
+                decisions.answer(*done)
 
     def _take_news(self, decisions: Decisions) -> None:
         for one in self._unsettled:

@@ -25,16 +25,14 @@ from jobengine.history.rows import (
     SERVICE_COLUMNS,
     TRANSITION_COLUMNS,
     ServiceRecord,
-    StoredAnswer,
     decode,
     event_from_row,
-    from_json,
     job_from_row,
     output_from_row,
     transition_from_row,
 )
 from jobengine.history.store import LIST_ORDER
-from jobengine.history.tables import events, idempotency, jobs, outputs, services, transitions, variables
+from jobengine.history.tables import events, jobs, outputs, services, transitions, variables
 from jobengine.model.query import Node, matches, parse_sort
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
@@ -162,14 +160,6 @@ class JobReader:
         """The number of the oldest event that was not pruned; 0 when there is none."""
         with self._database.reading() as connection:
             return connection.scalar(select(func.min(events.c.sequence))) or 0
-
-    def find_answer(self, key: str, scope: str) -> StoredAnswer | None:
-        """What was answered to the request that first used this Idempotency-Key."""
-        t = idempotency.c
-        wanted = select(t.request_hash, t.status, t.job_id, t.response).where(t.scope == scope, t.key == key)
-        with self._database.reading() as connection:
-            row = connection.execute(wanted).one_or_none()
-        return None if row is None else StoredAnswer(row[0], row[1], row[2], from_json(row[3]))
 
     def services(self) -> list[ServiceRecord]:
         """Every service that ever claimed a name, by name."""

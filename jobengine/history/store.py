@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, literal_column, or_, select, update
 
-from jobengine.errors import ConflictError, NotFoundError
+from jobengine.errors import ConflictError
 from jobengine.history.batch import Batch, Stale
 from jobengine.history.database import Database
 from jobengine.history.rows import (
@@ -89,18 +89,6 @@ class SqlJobStore:
         except Stale as error:
             raise self._name_stale(batch) from error
 
-    def load_job(self, job_id: str) -> tuple[JobRecord, list[TransitionRecord]]:
-        """A job and all its rows: settled ones as they passed, then the others in list order.
-
-        Deleted jobs are loaded as well. Raises NotFoundError.
-        """
-        with self._database.reading() as connection:
-            row = connection.execute(select(*JOB_COLUMNS).where(jobs.c.job_id == job_id)).one_or_none()
-            if row is None:
-                raise NotFoundError(f"there is no job {job_id}")
-            wanted = select(*TRANSITION_COLUMNS).where(transitions.c.job_id == job_id).order_by(*LIST_ORDER)
-            return job_from_row(row), [transition_from_row(t) for t in connection.execute(wanted)]
-
     def load_jobs(self, job_ids: Iterable[str]) -> dict[str, LoadedJob]:
         """The jobs of ``job_ids`` that exist, each with what the engine needs to go on."""
         loaded: dict[str, LoadedJob] = {}
@@ -108,14 +96,6 @@ class SqlJobStore:
             for chunk in _chunks(job_ids):
                 _load_chunk(connection, chunk, loaded)
         return loaded
-
-    def active_jobs(self, service: str | None = None) -> list[str]:
-        """Ids of the jobs that are not final, of one service or of all, oldest first."""
-        wanted = select(jobs.c.job_id).where(jobs.c.is_active.is_(True), jobs.c.deleted_time.is_(None))
-        if service is not None:
-            wanted = wanted.where(jobs.c.service == service)
-        with self._database.reading() as connection:
-            return list(connection.scalars(wanted.order_by(jobs.c.created_time, jobs.c.job_id)))
 
     def jobs_with_workers(self, service: str) -> list[str]:
         """Ids of the service's jobs that have, or had when it ended, a worker process."""
@@ -224,13 +204,6 @@ class SqlJobStore:
                 epoch = 1
         self._service = (name, epoch)
         return int(epoch)
-
-    def adopt_jobs(self, service: str, from_service: str) -> list[str]:
-        """Take over the active jobs of a service that is gone and fence it; their ids."""
-        with self._database.writing() as connection:
-            theirs = (jobs.c.service == from_service) & jobs.c.is_active.is_(True)
-            taken = update(jobs).where(theirs).values(service=service, epoch=jobs.c.epoch + 1)
-            return list(connection.scalars(taken.returning(jobs.c.job_id)))
 
     def beat(self, name: str, epoch: int, now: str) -> None:
         """Say that service ``name`` is alive. Raises ConflictError when another claimed the name."""

@@ -12,6 +12,7 @@ from jobengine.history.database import Database
 from jobengine.history.migrations import HEAD, alembic_config
 from jobengine.history.store import SqlJobStore
 from jobengine.history.tables import metadata
+from jobengine.history.whole_jobs import WholeJobs
 from tests.contract.history.records import a_job_with_history
 
 
@@ -50,7 +51,7 @@ def test_upgrading_again_keeps_what_is_there(database_url: str) -> None:
         store = SqlJobStore(database)
         job, rows = a_job_with_history(store)
         database.upgrade()
-        assert store.load_job(job.job_id) == (job, rows)
+        assert WholeJobs(database).get(job.job_id) == (job, rows)
 
 
 def test_the_head_that_a_start_asks_for_is_that_of_the_migrations() -> None:

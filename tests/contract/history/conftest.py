@@ -9,6 +9,7 @@ import pytest
 from jobengine.history.database import Database
 from jobengine.history.reader import JobReader
 from jobengine.history.store import SqlJobStore
+from jobengine.history.whole_jobs import WholeJobs
 
 
 @pytest.fixture
@@ -22,6 +23,12 @@ def database(database_url: str) -> Iterator[Database]:
 def store(database: Database) -> SqlJobStore:
     """The writing side."""
     return SqlJobStore(database)
+
+
+@pytest.fixture
+def whole_jobs(database: Database) -> WholeJobs:
+    """Jobs with all their rows."""
+    return WholeJobs(database)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from jobengine.errors import ConflictError, JobEngineError
 from jobengine.history.database import Database
 from jobengine.history.store import SqlJobStore
+from jobengine.history.whole_jobs import WholeJobs
 from tests.contract.history.records import NOON, a_job, a_job_with_history, a_transition
 
 FORBIDDEN = [
@@ -31,7 +32,7 @@ def test_the_database_refuses_to_change_history(
     job, rows = a_job_with_history(store)
     with pytest.raises(ConflictError, match="history is append-only"):
         execute(database, statement)
-    assert store.load_job(job.job_id) == (job, rows)
+    assert WholeJobs(database).get(job.job_id) == (job, rows)
 
 
 @pytest.mark.parametrize("statement", ["TRUNCATE transitions", "TRUNCATE jobs CASCADE"])
@@ -40,7 +41,7 @@ def test_postgresql_refuses_to_truncate(postgres_url: str, statement: str) -> No
         job, _ = a_job_with_history(SqlJobStore(database))
         with pytest.raises(ConflictError, match="history is append-only"):
             execute(database, statement)
-        assert len(SqlJobStore(database).load_job(job.job_id)[1]) == 5
+        assert len(WholeJobs(database).get(job.job_id)[1]) == 5
 
 
 def test_sqlite_refuses_to_replace(sqlite_url: str) -> None:
@@ -56,7 +57,7 @@ def test_sqlite_refuses_to_replace(sqlite_url: str) -> None:
         for statement in (replaced, moved):
             with pytest.raises(ConflictError, match="history is append-only"):
                 execute(database, statement)
-        assert store.load_job(job.job_id)[1] == [*rows, pending]
+        assert WholeJobs(database).get(job.job_id)[1] == [*rows, pending]
 
 
 def test_a_job_without_history_may_go_and_pending_rows_may_change(
