@@ -59,16 +59,24 @@ def upgrade(settings: Settings) -> None:
 @document_form
 @works_on_data
 def check(settings: Settings, form: str) -> None:
-    """Tell whether the tables are those of this version.
+    """Tell whether the tables are those of this version, and whether the history is guarded.
 
     \b
     Example:
       jobengine db check --data /srv/jobengine
     """
+    from jobengine.cli.failure import CommandFailed
     from jobengine.cli.output import show_document
+    from jobengine.history.guards import missing_guards
 
     with existing(settings) as database:
         database.check_head()
+        missing = missing_guards(database)
+        if missing:
+            raise CommandFailed(
+                f"the database no longer refuses changes of history: {', '.join(missing)} gone",
+                advice="run 'jobengine audit verify', find out who dropped them, and restore a backup",
+            )
         found = {"database": database.url.render_as_string(), "revision": database.revision()}
         show_document(form, found, {"Database": "database", "Revision": "revision"})
 

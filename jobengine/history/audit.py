@@ -1,4 +1,4 @@
-"""Is the history what was written? Checks the hash chains and exports signed-off histories.
+"""Is the history what was written? Checks the hash chains and exports histories with their hashes.
 
 Found are changed, removed (also the last), inserted and re-ordered rows. Not found is a forger who
 computes the whole chain of a job anew, head included: keep exported head hashes somewhere else. How the

@@ -29,6 +29,15 @@ def test_a_database_is_made_checked_backed_up_and_restored(run: Run, tmp_path: P
     assert run("key", "list", "-o", "json", *data(folder)).stdout == "[]\n"
 
 
+def test_a_check_names_a_guard_that_is_gone(run: Run, tmp_path: Path) -> None:
+    run("db", "upgrade", *data(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "jobengine.sqlite3")) as connection:
+        connection.execute("DROP TRIGGER transitions_settled_no_delete")
+    result = run("db", "check", *data(tmp_path))
+    assert result.exit_code == 1
+    assert "transitions_settled_no_delete" in result.stderr
+
+
 def test_a_backup_overwrites_nothing(run: Run, tmp_path: Path) -> None:
     run("db", "upgrade", *data(tmp_path))
     target = tmp_path / "there"
