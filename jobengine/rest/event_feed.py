@@ -78,8 +78,14 @@ class Feed:
         self._disclose = disclose
 
     def follow(self, after: int | None) -> Iterator[bytes]:
-        """Everything behind the number ``after``, or from now on if None. Ends with the process only."""
-        newest = self._reader.newest_event()
+        """Everything behind the number ``after``, or from now on if None. Ends with the process only.
+
+        "Now" is when this is called, not when the first chunk is asked for: by then the client has its
+        answer's head, may have looked at a job, and must hear of all that happens behind that look.
+        """
+        return self._chunks(after, self._reader.newest_event())
+
+    def _chunks(self, after: int | None, newest: int) -> Iterator[bytes]:
         yield b"retry: %d\n\n" % RETRY_MS
         if after is None:
             after = newest

@@ -63,10 +63,10 @@ class EventRoutes:
         feed = Feed(
             services.reader, services.notices, services.clock, where, lambda view: disclosed(view, actor)
         )
+        chunks = feed.follow(after)
         self._seats.take()
-        chunks = _Seated(feed.follow(after), self._seats)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Response(chunks, mimetype="text/event-stream", headers=headers)
+        return Response(_Seated(chunks, self._seats), mimetype="text/event-stream", headers=headers)
 
 
 class _Seated(Iterator[bytes]):

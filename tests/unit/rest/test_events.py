@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from jobengine.clock import SystemClock
+from jobengine.history.reader import JobReader
 from jobengine.rest import event_feed
 from tests.unit.rest.bench import Bench, immediate, make_bench, on_event
 
@@ -74,6 +76,14 @@ def test_without_a_number_it_begins_now(bench: Bench) -> None:
     first = next(_messages(chunks))
     response.close()
     assert first["data"]["data"]["name"] == "new"
+
+
+def test_it_begins_when_it_is_asked_for_not_when_it_is_first_read(bench: Bench) -> None:
+    feed = event_feed.Feed(JobReader(bench.database), bench.notices, SystemClock(), None, lambda view: view)
+    chunks = feed.follow(None)
+    bench.submit(on_event("Start"), name="between")
+    first = next(_messages(chunks))
+    assert first["data"]["data"]["name"] == "between"
 
 
 def test_a_feed_ends_when_the_service_stops(bench: Bench) -> None:
