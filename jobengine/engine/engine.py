@@ -43,7 +43,7 @@ from jobengine.messaging.engine_messages import (
 )
 from jobengine.messaging.spool import read_spool
 from jobengine.messaging.worker_messages import AnyReport, FromWorker, Hello, Progress, Report, Withdrawn
-from jobengine.ports import WorkerEnded, WorkerStarted
+from jobengine.ports.work import WorkerEnded, WorkerStarted
 
 News = WorkerStarted | WorkerEnded
 CACHED_JOBS = 20_000

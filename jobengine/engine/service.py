@@ -13,7 +13,7 @@ from jobengine.clock import Clock, from_text, to_text
 from jobengine.engine.engine import Engine, News
 from jobengine.errors import ConflictError, UnavailableError
 from jobengine.messaging.engine_sockets import EngineSockets
-from jobengine.ports import Timer
+from jobengine.ports.work import Timer
 
 IDLE_POLL_MS = 1000
 NEAR_MS = 20.0

@@ -27,7 +27,7 @@ from jobengine.messaging.worker_messages import (
 from jobengine.model.kind import MERGE_KEYS
 from jobengine.model.merge import merge
 from jobengine.model.record import TransitionRecord
-from jobengine.ports import WorkerLauncher, WorkerProcess, WorkerStarted
+from jobengine.ports.work import WorkerLauncher, WorkerProcess, WorkerStarted
 
 LAUNCH_RETRY_S = 10.0
 STEADY_S = 60.0

@@ -40,7 +40,7 @@ from jobengine.model.check import Surroundings
 from jobengine.model.document import JobDocument, TransitionDocument, read, read_transitions
 from jobengine.model.record import JobRecord, OutputRecord, TransitionRecord
 from jobengine.model.roots import MediaRoots
-from jobengine.ports import WorkerEnded, WorkerLauncher, WorkerStarted
+from jobengine.ports.work import WorkerEnded, WorkerLauncher, WorkerStarted
 from jobengine.rest.drafts import draft, new_drafts
 from jobengine.testing.clock import ManualClock
 from jobengine.testing.in_process_workers import InProcessWorkers

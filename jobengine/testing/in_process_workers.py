@@ -19,7 +19,7 @@ from jobengine.clock import Clock
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import Fork, FromWorker, ToWorker, encode, from_worker
-from jobengine.ports import Work, WorkerEnded, WorkerProcess, WorkerStarted
+from jobengine.ports.work import Work, WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker.main import StopSignal, Worker
 
 News = WorkerStarted | WorkerEnded

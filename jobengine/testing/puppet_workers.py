@@ -22,7 +22,7 @@ from jobengine.messaging.worker_messages import (
     Withdraw,
     Withdrawn,
 )
-from jobengine.ports import WorkerEnded, WorkerProcess, WorkerStarted
+from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 
 News = WorkerStarted | WorkerEnded
 SAMPLE_RATE = 48_000

@@ -8,13 +8,13 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from jobengine.errors import MediaError
-from jobengine.ports import WorkContext, WorkOutput
+from jobengine.ports.work import WorkContext, WorkOutput
 
 Stage = Literal["prepare", "start", "apply", "advance", "close"]
 
 
 class SyntheticWork:
-    """A `jobengine.ports.Work` on a stream clock of ``rate`` ticks per second.
+    """A `jobengine.ports.work.Work` on a stream clock of ``rate`` ticks per second.
 
     length_ticks: where its input ends; None: never (only for a paced work). fail_in: the call that raises
     MediaError, ``advance`` only once ``fail_at`` ticks are done. Everything it is told is kept in public

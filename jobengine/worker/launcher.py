@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import structlog
 
 from jobengine.messaging.worker_messages import Exited, Fork, Forked, encode, nursery_decoder
-from jobengine.ports import WorkerEnded, WorkerProcess, WorkerStarted
+from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker.nursery import MAX_MESSAGE_BYTES
 
 _STOP_TIMEOUT_S = 5.0

@@ -25,7 +25,7 @@ from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release
 from jobengine.model.lifecycle import JobState
 from jobengine.model.roots import MediaRoots
-from jobengine.ports import Work, WorkContext
+from jobengine.ports.work import Work, WorkContext
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
 from jobengine.worker.works import new_work

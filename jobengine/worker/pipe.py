@@ -16,7 +16,7 @@ from jobengine.media.riff import measure_output
 from jobengine.model.kind import MERGE_KEYS
 from jobengine.model.merge import merge
 from jobengine.model.pipe import PipeSpec
-from jobengine.ports import WorkContext, WorkOutput
+from jobengine.ports.work import WorkContext, WorkOutput
 
 _NOT_PREPARED = "the pipe has not been prepared"
 

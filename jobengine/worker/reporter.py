@@ -23,7 +23,7 @@ from jobengine.messaging.worker_messages import (
 )
 from jobengine.model.lifecycle import JobState
 from jobengine.model.plan import Due
-from jobengine.ports import Work, WorkOutput
+from jobengine.ports.work import Work, WorkOutput
 
 
 class Reporter:

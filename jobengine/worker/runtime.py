@@ -17,7 +17,7 @@ from jobengine.messaging.worker_messages import Arm, Assign, Fire, Resume, Sync,
 from jobengine.model.condition import StreamReading
 from jobengine.model.lifecycle import EngineRequest, JobState, RequestedState, decide
 from jobengine.model.plan import Due, Plan
-from jobengine.ports import Work, WorkContext
+from jobengine.ports.work import Work, WorkContext
 from jobengine.worker.pacer import Pacer
 from jobengine.worker.reporter import Reporter
 

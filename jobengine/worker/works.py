@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from jobengine.errors import WorkerError
-from jobengine.ports import Work
+from jobengine.ports.work import Work
 
 _WORKS = {"pipe": ("jobengine.worker.pipe", "PipeWork")}
 

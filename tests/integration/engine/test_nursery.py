@@ -15,7 +15,7 @@ import zmq
 from jobengine.messaging.addresses import Addresses
 from jobengine.messaging.engine_sockets import EngineSockets
 from jobengine.messaging.worker_messages import Hello, Release
-from jobengine.ports import WorkerEnded, WorkerProcess, WorkerStarted
+from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
 from tests.waiting import wait_until
 

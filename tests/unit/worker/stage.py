@@ -21,7 +21,7 @@ from jobengine.messaging.worker_messages import (
 )
 from jobengine.model.plan import Planned
 from jobengine.model.roots import MediaRoots
-from jobengine.ports import WorkContext
+from jobengine.ports.work import WorkContext
 from jobengine.testing import ManualClock, SyntheticWork
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime

@@ -22,7 +22,7 @@ from jobengine.messaging.worker_messages import (
     Withdraw,
 )
 from jobengine.model.plan import Planned
-from jobengine.ports import WorkContext
+from jobengine.ports.work import WorkContext
 from jobengine.testing import SyntheticWork
 from jobengine.testing.clock import START
 from jobengine.testing.synthetic_work import Stage as FailingCall

@@ -1,4 +1,4 @@
-"""Protocols between the layers. `jobengine.app` is the only place that joins them to adapters."""
+"""What a work, its worker and the timer of the engine promise each other."""
 
 from __future__ import annotations
 

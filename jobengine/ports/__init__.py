@@ -1,0 +1,1 @@
+"""Protocols between the layers. `jobengine.app` is the only place that joins them to adapters."""
