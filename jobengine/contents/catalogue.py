@@ -1,0 +1,185 @@
+"""Contents by name: one format and its streams, over the documents of any store.
+
+A content has a number that is never used again, and stream ``index`` of it is stream
+``number << 16 | index`` of the store: so a content made anew under an old name never sees old elements.
+What a format or a stream says is JSON that was checked before (`jobengine.model.beam`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from jobengine.clock import Clock, to_text
+from jobengine.errors import ConflictError, NotFoundError, RevisionMismatch
+from jobengine.ports.contents import (
+    ContentStore,
+    DeleteDocument,
+    DropStream,
+    LimitStream,
+    PutDocument,
+    Write,
+)
+
+Json = Any
+MAX_STREAMS = 1 << 16
+_CONTENTS = "contents"
+_ORDER = "contents-in-order"
+_COUNTERS = "counters"
+_RACES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much payload of each stream is kept; None: no limit. Metadata stays in any case."""
+
+    payload_age_s: float | None = None
+    payload_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One content. ``format`` is its container without streams, ``streams`` in order of their index
+    (None where one was removed), ``ended`` the indexes that will get no further element."""
+
+    name: str
+    number: int
+    format: Mapping[str, Json]
+    streams: tuple[Mapping[str, Json] | None, ...]
+    ended: frozenset[int] = frozenset()
+    limits: Limits = field(default_factory=Limits)
+    created_time: str = ""
+    revision: int = 0
+
+    def stream_number(self, index: int) -> int:
+        """The store's number of a stream."""
+        return self.number << 16 | index
+
+
+class Catalogue:
+    """Contents of one store. Thread-safe; races between processes are decided by the store."""
+
+    def __init__(self, store: ContentStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def create(
+        self,
+        name: str,
+        content_format: Mapping[str, Json],
+        streams: Sequence[Mapping[str, Json]],
+        limits: Limits | None = None,
+    ) -> Content:
+        """A new content. Raises ConflictError if the name is taken."""
+        content = Content(
+            name=name,
+            number=0,
+            format=content_format,
+            streams=tuple(streams),
+            limits=limits or Limits(),
+            created_time=to_text(self._clock.now()),
+        )
+        for _ in range(_RACES):
+            if self._store.document(_CONTENTS, name) is not None:
+                raise ConflictError(f"there is a content {name!r} already")
+            try:
+                return self._create(content)
+            except RevisionMismatch:
+                continue
+        raise ConflictError(f"content {name!r} could not be made beside {_RACES} others; try again")
+
+    def find(self, name: str) -> Content | None:
+        """A content, or None."""
+        document = self._store.document(_CONTENTS, name)
+        return None if document is None else _from_document(name, document.value, document.revision)
+
+    def get(self, name: str) -> Content:
+        """A content. Raises NotFoundError."""
+        content = self.find(name)
+        if content is None:
+            raise NotFoundError(f"there is no content {name!r}")
+        return content
+
+    def names(self) -> list[str]:
+        """All names in order of creation."""
+        return [document.value["name"] for document in self._store.documents(_ORDER)]
+
+    def change(self, content: Content, expected_revision: int, further: Sequence[Write] = ()) -> Content:
+        """Store ``content`` over the revision expected, with ``further`` writes in the same commit.
+
+        Streams that it no longer has are dropped with their elements. Raises RevisionMismatch.
+        """
+        before = self.get(content.name)
+        dropped = [
+            DropStream(before.stream_number(index))
+            for index, stream in enumerate(before.streams)
+            if stream is not None and (index >= len(content.streams) or content.streams[index] is None)
+        ]
+        put = PutDocument(_CONTENTS, content.name, _as_document(content), expected_revision)
+        outcomes = self._store.commit([put, *dropped, *_limits(content), *further])
+        return replace(content, revision=outcomes[0].revision or 0)
+
+    def delete(
+        self, name: str, expected_revision: int | None = None, further: Sequence[Write] = ()
+    ) -> Content:
+        """Remove a content with its streams and elements, and ``further`` writes in the same commit."""
+        content = self.get(name)
+        revision = content.revision if expected_revision is None else expected_revision
+        streams = [DropStream(content.stream_number(index)) for index in range(len(content.streams))]
+        removal = [DeleteDocument(_CONTENTS, name, revision), DeleteDocument(_ORDER, _place(content))]
+        self._store.commit([*removal, *streams, *further])
+        return content
+
+    def _create(self, content: Content) -> Content:
+        counter = self._store.document(_COUNTERS, _CONTENTS)
+        number = (counter.value["last"] if counter else 0) + 1
+        numbered = replace(content, number=number)
+        outcomes = self._store.commit(
+            [
+                PutDocument(_COUNTERS, _CONTENTS, {"last": number}, counter.revision if counter else 0),
+                PutDocument(_CONTENTS, content.name, _as_document(numbered), 0),
+                PutDocument(_ORDER, _place(numbered), {"name": content.name}, 0),
+                *_limits(numbered),
+            ]
+        )
+        return replace(numbered, revision=outcomes[1].revision or 0)
+
+
+def _place(content: Content) -> str:
+    return f"{content.number:012d}"
+
+
+def _limits(content: Content) -> list[LimitStream]:
+    age_s = content.limits.payload_age_s
+    age_us = None if age_s is None else round(age_s * 1_000_000)
+    return [
+        LimitStream(content.stream_number(index), age_us, content.limits.payload_bytes)
+        for index, stream in enumerate(content.streams)
+        if stream is not None
+    ]
+
+
+def _as_document(content: Content) -> dict[str, Json]:
+    return {
+        "number": content.number,
+        "format": dict(content.format),
+        "streams": [None if stream is None else dict(stream) for stream in content.streams],
+        "ended": sorted(content.ended),
+        "payloadAgeS": content.limits.payload_age_s,
+        "payloadBytes": content.limits.payload_bytes,
+        "createdTime": content.created_time,
+    }
+
+
+def _from_document(name: str, value: Mapping[str, Json], revision: int) -> Content:
+    return Content(
+        name=name,
+        number=value["number"],
+        format=value["format"],
+        streams=tuple(value["streams"]),
+        ended=frozenset(value["ended"]),
+        limits=Limits(value["payloadAgeS"], value["payloadBytes"]),
+        created_time=value["createdTime"],
+        revision=revision,
+    )
