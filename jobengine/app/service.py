@@ -24,6 +24,7 @@ from granian.server.mp import MPServer
 
 from jobengine import logs
 from jobengine.app.engine_keeper import EngineKeeper
+from jobengine.app.readiness import ReadinessAnnouncer
 from jobengine.app.targets import load_http, run_engine
 from jobengine.clock import Clock, SystemClock
 from jobengine.errors import SettingsError, UnavailableError
@@ -75,16 +76,19 @@ class _Tree:
         self._engine = EngineKeeper(
             self._new_engine, stop_timeout_s, self._server.signal_handler_interrupt, clock
         )
+        self._announcer = ReadinessAnnouncer(settings.http.url, clock)
         self._log = structlog.get_logger("service")
 
     def run(self) -> int:
         multiprocessing.set_start_method("spawn", force=True)
         self._engine.start()
+        self._announcer.start()
         self._log.info("service.starting", url=self._settings.http.url, data=str(self._settings.data))
         try:
             loader = partial(load_http, self._settings, self._server.stopping)
             self._server.serve(target_loader=loader, wrap_loader=False)
         finally:
+            self._announcer.stop()
             self._engine.stop()
         self._log.info("service.stopped")
         return 1 if self._engine.has_given_up else 0
