@@ -25,16 +25,19 @@ def audit() -> None:
 @document_form
 @works_on_database
 def verify(database: Database, job_id: str | None, form: str) -> None:
-    """Check the history of JOB, or of all jobs; exit code 1 if a row was changed, removed or inserted.
+    """Check the history of JOB, or of all jobs; exit code 1 if a row was changed, removed or inserted,
+    or if the database no longer refuses such changes.
 
     \b
     Example:
       jobengine audit verify --data /srv/jobengine
     """
-    from jobengine.cli.failure import CommandFailed
+    from jobengine.cli.failure import CommandFailed, guards_are_gone
     from jobengine.cli.output import show_rows, to_json
     from jobengine.history.audit import verify as verify_history
+    from jobengine.history.guards import missing_guards
 
+    missing = missing_guards(database)
     result = verify_history(database, job_id)
     findings = [
         {
@@ -48,7 +51,7 @@ def verify(database: Database, job_id: str | None, form: str) -> None:
     ]
     if form == "json":
         counts = {"intact": result.is_intact, "jobs": result.jobs, "rows": result.rows}
-        click.echo(to_json(counts | {"findings": findings}))
+        click.echo(to_json(counts | {"missingGuards": missing, "findings": findings}))
     elif findings:
         show_rows("table", findings, FINDINGS)
     else:
@@ -58,6 +61,8 @@ def verify(database: Database, job_id: str | None, form: str) -> None:
             f"the history is not what was written: {len(findings)} finding{'s' if len(findings) > 1 else ''}",
             advice="compare with a backup or with exported histories; nothing was changed by this check",
         )
+    if missing:
+        raise guards_are_gone(missing)
 
 
 @audit.command()

@@ -65,7 +65,7 @@ def check(settings: Settings, form: str) -> None:
     Example:
       jobengine db check --data /srv/jobengine
     """
-    from jobengine.cli.failure import CommandFailed
+    from jobengine.cli.failure import guards_are_gone
     from jobengine.cli.output import show_document
     from jobengine.history.guards import missing_guards
 
@@ -73,10 +73,7 @@ def check(settings: Settings, form: str) -> None:
         database.check_head()
         missing = missing_guards(database)
         if missing:
-            raise CommandFailed(
-                f"the database no longer refuses changes of history: {', '.join(missing)} gone",
-                advice="run 'jobengine audit verify', find out who dropped them, and restore a backup",
-            )
+            raise guards_are_gone(missing)
         found = {"database": database.url.render_as_string(), "revision": database.revision()}
         show_document(form, found, {"Database": "database", "Revision": "revision"})
 

@@ -6,6 +6,8 @@ in failure, 8 still pending at ``--timeout``, 130 interrupted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from jobengine.errors import (
@@ -59,6 +61,14 @@ class CommandFailed(click.ClickException):
 
     def show(self, file: object = None) -> None:
         tell(self.message, self.reasons, self.advice)
+
+
+def guards_are_gone(missing: Sequence[str]) -> CommandFailed:
+    """The failure of a check that found triggers ``missing`` which guard the history."""
+    return CommandFailed(
+        f"the database no longer refuses changes of history: {', '.join(missing)} gone",
+        advice="run 'jobengine audit verify', find out who dropped them, and restore a backup",
+    )
 
 
 def tell(what: str, reasons: tuple[str, ...] = (), advice: str = "") -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
 
-from jobengine.errors import NotFoundError
+from jobengine.errors import ConflictError, NotFoundError
 from jobengine.history.database import Database
 from jobengine.history.tables import api_keys
 
@@ -31,9 +31,16 @@ class ApiKeys:
         self._database = database
 
     def create(self, key: ApiKeyRecord) -> None:
-        """Keep a new key. Raises ConflictError when its id is taken."""
+        """Keep a new key. Raises ConflictError when its id is taken, or its name by a key not revoked:
+        the history tells actors by their names.
+        """
         values = {column.name: getattr(key, column.name) for column in api_keys.columns}
+        same_name = (api_keys.c.name == key.name) & api_keys.c.revoked_time.is_(None)
         with self._database.writing() as connection:
+            if connection.scalar(select(api_keys.c.key_id).where(same_name).limit(1)) is not None:
+                raise ConflictError(
+                    f"a key is named {key.name!r} already; revoke it or take another name"
+                )
             connection.execute(insert(api_keys).values(values))
 
     def find(self, key_id: str) -> ApiKeyRecord | None:

@@ -33,9 +33,10 @@ def test_a_check_names_a_guard_that_is_gone(run: Run, tmp_path: Path) -> None:
     run("db", "upgrade", *data(tmp_path))
     with closing(sqlite3.connect(tmp_path / "jobengine.sqlite3")) as connection:
         connection.execute("DROP TRIGGER transitions_settled_no_delete")
-    result = run("db", "check", *data(tmp_path))
-    assert result.exit_code == 1
-    assert "transitions_settled_no_delete" in result.stderr
+    for command in (("db", "check"), ("audit", "verify")):
+        result = run(*command, *data(tmp_path))
+        assert result.exit_code == 1
+        assert "transitions_settled_no_delete" in result.stderr
 
 
 def test_a_backup_overwrites_nothing(run: Run, tmp_path: Path) -> None:
@@ -88,6 +89,14 @@ def test_no_key_is_named_like_another_actor_or_unreadably(run: Run, tmp_path: Pa
     assert not (tmp_path / "jobengine.sqlite3").exists()
 
 
+def test_two_living_keys_have_two_names(run: Run, tmp_path: Path) -> None:
+    create = ("key", "create", "desk", "--role", "viewer", "-o", "json", *data(tmp_path))
+    first = json.loads(run(*create).stdout)
+    assert run(*create).exit_code == 5
+    run("key", "revoke", first["keyId"], *data(tmp_path))
+    assert run(*create).exit_code == 0
+
+
 def test_a_revoked_key_says_so_and_an_unknown_one_is_3(run: Run, tmp_path: Path) -> None:
     made = json.loads(run("key", "create", "a", "--role", "admin", "-o", "json", *data(tmp_path)).stdout)
     assert run("key", "revoke", made["keyId"], *data(tmp_path)).exit_code == 0
@@ -99,7 +108,8 @@ def test_an_empty_history_is_intact(run: Run, tmp_path: Path) -> None:
     run("db", "upgrade", *data(tmp_path))
     result = run("audit", "verify", "-o", "json", *data(tmp_path))
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == {"intact": True, "jobs": 0, "rows": 0, "findings": []}
+    expected = {"intact": True, "jobs": 0, "rows": 0, "missingGuards": [], "findings": []}
+    assert json.loads(result.stdout) == expected
     assert run("audit", "verify", "nobody", *data(tmp_path)).exit_code == 3
     assert run("audit", "export", "nobody", *data(tmp_path)).exit_code == 3
 
