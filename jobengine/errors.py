@@ -6,6 +6,7 @@
     ├── MalformedError            400  the request can't be read at all
     ├── AuthenticationError       401  no valid key
     ├── ForbiddenError            403  the key's role is not enough
+    │   └── HostRefused
     ├── NotFoundError             404
     ├── ConflictError             409  the state of things forbids it
     │   ├── TransitionNotAllowed
@@ -77,6 +78,13 @@ class ForbiddenError(JobEngineError):
     title = "The role of this key does not allow it"
     status = 403
     exit_code = 4
+
+
+class HostRefused(ForbiddenError):
+    """The request was meant for a host name that is not served here."""
+
+    code = "host-refused"
+    title = "This host name is not served here"
 
 
 class NotFoundError(JobEngineError):

@@ -11,7 +11,7 @@ import ipaddress
 
 from flask import Flask, Response, request
 
-from jobengine.errors import ForbiddenError
+from jobengine.errors import ForbiddenError, HostRefused
 from jobengine.rest.problem import request_id
 from jobengine.settings import HttpSettings
 
@@ -38,7 +38,7 @@ def install(app: Flask, settings: HttpSettings) -> None:
     @app.before_request
     def refuse_strangers() -> None:
         if is_loopback and not _is_local(request.host, allowed):
-            raise ForbiddenError(f"the Host header names {request.host!r}, which is not this service")
+            raise HostRefused(f"the Host header names {request.host!r}, which is not this service")
         origin = request.headers.get("Sec-Fetch-Site")
         if request.method not in SAFE_METHODS and origin in ("cross-site", "same-site"):
             raise ForbiddenError("the request was made by a page of another site")

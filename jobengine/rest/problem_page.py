@@ -16,6 +16,8 @@ ADVICE = {
     "'jobengine key create' makes one. Keys expire and can be revoked.",
     "forbidden": "The key is valid but its role may not do this. viewer reads, operator writes, "
     "admin manages variables and keys.",
+    "host-refused": "A service on loopback answers to localhost and loopback addresses only. Behind a proxy, "
+    "add the proxy's host name to http.allowed_hosts.",
     "not-found": "Ids are those that the service answered. A deleted job is not found either.",
     "conflict": "Read the present state, then decide again. detail says what is in the way.",
     "transition-not-allowed": "state is where the job is, allowed what may be requested there.",

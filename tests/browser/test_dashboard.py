@@ -124,3 +124,21 @@ def test_text_can_be_read_in_both_schemes(dashboard: Dashboard, scheme: str) -> 
       }"""
     )
     assert ratio > 7
+
+
+def test_a_job_that_is_not_there_offers_no_verbs(dashboard: Dashboard) -> None:
+    page = dashboard.page
+    page.goto(f"{dashboard.url}/jobs/nothing")
+    expect(page.locator("#problem")).to_contain_text("nothing")
+    for verb in ("Start", "Pause", "Finish", "Cancel"):
+        expect(page.get_by_role("button", name=verb)).to_be_disabled()
+
+
+def test_the_pages_fit_a_phone(dashboard: Dashboard) -> None:
+    page = dashboard.page
+    page.set_viewport_size({"width": 375, "height": 667})
+    job = dashboard.bench.submit(immediate("Start"), name="A name that is rather long for a small screen")
+    for place, heading in (("/", "#rows tr"), (f"/jobs/{job['jobId']}", "#history tr")):
+        page.goto(dashboard.url + place)
+        expect(page.locator(heading)).to_have_count(1)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375

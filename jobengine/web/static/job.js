@@ -18,7 +18,7 @@ function reasonAgainst(verb, arrows) {
 }
 
 const buttons = Object.fromEntries(VERBS.map((verb) => {
-  const button = make("button", { type: "button", id: `verb-${verb}` }, verb);
+  const button = make("button", { type: "button", id: `verb-${verb}`, disabled: "" }, verb);
   button.addEventListener("click", async () => {
     if (verb === "Cancel" && !confirm("Cancel this job? It can't be taken up again.")) return;
     try {
