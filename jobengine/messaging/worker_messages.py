@@ -196,6 +196,7 @@ class Fork(msgspec.Struct, frozen=True):
     media_roots: tuple[str, ...]
     url_schemes: tuple[str, ...]
     orphan_grace_s: float
+    contents: str = ""
 
 
 class Forked(msgspec.Struct, frozen=True, tag=True):

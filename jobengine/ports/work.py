@@ -19,7 +19,8 @@ class WorkContext:
     """What a work may know of its surroundings.
 
     ``resume_position`` is the last position known of a former worker, ``previous_outputs`` what it was
-    writing (graph, path, start position); both empty for a first worker.
+    writing (graph, path, start position); both empty for a first worker. ``contents`` is the URL of the
+    contents store, which a work opens itself (`jobengine.contents.opening`); empty if there is none.
     """
 
     job_id: str
@@ -29,6 +30,7 @@ class WorkContext:
     first_running: datetime | None = None
     resume_position: int = 0
     previous_outputs: Sequence[tuple[str, Path, int]] = ()
+    contents: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,14 @@ _STOP_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerSurroundings:
-    """What every worker of one service gets to know."""
+    """What every worker of one service gets to know; ``contents`` is the URL of the contents store."""
 
     address: str
     media_base: str
     media_roots: tuple[str, ...]
     url_schemes: tuple[str, ...]
     orphan_grace_s: float
+    contents: str = ""
 
 
 class NurseryLauncher:
@@ -60,6 +61,7 @@ class NurseryLauncher:
             media_roots=self._surroundings.media_roots,
             url_schemes=self._surroundings.url_schemes,
             orphan_grace_s=self._surroundings.orphan_grace_s,
+            contents=self._surroundings.contents,
         )
         try:
             self._channel.send(encode(fork))

@@ -150,6 +150,7 @@ class Worker:
             previous_outputs=[(o.graph, Path(o.path), o.start_position) for o in resume.outputs]
             if resume
             else (),
+            contents=self._fork.contents,
         )
 
 
