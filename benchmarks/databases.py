@@ -9,12 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from sqlalchemy import Dialect
 
+from jobengine.history.by_row import ByRow
+from jobengine.history.statements import JOB_EXPECTED, JOB_FIXED
+from jobengine.history.tables import events, jobs, transitions
 from tests.databases import PostgresServer
 
 Work = list[tuple[str, list[tuple[Any, ...]]]]
 """Statements with the rows that each is run for."""
 Write = Callable[[Work], None]
+
+
+class BareStatements:
+    """The statements that the engine's rows are written with, one row at a time."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        make = ByRow(dialect)
+        self.insert_job = make.insert(jobs).text
+        self.insert_transition = make.insert(transitions).text
+        self.insert_event = make.insert(events, "sequence").text
+        self.update_job = make.update(jobs, JOB_FIXED, JOB_EXPECTED).text
 
 
 class Sqlite:

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from benchmarks.databases import Write
+from benchmarks.databases import BareStatements, Write
 from benchmarks.rigs import EngineRig, message
 from jobengine.history.database import Database
 from jobengine.history.rows import EVENT_COLUMNS, JOB_COLUMNS, TRANSITION_COLUMNS
-from jobengine.history.statements import JOB_FIXED, Statements
+from jobengine.history.statements import JOB_FIXED
 from jobengine.history.tables import events, jobs, transitions
 from jobengine.messaging.engine_messages import ChangeJob, Draft, SubmitJob
 
@@ -41,7 +41,7 @@ class EngineTrial:
 
     def __init__(self, rig: EngineRig, ours: Database, bare: Write, jobs_at_once: int) -> None:
         self._rig, self._ours, self._bare = rig, ours, bare
-        self._statements = Statements(ours.engine)
+        self._statements = BareStatements(ours.engine.dialect)
         self._size = jobs_at_once
         self._numbers = count()
         self._seen = ("", 0)
@@ -66,9 +66,9 @@ class EngineTrial:
             upto = at + group
             self._bare(
                 [
-                    (self._statements.insert_job.text, _tuples(self._jobs[at:upto])),
-                    (self._statements.insert_transition.text, _tuples(self._transitions[at * 3 : upto * 3])),
-                    (self._statements.insert_event.text, _untold(self._events[at * told : upto * told])),
+                    (self._statements.insert_job, _tuples(self._jobs[at:upto])),
+                    (self._statements.insert_transition, _tuples(self._transitions[at * 3 : upto * 3])),
+                    (self._statements.insert_event, _untold(self._events[at * told : upto * told])),
                 ]
             )
         return len(self._jobs) / (time.perf_counter() - start)
@@ -97,9 +97,9 @@ class EngineTrial:
             changes = [self._change(now[row[1]]) for row in made]
             self._bare(
                 [
-                    (self._statements.insert_transition.text, made),
-                    (self._statements.update_job.text, changes),
-                    (self._statements.insert_event.text, _untold(self._events[at * told : upto * told])),
+                    (self._statements.insert_transition, made),
+                    (self._statements.update_job, changes),
+                    (self._statements.insert_event, _untold(self._events[at * told : upto * told])),
                 ]
             )
         return len(self._transitions) / (time.perf_counter() - start)
@@ -118,7 +118,7 @@ class EngineTrial:
         ]
         ids, _ = self._drive(packed)
         self._read_back(ids)
-        self._bare([(self._statements.insert_job.text, _tuples(self._jobs))])
+        self._bare([(self._statements.insert_job, _tuples(self._jobs))])
         self._running = {row[0]: tuple(row) for row in self._jobs}
 
     def _drive(self, packed: list[bytes]) -> tuple[list[str], float]:

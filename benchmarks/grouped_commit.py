@@ -24,10 +24,10 @@ from typing import Any
 
 import psycopg
 
+from benchmarks.databases import BareStatements
 from jobengine.history.batch import Expected, job_update
 from jobengine.history.database import Database
 from jobengine.history.rows import event_row, job_row, transition_row
-from jobengine.history.statements import Statements
 from jobengine.history.store import SqlJobStore
 from jobengine.model.record import EventRecord, JobRecord, TransitionRecord
 from tests.contract.history.records import NOON, a_job, a_transition, settle
@@ -98,12 +98,12 @@ def measure_postgresql(folder: Path, group: int, rounds: int) -> None:
 
 def report(name: str, database: Database, run: Driver, group: int, rounds: int) -> None:
     """Alternate rounds of ours and the floor; print the medians and their ratio."""
-    store, s = SqlJobStore(database), Statements(database.engine)
+    store, s = SqlJobStore(database), BareStatements(database.engine.dialect)
     mine, bare = [[a_job() for _ in range(group)] for _ in range(2)]
     with store.batch() as batch:
         for job in mine:
             batch.insert_job(job)
-    run([(s.insert_job.text, [job_row(job) for job in bare])])
+    run([(s.insert_job, [job_row(job) for job in bare])])
     ours, floor = [], []
     for number in range(1, rounds + 1):
         records = decided(mine, number)
@@ -122,13 +122,15 @@ def write_ours(store: SqlJobStore, records: Decided, number: int) -> None:
             batch.append_event(event)
 
 
-def prepared(s: Statements, jobs: list[JobRecord], number: int) -> list[tuple[str, list[tuple[Any, ...]]]]:
+def prepared(
+    s: BareStatements, jobs: list[JobRecord], number: int
+) -> list[tuple[str, list[tuple[Any, ...]]]]:
     """The same group as statements and rows."""
     made = decided(jobs, number)
     return [
-        (s.insert_transition.text, [transition_row(transition) for _, transition, _ in made]),
-        (s.update_job.text, [job_update(job, Expected(number, 0)) for job, _, _ in made]),
-        (s.insert_event.text, [event_row(event) for _, _, event in made]),
+        (s.insert_transition, [transition_row(transition) for _, transition, _ in made]),
+        (s.update_job, [job_update(job, Expected(number, 0)) for job, _, _ in made]),
+        (s.insert_event, [event_row(event) for _, _, event in made]),
     ]
 
 

@@ -63,7 +63,7 @@ def _patterns(now: str) -> tuple[Row, Row]:
 
 
 def _write(database: Database, made_jobs: list[Row], made_transitions: list[Row]) -> None:
-    statements = Statements(database.engine)
+    statements = Statements(database.engine.dialect)
     with database.writing() as connection:
         if database.is_sqlite:
             statements.insert_job.run(connection, made_jobs)

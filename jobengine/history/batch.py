@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from jobengine.history.row_change import Rows
 from jobengine.history.rows import event_row, job_row, output_row, settled_row, to_json, transition_row
-from jobengine.history.statements import JOB_FIXED, TRANSITION_FIXED, Rows, Statements
+from jobengine.history.statements import JOB_FIXED, TRANSITION_FIXED, Statements
 from jobengine.history.tables import jobs, transitions
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 

@@ -20,6 +20,10 @@ from jobengine.model.query import contains
 MIGRATION_LOCK = 0x6A6F6265
 """Key of the PostgreSQL advisory lock that lets one process migrate at a time."""
 
+BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+"""Writers find rows by their key. A plan made while a table was small would go on reading all of it, as plans
+are kept until the table is analysed."""
+
 
 class Database:
     """One database, with a writing and a reading side; thread-safe, opens connections when needed.
@@ -110,9 +114,8 @@ class Database:
     def _create_engine(self, *, read_only: bool, pool_size: int) -> Engine:
         common = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10}
         if not self.is_sqlite:
-            session = f"-c lock_timeout={self._busy_timeout_ms}"
-            if read_only:
-                session += " -c default_transaction_read_only=on"
+            session = f"-c lock_timeout={self._busy_timeout_ms} "
+            session += "-c default_transaction_read_only=on" if read_only else BY_KEY
             return create_engine(
                 self.url,
                 pool_pre_ping=True,

@@ -38,9 +38,7 @@ class ApiKeys:
         same_name = (api_keys.c.name == key.name) & api_keys.c.revoked_time.is_(None)
         with self._database.writing() as connection:
             if connection.scalar(select(api_keys.c.key_id).where(same_name).limit(1)) is not None:
-                raise ConflictError(
-                    f"a key is named {key.name!r} already; revoke it or take another name"
-                )
+                raise ConflictError(f"a key is named {key.name!r} already; revoke it or take another name")
             connection.execute(insert(api_keys).values(values))
 
     def find(self, key_id: str) -> ApiKeyRecord | None:

@@ -60,7 +60,7 @@ class SqlJobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._statements = Statements(database.engine)
+        self._statements = Statements(database.engine.dialect)
         self._service: tuple[str, int] | None = None
 
     @contextmanager
