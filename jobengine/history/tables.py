@@ -58,9 +58,11 @@ Number = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def one_of(column: str, values: Iterable[str]) -> str:
-    """The SQL of a CHECK that ``column`` is one of ``values`` (or NULL)."""
-    listed = ", ".join(f"'{value}'" for value in values)
-    return f"{column} IN ({listed})"
+    """The SQL of a CHECK that ``column`` is one of ``values`` (or NULL).
+
+    Not with IN: SQLite would build a table of the values each time a row is checked.
+    """
+    return " OR ".join(f"{column} = '{value}'" for value in values)
 
 
 SETTLED_IS_COMPLETE = (

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from jobengine.errors import SettingsError
+from jobengine.errors import ConflictError, SettingsError
 from jobengine.history.database import Database
 from jobengine.history.migrations import HEAD, alembic_config
 from jobengine.history.store import SqlJobStore
@@ -52,6 +52,16 @@ def test_upgrading_again_keeps_what_is_there(database_url: str) -> None:
         job, rows = a_job_with_history(store)
         database.upgrade()
         assert WholeJobs(database).get(job.job_id) == (job, rows)
+
+
+def test_a_database_of_the_first_revision_keeps_its_rows_and_its_checks(database_url: str) -> None:
+    with Database(database_url) as database:
+        database.downgrade("0001")
+        job, rows = a_job_with_history(SqlJobStore(database))
+        database.upgrade()
+        assert WholeJobs(database).get(job.job_id) == (job, rows)
+        with pytest.raises(ConflictError, match="ck_jobs_current_state"), database.writing() as connection:
+            connection.exec_driver_sql("UPDATE jobs SET current_state = 'Asleep'")
 
 
 def test_the_head_that_a_start_asks_for_is_that_of_the_migrations() -> None:
