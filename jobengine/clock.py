@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -64,3 +66,8 @@ def from_text(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no UTC offset")
     return moment.astimezone(UTC)
+
+
+def to_us(moment: datetime) -> int:
+    """Whole microseconds since the Unix epoch, exact (no float in between)."""
+    return (moment - EPOCH) // timedelta(microseconds=1)

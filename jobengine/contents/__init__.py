@@ -1,1 +1,1 @@
-"""The contents store: elements of media streams, kept durably, found by any time reference."""
+"""The contents store's backends, and the contents and streams that are kept in any of them."""

@@ -1,0 +1,132 @@
+"""What every backend refuses in the same words: writes that can't be meant or kept, and wrong revisions.
+
+`check_writes` looks at nothing that is stored and names the write by its place in the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from jobengine.errors import MalformedError, RevisionMismatch
+from jobengine.model.element import PTS_MAX, PTS_MIN
+from jobengine.ports.contents import (
+    DeleteDocument,
+    DeleteElements,
+    DropPayloads,
+    LimitStream,
+    PutDocument,
+    PutElement,
+    PutPlanes,
+    Write,
+)
+
+STREAM_MAX: Final = 2**64 - 1
+ELEMENT_ID_BYTES: Final = 16
+PLANES_MAX: Final = 64
+PLANE_BYTES_MAX: Final = 2**32 - 1
+ATTRIBUTES_BYTES_MAX: Final = 2**24
+DOCUMENT_KEY_BYTES_MAX: Final = 480
+"""Of a collection and a key together, in UTF-8: what an index of any backend can hold."""
+
+
+def check_writes(writes: Sequence[Write]) -> None:
+    """Raise MalformedError for the first write that no store could do."""
+    for place, write in enumerate(writes):
+        fault = _fault(write)
+        if fault:
+            raise MalformedError(f"write {place} of the commit ({type(write).__name__}): {fault}")
+
+
+def document_json(write: PutDocument) -> bytes:
+    """The document as JSON. Raises MalformedError for what JSON can't say."""
+    try:
+        return msgspec.json.encode(write.value)
+    except (TypeError, ValueError, OverflowError) as fault:
+        raise MalformedError(
+            f"document {write.key!r} of {write.collection!r} is not JSON: {fault}"
+        ) from fault
+
+
+def must_match(collection: str, key: str, revision: int, expected: int | None) -> None:
+    """Raise RevisionMismatch unless a document's revision (0: it isn't there) is the one expected."""
+    if expected is not None and revision != expected:
+        raise RevisionMismatch(
+            f"document {key!r} of {collection!r} has revision {revision}, expected was {expected}"
+        )
+
+
+def check_page(offset: int, limit: int | None) -> None:
+    """Raise MalformedError for an offset or limit below zero."""
+    if offset < 0 or (limit is not None and limit < 0):
+        raise MalformedError(f"offset ({offset}) and limit ({limit}) can't be negative")
+
+
+def _fault(write: Write) -> str:
+    if isinstance(write, PutElement):
+        return _stream_fault(write.stream) or _element_fault(write)
+    if isinstance(write, PutDocument | DeleteDocument):
+        return _document_fault(write)
+    if isinstance(write, PutPlanes):
+        return _stream_fault(write.stream) or _planes_fault(write)
+    if isinstance(write, DeleteElements | DropPayloads):
+        return _stream_fault(write.stream)
+    if isinstance(write, LimitStream):
+        return _stream_fault(write.stream) or _limits_fault(write)
+    return _stream_fault(write.stream)
+
+
+def _stream_fault(stream: int) -> str:
+    return "" if 0 <= stream <= STREAM_MAX else f"a stream is numbered from 0 to {STREAM_MAX}, not {stream}"
+
+
+def _time_fault(name: str, ticks: int | None) -> str:
+    if ticks is None or PTS_MIN <= ticks <= PTS_MAX:
+        return ""
+    return f"{name} is a signed number of 64 bits, not {ticks}"
+
+
+def _element_fault(write: PutElement) -> str:
+    element = write.element
+    if len(element.element_id) not in (0, ELEMENT_ID_BYTES):
+        return f"an element id has {ELEMENT_ID_BYTES} bytes or none, not {len(element.element_id)}"
+    if len(element.plane_sizes) > PLANES_MAX or len(write.planes or ()) > PLANES_MAX:
+        return f"an element has {PLANES_MAX} planes at most"
+    if any(not 0 <= size <= PLANE_BYTES_MAX for size in element.plane_sizes):
+        return f"a plane has {PLANE_BYTES_MAX} bytes at most"
+    if len(element.attributes) > ATTRIBUTES_BYTES_MAX:
+        return f"attributes have {ATTRIBUTES_BYTES_MAX} bytes at most"
+    return (
+        _time_fault("pts", element.pts)
+        or _time_fault("dts", element.dts)
+        or _time_fault("duration", element.duration)
+        or _time_fault("expires_us", write.expires_us)
+    )
+
+
+def _planes_fault(write: PutPlanes) -> str:
+    if not write.planes:
+        return "no plane is given"
+    if any(not 0 <= plane < PLANES_MAX for plane in write.planes):
+        return f"planes are numbered from 0 to {PLANES_MAX - 1}"
+    return _time_fault("pts", write.pts) or _time_fault("expires_us", write.expires_us)
+
+
+def _limits_fault(write: LimitStream) -> str:
+    if (write.payload_age_us or 0) < 0 or (write.payload_bytes or 0) < 0:
+        return "limits can't be negative"
+    return _time_fault("payload_age_us", write.payload_age_us) or _time_fault(
+        "payload_bytes", write.payload_bytes
+    )
+
+
+def _document_fault(write: PutDocument | DeleteDocument) -> str:
+    if not write.collection or "\0" in write.collection:
+        return f"a collection has a name without NUL, not {write.collection!r}"
+    if len(write.collection.encode()) + len(write.key.encode()) > DOCUMENT_KEY_BYTES_MAX:
+        return f"collection and key have {DOCUMENT_KEY_BYTES_MAX} bytes of UTF-8 at most"
+    if write.expected_revision is not None and write.expected_revision < 0:
+        return f"revisions count from 1, {write.expected_revision} can't be expected"
+    return ""
