@@ -315,9 +315,10 @@ class MemoryContents:
         place = (write.collection, write.key)
         there = self._documents.get(place)
         must_match(*place, there[1] if there else 0, write.expected_revision)
-        self._undo_document(place, undo)
         revision = there[1] + 1 if there else 1
-        self._documents[place] = (document_json(write), revision)
+        row = (document_json(write), revision)
+        self._undo_document(place, undo)
+        self._documents[place] = row
         return Outcome(created=there is None, changed=1, revision=revision)
 
     def _delete_document(self, write: DeleteDocument, undo: list[Undo]) -> Outcome:

@@ -1,0 +1,70 @@
+"""The backends that the behaviour suite holds for: one line for each in `BACKENDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from jobengine.contents.memory import MemoryContents
+from jobengine.ports.contents import ContentStore
+from jobengine.testing.clock import ManualClock
+
+
+class StoreFactory(Protocol):
+    """Opens one store, again and again; whatever it opened is closed by whoever made the factory."""
+
+    def open(self) -> ContentStore:
+        """The store, new at the first call."""
+        ...
+
+    def reopen(self) -> ContentStore:
+        """Close it and open it again, with all that was committed."""
+        ...
+
+
+class OpenedAgain:
+    """A `StoreFactory` for stores that live on in files or in a server."""
+
+    def __init__(self, opener: Callable[[], ContentStore]) -> None:
+        self._opener = opener
+        self._opened: list[ContentStore] = []
+
+    def open(self) -> ContentStore:
+        """The store, new at the first call."""
+        self._opened.append(self._opener())
+        return self._opened[-1]
+
+    def reopen(self) -> ContentStore:
+        """Close it and open it again."""
+        self.close()
+        return self.open()
+
+    def close(self) -> None:
+        """Close what was opened."""
+        while self._opened:
+            self._opened.pop().close()
+
+
+class _InMemory(OpenedAgain):
+    """Nothing outlives a store in memory: to open it again leaves it as it is."""
+
+    def reopen(self) -> ContentStore:
+        return self._opened[-1] if self._opened else self.open()
+
+
+@contextmanager
+def memory(_folder: Path, clock: ManualClock) -> Iterator[StoreFactory]:
+    """A store in this process."""
+    factory = _InMemory(lambda: MemoryContents(clock))
+    yield factory
+    factory.close()
+
+
+Backend = Callable[[Path, ManualClock], AbstractContextManager[StoreFactory]]
+"""Makes a factory for one new store, given a folder of its own and the clock that the test moves."""
+
+BACKENDS: Mapping[str, Backend] = {
+    "memory": memory,
+}
