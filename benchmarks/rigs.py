@@ -11,16 +11,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import zmq
 
-from jobengine import logs
-from jobengine.app.engine_process import build_engine
-from jobengine.app.parent import end_with_parent
+from jobengine.app.engine_process import run_engine
 from jobengine.errors import UnavailableError
 from jobengine.history.database import Database
 from jobengine.messaging.addresses import addresses
@@ -92,7 +90,7 @@ def engine_process(data: Path, database_url: str | None = None) -> Iterator[Engi
 @contextmanager
 def started_engine(settings: Settings) -> Iterator[EngineRig]:
     """An engine over a database that is there."""
-    process = multiprocessing.get_context("spawn").Process(target=_run_engine, args=(settings,))
+    process = multiprocessing.get_context("spawn").Process(target=run_engine, args=(settings, False))
     process.start()
     rig = EngineRig(settings, process.pid or 0)
     try:
@@ -201,13 +199,3 @@ def _answers(client: EngineClient) -> bool:
     except UnavailableError:
         return False
     return True
-
-
-def _run_engine(settings: Settings) -> None:
-    end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logs.configure(settings.log.level, settings.log.format, process="engine")
-    with ExitStack() as stack:
-        built = build_engine(settings, stack)
-        signal.signal(signal.SIGTERM, lambda *_: built.stop(False))
-        built.run()
