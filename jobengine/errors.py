@@ -16,9 +16,11 @@
     ├── DocumentError             422  one fault or more, each with its JSON Pointer
     ├── PreconditionRequired      428
     ├── UnavailableError          503  engine or database can't answer now
+    ├── TimeLimitPassed           504  it took longer than it may
     ├── SettingsError                  the operator's configuration is wrong
     ├── MediaError                     a source, sink or format failed
-    │   └── DiskFull
+    │   ├── DiskFull
+    │   └── SinkError
     └── WorkerError                    a worker broke its promises
 
 REST, CLI and client map from ``code``, ``status`` and ``exit_code``; nothing else decides them.
@@ -168,6 +170,15 @@ class UnavailableError(JobEngineError):
     exit_code = 6
 
 
+class TimeLimitPassed(JobEngineError):
+    """It took longer than it may."""
+
+    code = "time-limit-passed"
+    title = "It took longer than it may"
+    status = 504
+    exit_code = 6
+
+
 class SettingsError(JobEngineError):
     """The configuration is wrong."""
 
@@ -188,6 +199,13 @@ class DiskFull(MediaError):
 
     code = "disk-full"
     title = "No space is left for an output"
+
+
+class SinkError(MediaError):
+    """A sink refused what it was given, or went away."""
+
+    code = "sink"
+    title = "A sink failed"
 
 
 class WorkerError(JobEngineError):

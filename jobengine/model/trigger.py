@@ -35,7 +35,7 @@ CLIENT_TYPES = {str(kind).lower(): str(kind) for kind in TriggerType if kind not
 _REQUESTS = {state.lower(): state for state in RequestedState}
 
 
-def _read_utc(value: Any) -> Any:
+def read_utc(value: Any) -> Any:
     """ISO 8601 or ``YYYY-MM-DD hh:mm:ss.xyz``; without an offset it is UTC, as in ROAD."""
     if not isinstance(value, str):
         raise ValueError("must be text such as 2026-12-01T11:00:00Z")
@@ -97,7 +97,7 @@ class TimeTrigger(TriggerBase):
     @field_validator("start_time", mode="before")
     @classmethod
     def _utc(cls, value: Any) -> Any:
-        return _read_utc(value)
+        return read_utc(value)
 
 
 class DurationTrigger(TriggerBase):
