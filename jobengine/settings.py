@@ -107,6 +107,38 @@ class EngineSettings(Section):
     )
 
 
+class ContentsSettings(Section):
+    """Where media elements are kept, how long, and what one request may bring."""
+
+    url: str | None = Field(
+        None, description="redis://host:port/number or file:///folder; default: files in data/contents."
+    )
+    packet_lifetime_s: float | None = Field(
+        None,
+        gt=0,
+        description="How long the payload of a packet is kept unless its write says; none: no end.",
+    )
+    frame_lifetime_s: float | None = Field(
+        None, gt=0, description="How long the payload of a frame is kept unless its write says; none: no end."
+    )
+    max_payload_bytes: int = Field(
+        256 * 1024 * 1024, ge=1, le=2**32 - 1, description="Largest payload of one element, in bytes."
+    )
+    max_batch_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024, le=2**32 - 1, description="Largest batch of elements, in bytes."
+    )
+    time_tolerance_ms: float = Field(
+        5, ge=0, le=60_000, description="How far an element may be from a reference by real time."
+    )
+    max_wait_ms: int = Field(
+        30_000, ge=0, le=600_000, description="How long a read may wait for its element."
+    )
+    sweep_interval_s: float = Field(
+        1, gt=0, le=3600, description="How often payloads past their time or limits are let go."
+    )
+    lax: bool = Field(False, description="Elements of an unknown content or stream make it, as once in Beam.")
+
+
 class LogSettings(Section):
     """What the service says about itself, on stderr."""
 
@@ -135,12 +167,18 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     media: MediaSettings = MediaSettings()
     engine: EngineSettings = EngineSettings()
+    contents: ContentsSettings = ContentsSettings()
     log: LogSettings = LogSettings()
 
     @property
     def database(self) -> str:
         """The URL of the database that holds the truth about jobs."""
         return self.database_url or f"sqlite:///{self.data / 'jobengine.sqlite3'}"
+
+    @property
+    def contents_url(self) -> str:
+        """The URL of the contents store, for `jobengine.contents.opening`."""
+        return self.contents.url or (self.data / "contents").as_uri()
 
     @property
     def media_base(self) -> Path:

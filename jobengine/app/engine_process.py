@@ -110,6 +110,7 @@ def _surroundings(settings: Settings, address: str) -> WorkerSurroundings:
         media_roots=tuple(str(root) for root in settings.media_roots),
         url_schemes=settings.media.url_schemes,
         orphan_grace_s=settings.engine.orphan_grace_s,
+        contents=settings.contents_url,
     )
 
 

@@ -13,6 +13,7 @@ import zmq
 from jobengine import logs
 from jobengine.app.parent import end_with_parent
 from jobengine.clock import SystemClock
+from jobengine.contents.opening import open_store
 from jobengine.history.database import Database
 from jobengine.history.keys import ApiKeys
 from jobengine.history.reader import JobReader
@@ -50,6 +51,7 @@ def build_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
     threading.Thread(target=_end_notices, args=(stopping, notices), name="stopping", daemon=True).start()
     services = HttpServices(
         settings=settings,
+        contents=open_store(settings.contents_url),
         reader=JobReader(database),
         whole_jobs=WholeJobs(database),
         keys=ApiKeys(database),

@@ -13,6 +13,7 @@ from jobengine.history.reader import JobReader
 from jobengine.history.whole_jobs import WholeJobs
 from jobengine.messaging.engine_client import EngineClient
 from jobengine.model.roots import MediaRoots
+from jobengine.ports.contents import ContentStore
 from jobengine.settings import Settings
 
 
@@ -43,6 +44,7 @@ class HttpServices:
     """
 
     settings: Settings
+    contents: ContentStore
     reader: JobReader
     whole_jobs: WholeJobs
     keys: ApiKeys

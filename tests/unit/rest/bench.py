@@ -16,6 +16,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from jobengine.clock import SystemClock, to_text
+from jobengine.contents.memory import MemoryContents
 from jobengine.engine.engine import Engine, EngineParts
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
@@ -128,6 +129,7 @@ class Bench:
     settings: Settings
     database: Database
     notices: CountedNotices
+    contents: MemoryContents
 
     def submit(self, *transitions: dict[str, Any], **members: Any) -> dict[str, Any]:
         """Post a job; its JSON."""
@@ -168,8 +170,10 @@ def make_bench(folder: Path, url: str, **http: Any) -> Bench:
     notices = CountedNotices()
     engine: Any = EngineHere(database, folder, notices)
     keys = ApiKeys(database)
+    contents = MemoryContents(CLOCK)
     services = HttpServices(
         settings=settings,
+        contents=contents,
         reader=JobReader(database),
         whole_jobs=WholeJobs(database),
         keys=keys,
@@ -182,4 +186,4 @@ def make_bench(folder: Path, url: str, **http: Any) -> Bench:
         worker_log=settings.worker_log,
     )
     app = create_app(services, [pages()])
-    return Bench(app.test_client(), engine, keys, settings, database, notices)
+    return Bench(app.test_client(), engine, keys, settings, database, notices, contents)

@@ -1,0 +1,1 @@
+"""``/beams``: the Content Beam API over the contents store."""
