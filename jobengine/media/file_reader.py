@@ -103,7 +103,7 @@ class FileSource:
     def _open(self) -> InputContainer:
         is_wave = self._wave is not None and self._wave.format_tag in PLAIN_TAGS
         is_url = "://" in self._place
-        options = {"format_whitelist": _harmless_formats(), **(_WAVE_OPTIONS if is_wave else {})}
+        options = {"format_whitelist": harmless_formats(), **(_WAVE_OPTIONS if is_wave else {})}
         options["protocol_whitelist"] = "http,https,tcp,tls" if is_url else "file"
         try:
             timeout = _TIMEOUT_S if is_url else None
@@ -233,6 +233,6 @@ def _look_at(place: str, name: str) -> WaveLayout | None:
 
 
 @cache
-def _harmless_formats() -> str:
+def harmless_formats() -> str:
     """Every demuxer but those that open what a file names."""
     return ",".join(sorted(name for name in av.formats_available if name not in _REFERRING))
