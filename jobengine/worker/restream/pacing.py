@@ -1,0 +1,102 @@
+"""When each element is due: the media timeline, clamped and stretched, laid over the host's clock.
+
+Pure arithmetic in whole nanoseconds; whoever uses it reads the clock and waits. Two rules:
+
+- ``absolute``: the due times are one schedule, the sum of all pauses. Being late moves none of them, so
+  lost time is made good. Only where the store had nothing to send is the schedule moved: that time was
+  never lost.
+- ``upstream``: Savant Replay's own rule. A pause begins when the element before was sent; what sending
+  took is subtracted, and once what the last sleep took too long. Lost time stays lost.
+"""
+
+from __future__ import annotations
+
+from jobengine.model.pacing import PacingSpec
+from jobengine.worker.restream.failures import IncorrectTimestamp
+
+
+class Pacing:
+    """Plans one element after the other. Call `begin`, then `due_ns` and `sent` in turn for each."""
+
+    def __init__(self, spec: PacingSpec) -> None:
+        self.change(spec)
+        self._previous_ns: int | None = None
+        self._below_top = 0
+        self._schedule_ns = 0
+        self._sent_ns = 0
+        self._skew_ns = 0
+        self._target_ns = 0
+        self.discrepancies = 0
+        self.shifted_ns = 0
+        """How far the schedule was moved because there was nothing to send."""
+
+    def change(self, spec: PacingSpec) -> None:
+        """Go on by other rules from the next element on."""
+        self._mode = spec.mode
+        self._speed = spec.speed
+        self._minimum_ns = round(spec.min_duration_ms * 1e6)
+        self._maximum_ns = round(spec.max_duration_ms * 1e6)
+        self._fix_ns = round(spec.discrepancy_fix_ms * 1e6)
+        self._must_stop = spec.stop_on_incorrect_ts
+        self._reorder = spec.reorder
+
+    def begin(self, now_ns: int) -> None:
+        """The next pause begins now: at the start and after a pause of the job."""
+        self._schedule_ns = self._sent_ns = now_ns
+        self._skew_ns = 0
+
+    def forget(self) -> None:
+        """The next element is no successor of the last one: it was sought, or a loop begins."""
+        self._previous_ns, self._below_top = None, 0
+
+    def due_ns(self, timestamp_ns: int, now_ns: int, has_waited: bool) -> int:
+        """When the element with this timestamp is due. Raises IncorrectTimestamp.
+
+        ``has_waited``: the store did not have it when it was looked for first.
+        """
+        pause_ns = self._clamped(self._step_ns(timestamp_ns))
+        if self._mode == "fast":
+            self._schedule_ns = self._target_ns = now_ns
+            return now_ns
+        self._schedule_ns += pause_ns
+        if has_waited and self._schedule_ns < now_ns:
+            self.shifted_ns += now_ns - self._schedule_ns
+            self._schedule_ns = now_ns
+        if self._mode == "absolute":
+            self._target_ns = self._schedule_ns
+        else:
+            pause_ns = max(0, pause_ns - (now_ns - self._sent_ns))
+            self._target_ns = now_ns + max(0, pause_ns - self._skew_ns)
+        return self._target_ns
+
+    def sent(self, now_ns: int) -> int:
+        """The element is being sent now; how far behind the absolute schedule that is."""
+        self._skew_ns = max(0, now_ns - self._target_ns)
+        self._sent_ns = now_ns
+        return now_ns - self._schedule_ns
+
+    def _step_ns(self, timestamp_ns: int) -> int | None:
+        """From the element before to this one; None for a discrepancy."""
+        previous_ns = self._previous_ns
+        if previous_ns is None:
+            self._previous_ns = timestamp_ns
+            return 0
+        if timestamp_ns >= previous_ns:
+            self._previous_ns, self._below_top = timestamp_ns, 0
+            return timestamp_ns - previous_ns
+        self._below_top += 1
+        if self._below_top <= self._reorder:
+            return 0
+        self._previous_ns, self._below_top = timestamp_ns, 0
+        self.discrepancies += 1
+        if self._must_stop:
+            fall_ms = (previous_ns - timestamp_ns) / 1e6
+            raise IncorrectTimestamp(f"a timestamp falls back by {fall_ms:g} ms")
+        return None
+
+    def _clamped(self, step_ns: int | None) -> int:
+        if step_ns is None:
+            step_ns = self._fix_ns
+        elif self._speed != 1.0:
+            step_ns = round(step_ns / self._speed)
+        return max(self._minimum_ns, min(self._maximum_ns, step_ns))

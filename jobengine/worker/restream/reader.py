@@ -1,0 +1,100 @@
+"""Reads a stored stream in order of arrival, some elements ahead of what is sent.
+
+What is in use is pinned, a stretch ahead at a time, so that limits of the stream don't take it away
+between being found and being sent; a job that stands still for long lets its pin go.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobengine.clock import Clock, to_us
+from jobengine.model.element import Gap, PayloadState, StoredElement
+from jobengine.ports.contents import Buffer, ContentStore
+
+BATCH_ELEMENTS = 64
+FIRST_BATCH = 8
+BATCH_BYTES = 4 << 20
+PIN_ELEMENTS = 1024
+PIN_NS = 10_000_000_000
+PIN_KEPT_US = 30_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An element with its payload; ``planes`` None: it was never stored, or is gone."""
+
+    stored: StoredElement
+    planes: Sequence[Buffer] | None
+
+
+class Reader:
+    """Reads on from ``sequence``. Used by one thread; `close` lets go of the pin."""
+
+    def __init__(
+        self, store: ContentStore, stream: int, sequence: int, clock: Clock, with_payload: bool
+    ) -> None:
+        self._store = store
+        self._stream = stream
+        self._clock = clock
+        self._with_payload = with_payload
+        self._next = sequence
+        self._ahead: deque[Entry | Gap] = deque()
+        self._limit = FIRST_BATCH
+        self._version = -1
+        self._pin = ""
+        self._pinned_to = -1
+        self._pinned_ns = 0
+
+    def take(self) -> Entry | Gap | None:
+        """The next entry; None at the live end."""
+        if not self._ahead:
+            self._read_on()
+        return self._ahead.popleft() if self._ahead else None
+
+    def close(self) -> None:
+        """Read no further."""
+        self._ahead.clear()
+        if self._pin:
+            self._store.unpin(self._pin)
+            self._pin = ""
+
+    def _read_on(self) -> None:
+        """Fetch a batch, unless nothing can have come since there was none."""
+        version = self._store.version()
+        if version == self._version:
+            return
+        entries = self._store.scan(self._stream, self._next, self._limit)
+        if not entries:
+            self._version = version
+            return
+        self._keep_pinned()
+        self._add(entries)
+
+    def _add(self, entries: Sequence[StoredElement | Gap]) -> None:
+        elements = [entry for entry in entries if isinstance(entry, StoredElement)]
+        planes = iter(self._store.payloads(elements) if self._with_payload else [None] * len(elements))
+        for entry in entries:
+            if isinstance(entry, StoredElement):
+                self._ahead.append(Entry(entry, next(planes)))
+                self._next = entry.sequence + 1
+            else:
+                self._ahead.append(entry)
+                self._next = entry.last_sequence + 1
+        read_bytes = sum(sum(entry.planes) for entry in elements if entry.payload is PayloadState.HERE)
+        mean_bytes = read_bytes // len(entries) + 1
+        self._limit = max(1, min(BATCH_ELEMENTS, 2 * self._limit, BATCH_BYTES // mean_bytes))
+
+    def _keep_pinned(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        is_fresh = self._pin and now_ns - self._pinned_ns < PIN_NS
+        if not self._with_payload or (is_fresh and self._next + BATCH_ELEMENTS <= self._pinned_to):
+            return
+        former = self._pin
+        self._pinned_ns, self._pinned_to = now_ns, self._next + PIN_ELEMENTS
+        until_us = to_us(self._clock.now()) + PIN_KEPT_US
+        self._pin = self._store.pin(self._stream, self._next, self._pinned_to, until_us)
+        if former:
+            self._store.unpin(former)
