@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from jobengine.contents.memory import MemoryContents
+from jobengine.contents.redis_store.opening import open_redis_store
 from jobengine.ports.contents import ContentStore
 from jobengine.testing.clock import ManualClock
+from tests import redis_servers
 
 
 class StoreFactory(Protocol):
@@ -62,9 +64,19 @@ def memory(_folder: Path, clock: ManualClock) -> Iterator[StoreFactory]:
     factory.close()
 
 
+@contextmanager
+def redis(_folder: Path, clock: ManualClock) -> Iterator[StoreFactory]:
+    """A store on a private Redis server."""
+    with redis_servers.running() as server:
+        factory = OpenedAgain(lambda: open_redis_store(server.url("test"), clock))
+        yield factory
+        factory.close()
+
+
 Backend = Callable[[Path, ManualClock], AbstractContextManager[StoreFactory]]
 """Makes a factory for one new store, given a folder of its own and the clock that the test moves."""
 
 BACKENDS: Mapping[str, Backend] = {
     "memory": memory,
+    "redis": redis,
 }
