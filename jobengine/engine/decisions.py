@@ -6,10 +6,10 @@ when the commit fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from jobengine.clock import to_text
 from jobengine.engine.live import LiveJob
@@ -20,15 +20,14 @@ from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Passing:
+class Passing(NamedTuple):
     """Where and when a transition was settled. ``skip`` is why it had no effect, if it had none."""
 
     time_stamp: str
     position: dict[str, Any]
     lateness_ms: float = 0.0
     skip: str = ""
-    info: dict[str, Any] = field(default_factory=dict)
+    info: Mapping[str, Any] = MappingProxyType({})
 
 
 class Decisions:
@@ -62,13 +61,18 @@ class Decisions:
         self.touched.setdefault(transition.job_id, job)
 
     def touch(self, job: LiveJob) -> None:
-        """The job changes: its revision rises, once per group."""
+        """The job changes, by its run or its list: its revision rises, once per group."""
         record = job.record
         if record.revision == job.committed[0]:
             record.revision += 1
             record.updated_time = self.now_text
             self.touched[record.job_id] = job
-            self.batch.update_job(record, *job.committed)
+            self.batch.advance_job(record, *job.committed)
+
+    def rewrite(self, job: LiveJob) -> None:
+        """The job changes in what clients say of it."""
+        self.touch(job)
+        self.batch.update_job(job.record, *job.committed)
 
     def settle(self, job: LiveJob, transition: TransitionRecord, state: JobState, at: Passing) -> None:
         """A transition has passed, or was skipped: chain it to the history and move the job to ``state``."""
@@ -81,9 +85,9 @@ class Decisions:
         transition.current_proc_state = state
         transition.stream_position = at.position
         transition.wake_time = None
-        extra = {**({"skipped": at.skip} if at.skip else {}), **at.info}
-        if extra:
-            transition.info = {**(transition.info or {}), **extra}
+        if at.skip or at.info:
+            skipped = {"skipped": at.skip} if at.skip else {}
+            transition.info = {**(transition.info or {}), **skipped, **at.info}
         transition.previous_hash = record.history_hash
         transition.hash = row_hash(transition, record.history_hash)
         record.history_length, record.history_hash = transition.sequence, transition.hash

@@ -41,7 +41,7 @@ class HostRunner:
         if not job.has_plan and not self._pass_leading(job, decisions):
             return
         plan = job.plan(decisions.now)
-        while not job.state.is_final:
+        while len(plan) and not job.state.is_final:
             reading = job.reading()
             due = plan.take(decisions.now, reading)
             if due is None:

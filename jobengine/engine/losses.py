@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -68,7 +67,7 @@ class Losses:
             decisions.touch(job)
         else:
             state = decide(record.current_state, EngineRequest.UPDATE)
-            at = replace(at, info={**at.info, "returnTo": former})
+            at = at._replace(info={**at.info, "returnTo": former})
             decisions.implicit(job, EngineRequest.UPDATE, state, at)
         successor = Worker(
             record.job_id,

@@ -90,7 +90,7 @@ class Requests:
             decisions.event(
                 "transition.appended", job.record, {"transitionIds": [t.transition_id for t in made]}
             )
-        decisions.touch(job)
+        decisions.rewrite(job)
         answer = Accepted(
             request.request_id, job.record.job_id, job.record.revision, tuple(t.transition_id for t in made)
         )
@@ -120,7 +120,7 @@ class Requests:
             self._append(job, [_immediate(RequestedState.CANCEL)], request.actor, decisions)
         job.record.deleted_time = decisions.now_text
         decisions.event("job.deleted", job.record, {"name": job.record.name})
-        decisions.touch(job)
+        decisions.rewrite(job)
         return Accepted(request.request_id, job.record.job_id, job.record.revision)
 
     def finish(self, job: LiveJob, reason: str, decisions: Decisions) -> None:

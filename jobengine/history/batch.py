@@ -12,8 +12,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from jobengine.history.row_change import Rows
-from jobengine.history.rows import event_row, job_row, output_row, settled_row, to_json, transition_row
+from jobengine.history.row_change import RowChange, Rows
+from jobengine.history.rows import (
+    advanced_row,
+    event_row,
+    job_row,
+    output_row,
+    settled_row,
+    to_json,
+    transition_row,
+)
 from jobengine.history.statements import JOB_FIXED, TRANSITION_FIXED, Statements
 from jobengine.history.tables import jobs, transitions
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
@@ -44,6 +52,7 @@ class Batch:
     def __init__(self) -> None:
         self.inserted_jobs: dict[str, JobRecord] = {}
         self.updated_jobs: dict[str, tuple[JobRecord, Expected]] = {}
+        self.advanced_jobs: dict[str, tuple[JobRecord, Expected]] = {}
         self.inserted_transitions: dict[str, TransitionRecord] = {}
         self.updated_transitions: dict[str, TransitionRecord] = {}
         self.settled_transitions: dict[str, TransitionRecord] = {}
@@ -61,10 +70,19 @@ class Batch:
         """Change a job that still is as expected. Of several updates in a batch the first expects."""
         if job.job_id in self.inserted_jobs:
             self.inserted_jobs[job.job_id] = job
-        elif job.job_id in self.updated_jobs:
-            self.updated_jobs[job.job_id] = (job, self.updated_jobs[job.job_id][1])
         else:
-            self.updated_jobs[job.job_id] = (job, Expected(expected_revision, expected_epoch))
+            before = self.advanced_jobs.pop(job.job_id, None) or self.updated_jobs.get(job.job_id)
+            expected = before[1] if before else Expected(expected_revision, expected_epoch)
+            self.updated_jobs[job.job_id] = (job, expected)
+
+    def advance_job(self, job: JobRecord, expected_revision: int, expected_epoch: int) -> None:
+        """As `update_job`, for a job of which nothing is new but what its run changes."""
+        if job.job_id in self.inserted_jobs or job.job_id in self.updated_jobs:
+            self.update_job(job, expected_revision, expected_epoch)
+        else:
+            before = self.advanced_jobs.get(job.job_id)
+            expected = before[1] if before else Expected(expected_revision, expected_epoch)
+            self.advanced_jobs[job.job_id] = (job, expected)
 
     def insert_transition(self, transition: TransitionRecord) -> None:
         """A new row of a job's list, pending or settled already."""
@@ -122,6 +140,12 @@ class Batch:
         self._removed_variables[name] = None
 
     @property
+    def expected_jobs(self) -> dict[str, Expected]:
+        """What the rows of the jobs in this batch must still be, by job."""
+        changed = self.updated_jobs | self.advanced_jobs
+        return {job_id: expected for job_id, (_, expected) in changed.items()}
+
+    @property
     def waking(self) -> Iterator[TransitionRecord]:
         """The rows of this batch that may have a wake time; settled ones have none."""
         yield from self.inserted_transitions.values()
@@ -135,22 +159,22 @@ class Batch:
         if self.inserted_transitions:
             rows = [transition_row(t) for t in self.inserted_transitions.values()]
             s.insert_transition.run(connection, rows)
-        if self.updated_transitions:
-            rows = [_transition_update(t) for t in self.updated_transitions.values()]
-            if s.update_transition.run(connection, rows) != len(rows):
-                raise Stale
-        if self.settled_transitions:
-            rows = [(*settled_row(t), t.transition_id) for t in self.settled_transitions.values()]
-            if s.settle_transition.run(connection, rows) != len(rows):
-                raise Stale
-        if self.updated_jobs:
-            rows = [job_update(job, expected) for job, expected in self.updated_jobs.values()]
-            if s.update_job.run(connection, rows) != len(rows):
+        for statement, rows in self._guarded(s):
+            if rows and statement.run(connection, rows) != len(rows):
                 raise Stale
         self._write_the_rest(connection, s)
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
+
+    def _guarded(self, s: Statements) -> Iterator[tuple[RowChange, Rows]]:
+        """Changes of rows that must be as expected."""
+        yield s.update_transition, [_transition_update(t) for t in self.updated_transitions.values()]
+        settled = self.settled_transitions.values()
+        yield s.settle_transition, [(*settled_row(t), t.transition_id) for t in settled]
+        yield s.update_job, [job_update(job, expected) for job, expected in self.updated_jobs.values()]
+        advanced = self.advanced_jobs.values()
+        yield s.advance_job, [(*advanced_row(job), job.job_id, *expected) for job, expected in advanced]
 
     def _write_the_rest(self, connection: Connection, s: Statements) -> None:
         if self._outputs:

@@ -98,6 +98,24 @@ def job_row(job: JobRecord) -> tuple[Any, ...]:
     )
 
 
+def advanced_row(job: JobRecord) -> tuple[Any, ...]:
+    """The columns `jobengine.history.statements.JOB_RUN` of ``job``, in that order."""
+    return (
+        str(job.current_state),
+        job.is_active,
+        job.worker_process_id,
+        job.status_message,
+        job.friendly_status_message,
+        job.updated_time,
+        job.revision,
+        job.epoch,
+        job.report_sequence,
+        job.history_length,
+        job.history_hash,
+        job.transition_count,
+    )
+
+
 def job_from_row(row: Row) -> JobRecord:
     """A row of `JOB_COLUMNS` as a record."""
     values: list[Any] = [*row[:4], from_json(row[4]), row[5], _STATES[row[6]], *row[8:]]

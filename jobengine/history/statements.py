@@ -10,7 +10,7 @@ from sqlalchemy import Dialect, literal_column
 
 from jobengine.history.by_row import ByRow
 from jobengine.history.by_set import BySet
-from jobengine.history.row_change import RowChanges
+from jobengine.history.row_change import RowChanges, columns_without
 from jobengine.history.tables import events, idempotency, jobs, outputs, transitions, variables
 
 JOB_FIXED = ("job_id", "created_time")
@@ -18,6 +18,22 @@ JOB_FIXED = ("job_id", "created_time")
 
 JOB_EXPECTED = ("job_id", "revision", "epoch")
 """What a job's row must still be for an update to be ours to make."""
+
+JOB_RUN = (
+    "current_state",
+    "is_active",
+    "worker_process_id",
+    "status_message",
+    "friendly_status_message",
+    "updated_time",
+    "revision",
+    "epoch",
+    "report_sequence",
+    "history_length",
+    "history_hash",
+    "transition_count",
+)
+"""Columns of ``jobs`` that its run changes; the others say what clients say of it, which may be long."""
 
 TRANSITION_FIXED = ("transition_id", "job_id")
 """Columns of ``transitions`` that no update writes."""
@@ -47,12 +63,13 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         make: RowChanges = ByRow(dialect) if dialect.name == "sqlite" else BySet(dialect)
         is_pending = transitions.c.status == literal_column("'Pending'")
-        unsettled = tuple(c.name for c in transitions.columns if c.name not in TRANSITION_SETTLED)
+        unsettled = columns_without(transitions, TRANSITION_SETTLED)
         self.insert_job = make.insert(jobs)
         self.insert_transition = make.insert(transitions)
         self.insert_event = make.insert(events, "sequence")
         self.insert_idempotency = make.insert(idempotency)
         self.update_job = make.update(jobs, JOB_FIXED, JOB_EXPECTED)
+        self.advance_job = make.update(jobs, columns_without(jobs, JOB_RUN), JOB_EXPECTED)
         self.update_transition = make.update(transitions, TRANSITION_FIXED, ("transition_id",), (is_pending,))
         self.settle_transition = make.update(transitions, unsettled, ("transition_id",), (is_pending,))
         self.upsert_output = make.upsert(outputs)

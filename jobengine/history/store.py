@@ -131,7 +131,7 @@ class SqlJobStore:
         if service is not None:
             wanted = wanted.join(jobs, jobs.c.job_id == transitions.c.job_id).where(jobs.c.service == service)
         with self._database.reading() as connection:
-            return [(row[0], row[1], row[2]) for row in connection.execute(wanted)]
+            return [(row[0], row[1], row[2]) for row in connection.execute(wanted).all()]
 
     def next_wake(self, service: str | None = None, after: str = "") -> str | None:
         """The earliest wake time later than ``after``; None when nothing more waits for the clock."""
@@ -226,7 +226,7 @@ class SqlJobStore:
         found: dict[str, tuple[int, int]] = {}
         pending: set[str] = set()
         with self._database.reading() as connection:
-            for chunk in _chunks(batch.updated_jobs):
+            for chunk in _chunks(batch.expected_jobs):
                 wanted = select(jobs.c.job_id, jobs.c.revision, jobs.c.epoch).where(jobs.c.job_id.in_(chunk))
                 found.update((row[0], (row[1], row[2])) for row in connection.execute(wanted))
             for chunk in _chunks([*batch.updated_transitions, *batch.settled_transitions]):
@@ -234,7 +234,7 @@ class SqlJobStore:
                     _PENDING, transitions.c.transition_id.in_(chunk)
                 )
                 pending.update(connection.scalars(rows))
-        stale = {i for i, (_, expected) in batch.updated_jobs.items() if found.get(i) != expected}
+        stale = {i for i, expected in batch.expected_jobs.items() if found.get(i) != expected}
         settled = {
             i: t.job_id
             for i, t in (batch.updated_transitions | batch.settled_transitions).items()
@@ -249,7 +249,7 @@ class SqlJobStore:
 
 
 def _load_chunk(connection: Connection, job_ids: list[str], loaded: dict[str, LoadedJob]) -> None:
-    for row in connection.execute(select(*JOB_COLUMNS).where(jobs.c.job_id.in_(job_ids))):
+    for row in connection.execute(select(*JOB_COLUMNS).where(jobs.c.job_id.in_(job_ids))).all():
         loaded[row[0]] = LoadedJob(job_from_row(row), [], [])
     t = transitions.c
     wanted = (
@@ -267,7 +267,7 @@ def _load_chunk(connection: Connection, job_ids: list[str], loaded: dict[str, Lo
         )
         .order_by(*LIST_ORDER)
     )
-    for row in connection.execute(wanted):
+    for row in connection.execute(wanted).all():
         transition = transition_from_row(row)
         entry = loaded[transition.job_id]
         is_pending = transition.status is TransitionStatus.PENDING

@@ -54,6 +54,28 @@ def test_a_row_inserted_and_settled_in_one_batch_is_written_once(
     assert whole_jobs.get(job.job_id) == (job, [row])
 
 
+def test_a_job_that_only_advanced_keeps_what_clients_say_of_it(
+    whole_jobs: WholeJobs, store: SqlJobStore
+) -> None:
+    job, rows = a_job_with_history(store)
+    further = replace(job, revision=job.revision + 1, status_message="on its way", name="not written")
+    with store.batch() as batch:
+        batch.advance_job(further, job.revision, 0)
+    assert whole_jobs.get(job.job_id) == (replace(further, name=job.name), rows)
+
+
+@pytest.mark.parametrize("first", ["update_job", "advance_job"])
+def test_a_job_that_was_changed_and_advanced_in_one_batch_is_written_whole(
+    whole_jobs: WholeJobs, store: SqlJobStore, first: str
+) -> None:
+    job, rows = a_job_with_history(store)
+    changed = replace(job, revision=job.revision + 1, status_message="on its way", name="new")
+    with store.batch() as batch:
+        for method in sorted(["update_job", "advance_job"], key=lambda name: name != first):
+            getattr(batch, method)(changed, job.revision, 0)
+    assert whole_jobs.get(job.job_id) == (changed, rows)
+
+
 def test_the_hash_of_a_row_is_the_same_after_it_was_stored(whole_jobs: WholeJobs, store: SqlJobStore) -> None:
     job, rows = a_job_with_history(store)
     stored = whole_jobs.get(job.job_id)[1]
