@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobengine.model.casing import CamelModel
+from pydantic import BaseModel
+
+from jobengine.model.beam.elements import FrameDocument, PacketDocument
+from jobengine.model.beam.formats import FormatDocument
+from jobengine.model.beam.streams import StreamDocument
 from jobengine.model.description import JobDescription
 from jobengine.model.document import (
     EventDocument,
@@ -16,7 +20,7 @@ from jobengine.model.document import (
 )
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-PUBLISHED: dict[str, type[CamelModel]] = {
+PUBLISHED: dict[str, type[BaseModel]] = {
     "job": JobDocument,
     "job-update": JobUpdate,
     "job-patch": JobPatch,
@@ -24,6 +28,10 @@ PUBLISHED: dict[str, type[CamelModel]] = {
     "job-description": JobDescription,
     "event": EventDocument,
     "template": TemplateDocument,
+    "beam-format": FormatDocument,
+    "beam-stream": StreamDocument,
+    "beam-packet": PacketDocument,
+    "beam-frame": FrameDocument,
 }
 
 
@@ -32,5 +40,5 @@ def generate() -> dict[str, dict[str, Any]]:
     return {f"{name}.schema.json": _schema(model) for name, model in PUBLISHED.items()}
 
 
-def _schema(model: type[CamelModel]) -> dict[str, Any]:
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return {"$schema": DRAFT, **model.model_json_schema(by_alias=True, mode="validation")}

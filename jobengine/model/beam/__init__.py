@@ -1,0 +1,1 @@
+"""The documents of the Content Beam API: formats, streams, packets and frames as JSON."""
