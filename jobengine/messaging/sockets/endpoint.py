@@ -1,0 +1,93 @@
+"""One ZeroMQ socket, bound or connected as its URL says, that knows how many peers it has."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from jobengine.errors import MediaError
+from jobengine.model.socket_url import SocketUrl
+
+_RECONNECT_MS = 50
+_RECONNECT_MAX_MS = 1000
+_MESSAGE_BYTES_MAX = 1 << 30
+_FOLDER_MODE = 0o755
+
+
+class Endpoint:
+    """Owns its socket. Used by one thread. Raises MediaError if the socket can't be opened."""
+
+    def __init__(
+        self, context: zmq.Context[Any], url: SocketUrl, kind: int, options: Mapping[int, Any], ipc_mode: int
+    ) -> None:
+        self.url = url
+        self.socket: zmq.Socket[bytes] = context.socket(kind)
+        for option, value in (_COMMON | dict(options)).items():
+            self.socket.setsockopt(option, value)
+        self.socket.setsockopt(zmq.IPV6, int("[" in url.endpoint))
+        self._monitor = self.socket.get_monitor_socket(_WATCHED)
+        self.descriptor = int(self._monitor.getsockopt(zmq.FD))
+        """Becomes readable when peers come or go."""
+        self.peers = 0
+        try:
+            self._open(ipc_mode)
+        except (zmq.ZMQError, OSError) as error:
+            self.close()
+            raise MediaError(f"socket {url} can't be opened: {error.strerror or error}") from error
+
+    def look(self) -> bool:
+        """Take note of peers that came and went; whether one came."""
+        came = False
+        while True:
+            try:
+                frames = self._monitor.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return came
+            if parse_monitor_message(frames)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self.peers += 1
+                came = True
+            else:
+                self.peers = max(0, self.peers - 1)
+
+    def close(self) -> None:
+        """Close; what is queued is sent for a moment more. Idempotent."""
+        if not self.socket.closed:
+            self.socket.disable_monitor()
+            self._monitor.close()
+            self.socket.close()
+
+    def _open(self, ipc_mode: int) -> None:
+        if not self.url.is_bind:
+            self.socket.connect(self.url.endpoint)
+            return
+        path = self.url.ipc_path
+        if path:
+            _make_room(Path(path))
+        self.socket.bind(self.url.endpoint)
+        if path:
+            os.chmod(path, ipc_mode)
+
+
+_COMMON: dict[int, Any] = {
+    zmq.RECONNECT_IVL: _RECONNECT_MS,
+    zmq.RECONNECT_IVL_MAX: _RECONNECT_MAX_MS,
+    zmq.MAXMSGSIZE: _MESSAGE_BYTES_MAX,
+}
+_WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+
+
+def _make_room(path: Path) -> None:
+    """A folder for the socket, and nothing in its place but a socket: libzmq removes what is there."""
+    path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(0, "there is a file that is no socket")

@@ -1,0 +1,58 @@
+"""The sockets of one process: sinks with the same URL and the same options share one.
+
+A socket that nobody uses stays open for a while, counted from its last use, so that the next job needs
+no new connection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zmq
+
+from jobengine.clock import Clock
+from jobengine.messaging.sockets.lane import Lane
+from jobengine.messaging.sockets.writer import SocketWriter
+from jobengine.model.socket_options import SinkOptions
+from jobengine.model.socket_url import SocketUrl
+
+
+class SinkPool:
+    """Owns the sockets. ``ttl_s``: how long an unused one stays; ``capacity``: how many of them.
+    Used by one thread."""
+
+    def __init__(
+        self, context: zmq.Context[Any], clock: Clock, ttl_s: float = 60.0, capacity: int = 1000
+    ) -> None:
+        self._context = context
+        self._clock = clock
+        self._ttl_ns = int(ttl_s * 1e9)
+        self._capacity = capacity
+        self._writers: dict[tuple[SocketUrl, SinkOptions], SocketWriter] = {}
+
+    def acquire(self, url: SocketUrl, options: SinkOptions) -> Lane:
+        """A lane on the socket of this sink, opened if there is none. Raises MediaError."""
+        writer = self._writers.get((url, options))
+        if writer is None:
+            writer = SocketWriter(self._context, url, options, self._clock)
+            self._writers[url, options] = writer
+        lane = writer.join()
+        self.sweep()
+        return lane
+
+    def sweep(self) -> None:
+        """Close sockets that nobody uses any more."""
+        now_ns = self._clock.monotonic_ns()
+        unused = sorted(
+            ((writer.idle_since_ns, key) for key, writer in self._writers.items() if not writer.users),
+            key=lambda item: item[0],
+        )
+        surplus = len(unused) - self._capacity
+        for place, (since_ns, key) in enumerate(unused):
+            if place < surplus or now_ns - since_ns >= self._ttl_ns:
+                self._writers.pop(key).close()
+
+    def close(self) -> None:
+        """Close every socket; what libzmq has queued is still sent within the limits of each."""
+        while self._writers:
+            self._writers.popitem()[1].close()

@@ -1,0 +1,205 @@
+"""A socket that sends, shared by any number of lanes: in order, with bounds, time limits and answers.
+
+What makes a message delivered depends on the type of socket: ``pub`` when it is queued, ``dealer`` too
+but for the end of a stream, which the peer confirms, ``req`` when the peer has answered. What is not
+taken or not answered in time is tried again until its lane is closed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import zmq
+
+from jobengine.clock import Clock
+from jobengine.messaging.sockets.breaker import Breaker
+from jobengine.messaging.sockets.departures import Departures
+from jobengine.messaging.sockets.endpoint import Endpoint
+from jobengine.messaging.sockets.lane import Lane
+from jobengine.model.socket_options import SinkOptions
+from jobengine.model.socket_url import SocketType, SocketUrl
+from jobengine.ports.contents import Buffer
+
+CONFIRMATION: Final = b"OK"
+LOOK_PERIOD_NS: Final = 5_000_000
+_MS: Final = 1_000_000
+_IPC_MODE: Final = 0o777
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """How a type of socket sends. ``is_serial``: one message at a time, each with its answer."""
+
+    kind: int
+    options: dict[int, int] = field(default_factory=dict)
+    confirms_ends: bool = True
+    is_serial: bool = False
+
+
+_RULES = {
+    SocketType.PUB: _Rules(zmq.XPUB, {zmq.XPUB_NODROP: 1}, confirms_ends=False),
+    SocketType.DEALER: _Rules(zmq.DEALER),
+    SocketType.REQ: _Rules(zmq.REQ, {zmq.REQ_RELAXED: 1, zmq.REQ_CORRELATE: 1}, is_serial=True),
+}
+"""A publisher is an XPUB socket, so that it sees its subscribers, and waits for a slow one instead of
+dropping. Relaxed requests may be repeated when no answer comes; the correlation drops late answers."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A message on its way. ``since_ns``: when it was taken, and when it was sent once it was."""
+
+    lane: Lane
+    frames: Sequence[Buffer]
+    is_end: bool
+    since_ns: int
+
+
+class SocketWriter:
+    """Sends for its lanes. Used by one thread. Raises MediaError if the socket can't be opened."""
+
+    def __init__(self, context: zmq.Context[Any], url: SocketUrl, options: SinkOptions, clock: Clock) -> None:
+        self._rules = _RULES[url.type]
+        self._clock = clock
+        self._inflight = options.inflight_ops
+        self._send_limit_ns = options.send_timeout_ms * (options.send_retries + 1) * _MS
+        self._answer_limit_ns = options.receive_timeout_ms * (options.receive_retries + 1) * _MS
+        settings = {
+            zmq.SNDHWM: options.send_hwm,
+            zmq.RCVHWM: options.receive_hwm,
+            zmq.LINGER: self._send_limit_ns // _MS,
+        }
+        self._endpoint = Endpoint(context, url, self._rules.kind, settings | self._rules.options, _IPC_MODE)
+        self._socket = self._endpoint.socket
+        self._queue: deque[_Entry] = deque()
+        self._unanswered: deque[_Entry] = deque()
+        self._subscriptions: set[bytes] = set()
+        self._departures = Departures()
+        self._breaker = Breaker()
+        self._look_ns = 0
+        self.descriptors = (int(self._socket.getsockopt(zmq.FD)), self._endpoint.descriptor)
+        self.users = 0
+        self.idle_since_ns = clock.monotonic_ns()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a peer is connected, and for a publisher whether one has subscribed."""
+        self._look(self._clock.monotonic_ns())
+        return bool(self._subscriptions) if self._rules.kind == zmq.XPUB else self._endpoint.peers > 0
+
+    @property
+    def has_open_circuit(self) -> bool:
+        """Whether the peer failed so often that it is left alone for a while."""
+        return self._breaker.is_open
+
+    def join(self) -> Lane:
+        """A new lane."""
+        self.users += 1
+        return Lane(self)
+
+    def leave(self, lane: Lane) -> None:
+        """A lane is not used any more: what it has not sent is dropped."""
+        self.users -= 1
+        self.idle_since_ns = self._clock.monotonic_ns()
+        self._queue = deque(entry for entry in self._queue if entry.lane is not lane)
+
+    def offer(self, lane: Lane, frames: Sequence[Buffer], is_end: bool) -> bool:
+        """Send a message, or keep it until it can be sent; False beyond the bounds."""
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._look_ns:
+            self._look(now_ns)
+        if lane.awaits_end:
+            return False
+        entry = _Entry(lane, frames, is_end, now_ns)
+        if self._queue or not self._send(entry, now_ns):
+            if len(self._queue) >= self._inflight:
+                return False
+            self._queue.append(entry)
+        lane.offered += 1
+        lane.awaits_end = is_end and self._rules.confirms_ends
+        return True
+
+    def poll(self) -> None:
+        """Take note of peers and answers, send what waits, try again what took too long."""
+        now_ns = self._clock.monotonic_ns()
+        if self._unanswered or self._queue or now_ns >= self._look_ns:
+            self._look(now_ns)
+            self._try_again(now_ns)
+            while self._queue and self._send(self._queue[0], now_ns):
+                self._queue.popleft()
+
+    def close(self) -> None:
+        """Close the socket; what is queued in it is still sent within the send limit. Idempotent."""
+        self._endpoint.close()
+
+    def _look(self, now_ns: int) -> None:
+        self._look_ns = now_ns + LOOK_PERIOD_NS
+        if self._endpoint.look():
+            self._breaker.succeeded()
+        while int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            self._receive(self._socket.recv_multipart(zmq.DONTWAIT))
+        self._departures.look()
+
+    def _receive(self, frames: list[bytes]) -> None:
+        if self._rules.kind == zmq.XPUB:
+            change = self._subscriptions.add if frames[0][:1] == b"\x01" else self._subscriptions.discard
+            change(frames[0][1:])
+        elif self._unanswered:
+            self._breaker.succeeded()
+            entry = self._unanswered.popleft()
+            if frames[-1] == CONFIRMATION or not entry.is_end:
+                entry.lane.delivered += 1
+                entry.lane.safe = entry.lane.delivered
+                entry.lane.awaits_end = False
+            else:
+                entry.lane.fail(f"{self._endpoint.url} answered {frames[-1][:40]!r} to the end of a stream")
+
+    def _send(self, entry: _Entry, now_ns: int) -> bool:
+        """Whether libzmq took the message now."""
+        rules = self._rules
+        if (rules.is_serial and self._unanswered) or not self._transmit(entry, now_ns):
+            return False
+        if rules.is_serial or (entry.is_end and rules.confirms_ends):
+            entry.since_ns = now_ns
+            self._unanswered.append(entry)
+        else:
+            entry.lane.delivered += 1
+            self._breaker.succeeded()
+        return True
+
+    def _transmit(self, entry: _Entry, now_ns: int) -> bool:
+        departures = self._departures
+        is_held = self._rules.kind != zmq.XPUB and not self._endpoint.peers
+        if is_held or not departures.has_credit or not self._breaker.admits(now_ns):
+            return False
+        frames: Sequence[Any] = entry.frames
+        first = None
+        if departures.wants_mark(now_ns):
+            first = zmq.Frame(bytes(frames[0]), track=True, copy=False, copy_threshold=0)
+            frames = (first, *frames[1:])
+        try:
+            self._socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
+        except zmq.Again:
+            return False
+        if first is not None and first.tracker is not None:
+            departures.mark(first.tracker, now_ns)
+        departures.sent(entry.lane, sum(map(len, entry.frames)))
+        return True
+
+    def _try_again(self, now_ns: int) -> None:
+        """What was not taken or not answered within its limit begins anew, at the head of the queue."""
+        if self._queue and now_ns - self._queue[0].since_ns >= self._send_limit_ns:
+            self._count_failure(self._queue[0], now_ns)
+        while self._unanswered and now_ns - self._unanswered[0].since_ns >= self._answer_limit_ns:
+            entry = self._unanswered.popleft()
+            if not entry.lane.is_closed:
+                self._queue.appendleft(entry)
+            self._count_failure(entry, now_ns)
+
+    def _count_failure(self, entry: _Entry, now_ns: int) -> None:
+        entry.since_ns = now_ns
+        entry.lane.retries += 1
+        self._breaker.failed(now_ns)

@@ -1,0 +1,279 @@
+"""Writers against stock pyzmq peers: order, confirmation, back-pressure, repetition, sharing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from jobengine.errors import SinkError
+from jobengine.messaging.sockets.lane import Lane
+from jobengine.messaging.sockets.pool import SinkPool
+from jobengine.model.socket_options import SinkOptions
+from jobengine.model.socket_url import writer_url
+from jobengine.testing import ManualClock
+from tests.waiting import wait_until
+
+Peer = Callable[[int], "zmq.Socket[bytes]"]
+BRIEF = SinkOptions(send_timeout_ms=100, send_retries=1, receive_timeout_ms=100, receive_retries=1)
+OVER = timedelta(milliseconds=201)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def endpoint(folder: Path) -> str:
+    return f"ipc://{folder}/peer"
+
+
+@pytest.fixture
+def peer(zeromq: zmq.Context[Any], endpoint: str) -> Iterator[Peer]:
+    """Binds a stock socket at the endpoint."""
+    sockets: list[zmq.Socket[bytes]] = []
+
+    def bind(kind: int) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = zeromq.socket(kind)
+        sockets.append(socket)
+        socket.setsockopt(zmq.RCVTIMEO, 5000)
+        if kind == zmq.SUB:
+            socket.setsockopt(zmq.SUBSCRIBE, b"")
+        socket.bind(endpoint)
+        return socket
+
+    yield bind
+    for socket in sockets:
+        socket.close(linger=0)
+
+
+@pytest.fixture
+def pool(zeromq: zmq.Context[Any], clock: ManualClock) -> Iterator[SinkPool]:
+    pool = SinkPool(zeromq, clock, ttl_s=60.0)
+    yield pool
+    pool.close()
+
+
+Open = Callable[..., Lane]
+
+
+@pytest.fixture
+def open_lane(pool: SinkPool, endpoint: str) -> Open:
+    """Opens a lane on a connecting socket of a type, and waits for its peer if there should be one."""
+
+    def open_(kind: str, options: SinkOptions = BRIEF, is_there: bool = True) -> Lane:
+        lane = pool.acquire(writer_url(f"{kind}+connect:{endpoint}"), options)
+        if is_there:
+            wait_until(lambda: lane.is_ready, 5, "a peer")
+        return lane
+
+    return open_
+
+
+def poll_until(lane: Lane, clock: ManualClock, delivered: int) -> None:
+    """Drive a lane; the clock goes on by less than any limit."""
+
+    def step() -> bool:
+        clock.advance(timedelta(microseconds=100))
+        lane.poll()
+        return lane.delivered >= delivered
+
+    wait_until(step, 5, f"{delivered} delivered")
+
+
+def test_a_dealer_delivers_in_order_and_waits_for_the_answer_to_an_end(
+    peer: Peer, open_lane: Open, clock: ManualClock
+) -> None:
+    router = peer(zmq.ROUTER)
+    lane = open_lane("dealer")
+    assert lane.offer((b"cam", b"meta", b"one"))
+    assert lane.offer((b"cam", b"meta", memoryview(b"x" * 100_000)))
+    assert lane.delivered == 2
+    assert lane.offer((b"cam", b"end"), is_end=True)
+    assert not lane.offer((b"cam", b"more"))
+    received = [router.recv_multipart() for _ in range(3)]
+    assert [frames[1:] for frames in received] == [
+        [b"cam", b"meta", b"one"],
+        [b"cam", b"meta", b"x" * 100_000],
+        [b"cam", b"end"],
+    ]
+    assert lane.delivered == 2
+    router.send_multipart([received[-1][0], b"OK"])
+    poll_until(lane, clock, 3)
+    assert (lane.offered, lane.delivered, lane.safe) == (3, 3, 3)
+    assert lane.offer((b"cam", b"more"))
+
+
+def test_an_end_without_an_answer_is_sent_again(peer: Peer, open_lane: Open, clock: ManualClock) -> None:
+    router = peer(zmq.ROUTER)
+    lane = open_lane("dealer")
+    lane.offer((b"cam", b"end"), is_end=True)
+    assert router.recv_multipart()[1:] == [b"cam", b"end"]
+    clock.advance(OVER)
+    lane.poll()
+    again = router.recv_multipart()
+    assert again[1:] == [b"cam", b"end"]
+    assert lane.retries == 1
+    router.send_multipart([again[0], b"OK"])
+    poll_until(lane, clock, 1)
+
+
+def test_a_wrong_answer_fails_the_lane_and_no_other(peer: Peer, open_lane: Open, clock: ManualClock) -> None:
+    router = peer(zmq.ROUTER)
+    lane, other = open_lane("dealer"), open_lane("dealer")
+    lane.offer((b"cam", b"end"), is_end=True)
+    router.send_multipart([router.recv_multipart()[0], b"NO"])
+    with pytest.raises(SinkError, match="answered b'NO'"):
+        poll_until(lane, clock, 1)
+    other.poll()
+    assert other.offer((b"cam", b"more"))
+
+
+def test_a_request_waits_for_every_answer(peer: Peer, open_lane: Open, clock: ManualClock) -> None:
+    rep = peer(zmq.REP)
+    lane = open_lane("req")
+    assert lane.offer((b"cam", b"one"))
+    assert lane.offer((b"cam", b"two"))
+    assert lane.delivered == 0
+    assert rep.recv_multipart() == [b"cam", b"one"]
+    rep.send(b"whatever")
+    poll_until(lane, clock, 1)
+    assert rep.recv_multipart() == [b"cam", b"two"]
+    rep.send(b"OK")
+    poll_until(lane, clock, 2)
+    assert lane.safe == 2
+
+
+def test_a_request_without_an_answer_is_sent_again_to_whoever_comes(
+    zeromq: zmq.Context[Any], endpoint: str, peer: Peer, open_lane: Open, clock: ManualClock
+) -> None:
+    deaf = peer(zmq.REP)
+    lane = open_lane("req")
+    assert lane.offer((b"cam", b"one"))
+    assert deaf.recv_multipart() == [b"cam", b"one"]
+    deaf.close(linger=0)
+    wait_until(lambda: not lane.is_ready, 5, "the peer to go")
+    rep = peer(zmq.REP)
+    wait_until(lambda: lane.is_ready, 5, "the next peer")
+    clock.advance(OVER)
+    lane.poll()
+    assert rep.recv_multipart() == [b"cam", b"one"]
+    rep.send(b"OK")
+    poll_until(lane, clock, 1)
+    assert lane.retries == 1
+
+
+def test_nothing_is_taken_beyond_the_bound_while_no_peer_is_there(
+    peer: Peer, open_lane: Open, clock: ManualClock
+) -> None:
+    options = SinkOptions(send_timeout_ms=100, send_retries=1, inflight_ops=3)
+    lane = open_lane("dealer", options, is_there=False)
+    taken = [lane.offer((b"cam", b"%d" % n)) for n in range(5)]
+    assert taken == [True, True, True, False, False]
+    assert lane.delivered == 0
+    clock.advance(OVER)
+    lane.poll()
+    assert lane.retries == 1
+    router = peer(zmq.ROUTER)
+    poll_until(lane, clock, 3)
+    assert [router.recv_multipart()[-1] for _ in range(3)] == [b"0", b"1", b"2"]
+
+
+def test_a_peer_that_stops_reading_holds_the_lane_up_and_nothing_is_lost(
+    zeromq: zmq.Context[Any], peer: Peer, open_lane: Open, clock: ManualClock
+) -> None:
+    options = SinkOptions(send_hwm=2, inflight_ops=1)
+    router = peer(zmq.ROUTER)
+    router.setsockopt(zmq.RCVHWM, 2)
+    lane = open_lane("dealer", options)
+    payload = bytes(1 << 20)
+    taken = 0
+    while taken < 1000 and lane.offer((b"cam", b"%d" % taken, payload)):
+        taken += 1
+    assert taken < 1000
+    for n in range(taken):
+        assert router.recv_multipart()[2] == b"%d" % n
+        clock.advance(timedelta(milliseconds=5))
+        lane.poll()
+    assert lane.delivered == taken
+
+
+def test_a_publisher_is_ready_when_somebody_has_subscribed(
+    peer: Peer, open_lane: Open, clock: ManualClock
+) -> None:
+    lane = open_lane("pub", is_there=False)
+    assert not lane.is_ready
+    sub = peer(zmq.SUB)
+    wait_until(lambda: sub.poll(1) or lane.is_ready, 5, "a subscriber")
+    for n in range(10):
+        assert lane.offer((b"cam", b"%d" % n))
+    assert lane.offer((b"cam", b"end"), is_end=True)
+    assert lane.delivered == 11
+    assert [sub.recv_multipart()[1] for _ in range(11)] == [b"%d" % n for n in range(10)] + [b"end"]
+
+
+def test_a_closed_lane_takes_back_what_was_not_sent(open_lane: Open, peer: Peer, clock: ManualClock) -> None:
+    gone, stays = open_lane("dealer", is_there=False), open_lane("dealer", is_there=False)
+    gone.offer((b"gone", b"1"))
+    stays.offer((b"stays", b"2"))
+    gone.close()
+    router = peer(zmq.ROUTER)
+    poll_until(stays, clock, 1)
+    assert router.recv_multipart()[1] == b"stays"
+
+
+def test_equal_sinks_share_a_socket_until_it_was_unused_for_long(pool: SinkPool, clock: ManualClock) -> None:
+    url = writer_url("dealer+connect:tcp://127.0.0.1:9")
+    first, second = pool.acquire(url, BRIEF), pool.acquire(url, BRIEF)
+    other = pool.acquire(url, SinkOptions())
+    assert first.descriptors == second.descriptors
+    assert first.descriptors != other.descriptors
+    descriptors = first.descriptors
+    first.close()
+    clock.advance(timedelta(seconds=3600))
+    pool.sweep()
+    assert pool.acquire(url, BRIEF).descriptors == descriptors, "one lane still used it"
+    second.close()
+    clock.advance(timedelta(seconds=59))
+    third = pool.acquire(url, BRIEF)
+    assert third.descriptors == descriptors
+
+
+def test_a_failing_peer_is_left_alone_for_a_while(open_lane: Open, clock: ManualClock) -> None:
+    lane = open_lane("dealer", is_there=False)
+    lane.offer((b"cam", b"one"))
+    for _ in range(3):
+        assert not lane.has_open_circuit
+        clock.advance(OVER)
+        lane.poll()
+    assert lane.has_open_circuit
+
+
+def test_what_has_left_the_process_is_known(peer: Peer, open_lane: Open, clock: ManualClock) -> None:
+    router = peer(zmq.ROUTER)
+    lane = open_lane("dealer")
+    payload = bytes(10_000)
+    for n in range(5):
+        assert lane.offer((b"cam", b"%d" % n, payload))
+        clock.advance(timedelta(milliseconds=101))
+
+    def is_safe() -> bool:
+        clock.advance(timedelta(milliseconds=6))
+        lane.poll()
+        return lane.safe >= 3
+
+    wait_until(is_safe, 5, "the first ones to have left")
+    assert lane.safe < lane.delivered == 5
+    assert [router.recv_multipart()[2] for _ in range(5)] == [b"%d" % n for n in range(5)]
+
+
+def test_a_file_in_the_place_of_a_socket_is_not_removed(zeromq: zmq.Context[Any], folder: Path) -> None:
+    (folder / "file").write_text("precious")
+    with pytest.raises(Exception, match="is no socket"):
+        SinkPool(zeromq, ManualClock()).acquire(writer_url(f"dealer+bind:ipc://{folder}/file"), BRIEF)
+    assert (folder / "file").read_text() == "precious"
