@@ -197,6 +197,8 @@ class Fork(msgspec.Struct, frozen=True):
     url_schemes: tuple[str, ...]
     orphan_grace_s: float
     contents: str = ""
+    results: str = ""
+    copy_urls: tuple[str, ...] = ()
 
 
 class Forked(msgspec.Struct, frozen=True, tag=True):

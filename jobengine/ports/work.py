@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
+from jobengine.model.lifecycle import JobState
 from jobengine.model.roots import MediaRoots
 
 Json = Any
@@ -21,6 +22,9 @@ class WorkContext:
     ``resume_position`` is the last position known of a former worker, ``previous_outputs`` what it was
     writing (graph, path, start position); both empty for a first worker. ``contents`` is the URL of the
     contents store, which a work opens itself (`jobengine.contents.opening`); empty if there is none.
+    ``ledger`` is a file for what must survive the worker, empty if it may keep none.
+    ``results`` is the folder of results that somebody waits for; ``copy_urls`` are what the URLs of object
+    stores may begin with.
     """
 
     job_id: str
@@ -31,6 +35,9 @@ class WorkContext:
     resume_position: int = 0
     previous_outputs: Sequence[tuple[str, Path, int]] = ()
     contents: str = ""
+    ledger: str = ""
+    results: str = ""
+    copy_urls: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +57,8 @@ class WorkOutput:
 class Work(Protocol):
     """One kind of work, driven by the worker's runtime from one thread.
 
-    The runtime owns the plan and the clocks: it tells the work how far to go, never further than the next
-    transition, and applies changes exactly there. Every method may raise MediaError.
+    The runtime owns the plan and the clocks and applies changes exactly where they are due. How a work goes
+    on is told by `TickWork` or `ElementWork`; each kind is one of them. Every method may raise MediaError.
     """
 
     @property
@@ -61,22 +68,7 @@ class Work(Protocol):
 
     @property
     def position(self) -> int:
-        """The stream clock in ticks. Stands still unless `advance` moves it."""
-        ...
-
-    @property
-    def is_paced(self) -> bool:
-        """Whether the host's clock paces the work; otherwise it runs as fast as it can."""
-        ...
-
-    @property
-    def block_ticks(self) -> int:
-        """The most ticks that one `advance` should be asked for."""
-        ...
-
-    @property
-    def at_end(self) -> bool:
-        """Whether the input has come to its end."""
+        """The stream clock in ticks. Stands still unless the runtime lets the work go on."""
         ...
 
     @property
@@ -96,20 +88,96 @@ class Work(Protocol):
         """Change the description at exactly the present position."""
         ...
 
+    def progress(self) -> dict[str, Json]:
+        """Live counters beside the position: levels, drops."""
+        ...
+
+    @property
+    def result(self) -> Mapping[str, Json]:
+        """What came of it at its end, for the history; empty where the outputs say all."""
+        ...
+
+    def close(self) -> None:
+        """Finish the targets so that they are complete and valid. Idempotent."""
+        ...
+
+
+class TickWork(Work, Protocol):
+    """A work on an even stream clock: it is told how far to go, never further than the next transition."""
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether the host's clock paces the work; otherwise it runs as fast as it can."""
+        ...
+
+    @property
+    def block_ticks(self) -> int:
+        """The most ticks that one `advance` should be asked for."""
+        ...
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the input has come to its end."""
+        ...
+
     def advance(self, ticks: int) -> int:
-        """Work on; the ticks really done, fewer than asked only at the end of the input."""
+        """Work on; the ticks really done: fewer than asked at the end of the input, or while that is not
+        reached (`at_end`) because the input lets wait for more than some 100 ms."""
         ...
 
     def discard(self, ticks: int) -> None:
         """Let a live input go on while paused; what stands still when paused ignores it."""
         ...
 
-    def progress(self) -> dict[str, Json]:
-        """Live counters beside the position: levels, drops."""
+
+class ElementWork(Work, Protocol):
+    """A work that goes from element to element, each at a moment of its own.
+
+    It never waits: each step says when it wants the next one, in the host's monotonic nanoseconds. Its
+    stream clock moves when an element is handed on, by the media time since the element before.
+    """
+
+    @property
+    def elements(self) -> int:
+        """How many elements were handed on."""
         ...
 
-    def close(self) -> None:
-        """Finish the targets so that they are complete and valid. Idempotent."""
+    @property
+    def key_elements(self) -> int:
+        """How many of them were key elements."""
+        ...
+
+    @property
+    def last_id(self) -> bytes:
+        """The id of the last one; empty before the first."""
+        ...
+
+    @property
+    def ended(self) -> str:
+        """Why there is nothing more to come, in words; empty while there may be."""
+        ...
+
+    @property
+    def behind_ms(self) -> float:
+        """How late the last element was handed on."""
+        ...
+
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """File descriptors whose readability is a reason for an early step; fixed after `prepare`."""
+        ...
+
+    def go(self) -> None:
+        """From now on the job runs (again)."""
+        ...
+
+    def step(self) -> int:
+        """Hand on one element at most; when to be called again, at once if that is not after now."""
+        ...
+
+    def finish(self, state: JobState) -> int | None:
+        """Bring what was handed on home, before the job enters a final state. When to be called again; None:
+        all is done, `close` may follow."""
         ...
 
 

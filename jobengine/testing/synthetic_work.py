@@ -107,6 +107,11 @@ class SyntheticWork:
     def progress(self) -> dict[str, Any]:
         return {}
 
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """Nothing beside the output."""
+        return {}
+
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True

@@ -25,7 +25,7 @@ _STOP_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerSurroundings:
-    """What every worker of one service gets to know; ``contents`` is the URL of the contents store."""
+    """What every worker of one service gets to know, as in `jobengine.ports.work.WorkContext`."""
 
     address: str
     media_base: str
@@ -33,6 +33,8 @@ class WorkerSurroundings:
     url_schemes: tuple[str, ...]
     orphan_grace_s: float
     contents: str = ""
+    results: str = ""
+    copy_urls: tuple[str, ...] = ()
 
 
 class NurseryLauncher:
@@ -62,6 +64,8 @@ class NurseryLauncher:
             url_schemes=self._surroundings.url_schemes,
             orphan_grace_s=self._surroundings.orphan_grace_s,
             contents=self._surroundings.contents,
+            results=self._surroundings.results,
+            copy_urls=self._surroundings.copy_urls,
         )
         try:
             self._channel.send(encode(fork))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -22,16 +22,17 @@ from jobengine import logs
 from jobengine.clock import Clock, SystemClock, from_text
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_link import WorkerLink
-from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release
+from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release, ToWorker
 from jobengine.model.lifecycle import JobState
 from jobengine.model.roots import MediaRoots
 from jobengine.ports.work import Work, WorkContext
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
+from jobengine.worker.steps import Steps, run_alone
 from jobengine.worker.works import new_work
 
-HELLO_PERIOD_MS = 250.0
-CONNECT_PERIOD_MS = 2.0
+HELLO_PERIOD_NS = 250_000_000
+CONNECT_PERIOD_NS = 2_000_000
 """A new socket takes a moment to connect; the first hello goes out as soon as it has."""
 
 
@@ -88,7 +89,12 @@ class Worker:
         self._last_heard_ns = clock.monotonic_ns()
 
     def run(self) -> None:
-        assign = self._await_job()
+        """Run to the end; blocks."""
+        run_alone(self.steps(), self._link.receive, self._clock)
+
+    def steps(self) -> Steps:
+        """From the first greeting to the last report."""
+        assign = yield from self._await_job()
         if assign is None:
             return
         self._log.info("worker.assigned", kind=assign.kind, name=assign.name)
@@ -97,28 +103,31 @@ class Worker:
         runtime = Runtime(
             assign, work, self._context_of(assign), reporter, self._clock, self._must_end(reporter)
         )
-        runtime.run()
+        yield from runtime.steps()
         self._log.info("worker.done", state=str(runtime.state))
-        self._hand_over(reporter, runtime.state)
+        yield from self._hand_over(reporter, runtime.state)
 
-    def _await_job(self) -> Assign | None:
+    def _await_job(self) -> Generator[int, list[ToWorker], Assign | None]:
         """Ask for the job until it comes; None when the service has gone or another worker has it."""
         while not self._signals.stop and not self._is_orphan(self._last_heard_ns):
             is_sent = self._link.say(Hello(PROTOCOL_VERSION, self._process_id))
-            for command in self._link.receive(HELLO_PERIOD_MS if is_sent else CONNECT_PERIOD_MS):
+            wait_ns = HELLO_PERIOD_NS if is_sent else CONNECT_PERIOD_NS
+            for command in (yield self._clock.monotonic_ns() + wait_ns):
                 if isinstance(command, Assign):
                     return command
                 if isinstance(command, Release):
                     return None
         return None
 
-    def _hand_over(self, reporter: Reporter, state: JobState) -> None:
+    def _hand_over(self, reporter: Reporter, state: JobState) -> Steps:
         """Stay until every report is committed. An engine that had some may have been killed before that:
         the heartbeat tells the next engine that there is something to ask for.
         """
         while not self._link.is_settled and not self._is_orphan(reporter.last_heard_ns):
             reporter.still_here(state)
-            if any(isinstance(c, Release) and c.fenced for c in reporter.receive(HELLO_PERIOD_MS)):
+            commands = yield self._clock.monotonic_ns() + HELLO_PERIOD_NS
+            reporter.heard(commands)
+            if any(isinstance(command, Release) and command.fenced for command in commands):
                 return
 
     def _must_end(self, reporter: Reporter) -> Callable[[], str]:
@@ -151,6 +160,8 @@ class Worker:
             if resume
             else (),
             contents=self._fork.contents,
+            results=self._fork.results,
+            copy_urls=self._fork.copy_urls,
         )
 
 

@@ -93,6 +93,10 @@ class PipeWork:
         }
         return {"levels": levels, "drops": self._pipe.drops}
 
+    @property
+    def result(self) -> Mapping[str, Any]:
+        return {}
+
     def close(self) -> None:
         if self._pipe is not None:
             self._pipe.close()

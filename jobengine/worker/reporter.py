@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -141,13 +142,11 @@ class Reporter:
             )
         )
 
-    def receive(self, timeout_ms: float) -> list[ToWorker]:
-        """Commands of the engine; waits up to ``timeout_ms`` for one."""
-        commands = self._link.receive(timeout_ms)
+    def heard(self, commands: Sequence[ToWorker]) -> None:
+        """Commands of the engine have come, or none."""
         if commands:
             self.last_heard_ns = self._clock.monotonic_ns()
             self.engine = commands[-1].engine
-        return commands
 
     def say(self, message: FromWorker) -> None:
         """Send what need not arrive."""

@@ -25,6 +25,7 @@ from jobengine.ports.work import WorkContext
 from jobengine.testing import ManualClock, SyntheticWork
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
+from jobengine.worker.steps import run_alone
 
 ENGINE = "engine-1"
 
@@ -105,7 +106,7 @@ class Stage:
         )
         reporter = Reporter(self.link, self.clock, told)  # type: ignore[arg-type]
         runtime = Runtime(told, work, context, reporter, self.clock, lambda: self.end_reason)
-        runtime.run()
+        run_alone(runtime.steps(), self.link.receive, self.clock)
         return runtime
 
     def arm(self, ms: float, *transitions: Planned) -> None:
