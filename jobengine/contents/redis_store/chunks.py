@@ -13,6 +13,7 @@ from jobengine.contents.redis_store.keys import Keys, StreamKeys
 from jobengine.contents.redis_store.request import Request
 from jobengine.contents.redis_store.row import NOWHERE, Place
 from jobengine.contents.redis_store.server import RedisServer
+from jobengine.contents.redis_store.wire import Rope
 from jobengine.errors import TooLargeError
 from jobengine.ports.contents import Buffer
 
@@ -56,8 +57,8 @@ class Placement:
         self._is_batch = expected_bytes >= BATCH_BYTES
         self._chunk = self._start = self._end = 0
         self._buffers: list[Buffer] = []
-        self._whole: dict[int, Buffer] = {}
-        self._appended: tuple[int, int, bytes] | None = None
+        self._whole: dict[int, Rope] = {}
+        self._appended: tuple[int, int, Rope] | None = None
         if not self._is_batch and head.open_chunk:
             self._chunk, self._start = head.open_chunk, head.open_bytes
             self._end = self._start
@@ -100,13 +101,13 @@ class Placement:
         if length > PLANE_BYTES_MAX:
             raise TooLargeError(f"Redis keeps planes of {PLANE_BYTES_MAX} bytes at most, this has {length}")
         chunk = self._numbers.take()
-        self._whole[chunk] = buffer
+        self._whole[chunk] = Rope((buffer,), length)
         return chunk, 0, length
 
     def _seal(self) -> None:
         if not self._buffers:
             return
-        data = b"".join(self._buffers)
+        data = Rope(self._buffers, self._end - self._start)
         if self._start:
             self._appended = (self._chunk, self._start, data)
         else:

@@ -13,7 +13,7 @@ from jobengine.contents.checks import document_json, must_match
 from jobengine.contents.redis_store.head import STAMP_BYTES
 from jobengine.contents.redis_store.keys import Keys
 from jobengine.contents.redis_store.request import Request
-from jobengine.contents.redis_store.server import Command
+from jobengine.contents.redis_store.wire import Command
 from jobengine.ports.contents import DeleteDocument, Document, Outcome, PutDocument
 
 Name = tuple[str, str]

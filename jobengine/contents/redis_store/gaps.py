@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from jobengine.contents.redis_store.order import BEHIND_ALL, gap_bounds, gap_member, sequence_bytes
 from jobengine.contents.redis_store.request import Request
-from jobengine.contents.redis_store.server import Command, RedisServer
+from jobengine.contents.redis_store.server import RedisServer
+from jobengine.contents.redis_store.wire import Command
 
 Run = tuple[int, int]
 """First and last sequence, both inclusive."""

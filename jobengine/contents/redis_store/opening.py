@@ -46,12 +46,13 @@ def split_prefix(url: str) -> tuple[str, str]:
     prefix = options.pop("prefix", DEFAULT_PREFIX)
     if not prefix or set(prefix) & set("{}\0"):
         raise SettingsError(f"the prefix of a store in Redis is a name without braces, not {prefix!r}")
-    return f"{address}?{urlencode(options)}", prefix
+    return address + ("?" + urlencode(options) if options else ""), prefix
 
 
 def check_server(server: RedisServer) -> None:
     """Refuse a server that is too old or forgets by itself; warn of one that may lose what it has."""
-    version = str(server.call("INFO", "server").get("redis_version", "0"))
+    facts = dict(line.split(":", 1) for line in server.call("INFO", "server").decode().split() if ":" in line)
+    version = facts["redis_version"]
     if int(version.partition(".")[0]) < OLDEST_VERSION:
         raise SettingsError(f"{server.name} is Redis {version}, but {OLDEST_VERSION}.0 or Valkey is needed")
     try:

@@ -8,7 +8,8 @@ from typing import Final
 from jobengine.contents.redis_store.keys import Keys
 from jobengine.contents.redis_store.order import sequence_bytes
 from jobengine.contents.redis_store.row import Place, places_of
-from jobengine.contents.redis_store.server import Command, RedisServer
+from jobengine.contents.redis_store.server import RedisServer
+from jobengine.contents.redis_store.wire import Command
 from jobengine.model.element import StoredElement
 from jobengine.ports.contents import Buffer
 

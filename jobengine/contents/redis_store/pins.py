@@ -9,7 +9,8 @@ import msgspec
 
 from jobengine.contents.redis_store.keys import Keys
 from jobengine.contents.redis_store.request import Request
-from jobengine.contents.redis_store.server import Command, RedisServer
+from jobengine.contents.redis_store.server import RedisServer
+from jobengine.contents.redis_store.wire import Command
 
 
 class Pin(msgspec.Struct, frozen=True, array_like=True):
@@ -36,7 +37,8 @@ class Pins:
     def read(cls, keys: Keys, server: RedisServer) -> Self:
         """As they are now."""
         found, stamp = server.call_all([("HGETALL", keys.pins), ("GET", keys.pinned)], at_once=True)
-        return cls(stamp or b"", {name: _decode(data) for name, data in found.items()})
+        pins = {name: _decode(data) for name, data in zip(found[::2], found[1::2], strict=True)}
+        return cls(stamp or b"", pins)
 
     def hold(self, stream: int, sequence: int, now_us: int) -> bool:
         """Whether one of them keeps this element's payload."""

@@ -20,7 +20,8 @@ from jobengine.contents.redis_store.order import (
 )
 from jobengine.contents.redis_store.row import stored_element
 from jobengine.contents.redis_store.scripts import ROWS
-from jobengine.contents.redis_store.server import Command, RedisServer
+from jobengine.contents.redis_store.server import RedisServer
+from jobengine.contents.redis_store.wire import Command
 from jobengine.model.element import Gap, StoredElement, StreamFacts
 
 PAGE: Final = 1_000

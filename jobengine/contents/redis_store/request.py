@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from jobengine.ports.contents import Buffer
+from jobengine.contents.redis_store.wire import Command, Rope, Word
 
 WORDS_MAX: Final = 4_000
 """Of one command inside a script: Lua unpacks no more than about 8000."""
@@ -14,8 +14,6 @@ STAGED_S: Final = 120
 """How long bytes that went ahead of their commit wait for it before Redis forgets them."""
 REMEMBERED_MS: Final = 600_000
 """How long the id of a commit is known, so that a repeated one is done once."""
-
-Word = bytes | str | int
 
 
 class Request:
@@ -25,14 +23,14 @@ class Request:
         self.stamp = stamp
         self.is_release = is_release
         self._guards: dict[bytes, bytes] = {}
-        self._staged: dict[bytes, Buffer] = {}
+        self._staged: dict[bytes, Rope] = {}
         self._words: list[Word] = []
 
     def guard(self, key: bytes, stamp: bytes) -> None:
         """The value of ``key`` must begin with this stamp; empty: it must not be there."""
         self._guards[key] = stamp
 
-    def stage(self, key: bytes, value: Buffer) -> None:
+    def stage(self, key: bytes, value: Rope) -> None:
         """A string that is sent ahead and becomes lasting with the commit."""
         self._staged[key] = value
 
@@ -52,7 +50,7 @@ class Request:
         """Whether there is a command."""
         return bool(self._words)
 
-    def ahead(self) -> list[tuple[Word | Buffer, ...]]:
+    def ahead(self) -> list[Command]:
         """Commands that bring the staged strings there; NX, or a repeated one would limit a lasting one."""
         return [("SET", key, value, "EX", STAGED_S, "NX") for key, value in self._staged.items()]
 

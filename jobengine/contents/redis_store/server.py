@@ -12,22 +12,22 @@ from typing import Any, Final
 
 import redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
 from redis.retry import Retry
 
+from jobengine.contents.redis_store.wire import Command, Word, pack
 from jobengine.errors import UnavailableError
 from jobengine.ports.contents import Buffer
 
-Command = Sequence[Buffer | str | int]
 _RETRIES: Final = 3
-_READ_SIZE_BYTES: Final = 2**20
+_READ_SIZE_BYTES: Final = 256 * 1024
 
 
 class RedisServer:
     """One server, reached through a pool of connections; thread-safe. Blocks for ``timeout_s`` per try."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        self._scripts: dict[str, str] = {}
+        self._names: dict[str, bytes] = {}
         pool = redis.ConnectionPool.from_url(
             url,
             socket_timeout=timeout_s,
@@ -37,53 +37,62 @@ class RedisServer:
             decode_responses=False,
             protocol=2,
         )
-        self._client: Any = redis.Redis(connection_pool=pool)
+        self._pool: Any = pool
         self.name = str(pool.connection_kwargs.get("path") or _address(pool.connection_kwargs))
 
-    def call(self, *command: Buffer | str | int) -> Any:
-        """One command. Raises UnavailableError."""
-        with self._failures_translated():
-            return self._client.execute_command(*command)
+    def call(self, *command: Word) -> Any:
+        """The answer to one command. Raises UnavailableError."""
+        return self.call_all([command])[0]
 
     def call_all(self, commands: Sequence[Command], *, at_once: bool = False) -> list[Any]:
-        """Commands in one round trip; ``at_once``: nothing of others comes in between."""
+        """The answers to commands in one round trip; ``at_once``: nothing of others comes in between."""
         if not commands:
             return []
-        with self._failures_translated(), self._client.pipeline(transaction=at_once) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)
-            replies: list[Any] = pipeline.execute()
-            return replies
+        with self._failures_translated():
+            if not at_once:
+                return _without_errors(self._exchange(commands))
+            *_, answers = _without_errors(self._exchange([("MULTI",), *commands, ("EXEC",)]))
+            return _without_errors(answers)
 
     def run(
-        self, script: str, keys: Sequence[bytes], arguments: Command, before: Sequence[Command] = ()
+        self, script: str, keys: Sequence[bytes], arguments: Command, ahead: Sequence[Command] = ()
     ) -> Any:
-        """A script, in the same round trip as commands that stand ``before`` it."""
+        """The answer of a script, in the same round trip as commands that go ``ahead`` of it.
+
+        If it answers, it does not matter what became of these.
+        """
         with self._failures_translated():
-            try:
-                return self._run(script, keys, arguments, before)
-            except NoScriptError:
-                self._scripts.pop(script, None)
-                return self._run(script, keys, arguments, before)
+            *others, answer = self._run(script, keys, arguments, ahead)
+            if isinstance(answer, NoScriptError):
+                self._names.pop(script, None)
+                *others, answer = self._run(script, keys, arguments, ahead)
+            return _without_errors([*others, answer])[-1] if isinstance(answer, RedisError) else answer
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.connection_pool.disconnect()
+        self._pool.disconnect()
 
-    def _run(self, script: str, keys: Sequence[bytes], arguments: Command, before: Sequence[Command]) -> Any:
-        if script not in self._scripts:
-            self._scripts[script] = self._client.script_load(script)
-        call = ("EVALSHA", self._scripts[script], len(keys), *keys, *arguments)
-        if not before:
-            return self._client.execute_command(*call)
-        with self._client.pipeline(transaction=False) as pipeline:
-            for command in before:
-                pipeline.execute_command(*command)
-            pipeline.execute_command(*call)
-            *replies, answer = pipeline.execute(raise_on_error=False)
-        if isinstance(answer, RedisError):
-            raise next((reply for reply in replies if isinstance(reply, OutOfMemoryError)), answer)
-        return answer
+    def _run(
+        self, script: str, keys: Sequence[bytes], arguments: Command, ahead: Sequence[Command]
+    ) -> list[Any]:
+        if script not in self._names:
+            [self._names[script]] = _without_errors(self._exchange([("SCRIPT", "LOAD", script)]))
+        return self._exchange([*ahead, ("EVALSHA", self._names[script], len(keys), *keys, *arguments)])
+
+    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """Send and read; refusals are among the answers."""
+        packed = pack(commands)
+        connection = self._pool.get_connection()
+        try:
+            answers: list[Any] = connection.retry.call_with_retry(
+                lambda: _exchange_once(connection, packed, len(commands)), lambda _: connection.disconnect()
+            )
+            return answers
+        except BaseException:
+            connection.disconnect()  # answers not read yet would be taken for those to the next commands
+            raise
+        finally:
+            self._pool.release(connection)
 
     @contextmanager
     def _failures_translated(self) -> Iterator[None]:
@@ -96,6 +105,25 @@ class RedisServer:
             ) from fault
         except RedisError as fault:
             raise UnavailableError(f"the contents store at {self.name} can't do that: {fault}") from fault
+
+
+def _exchange_once(connection: Any, packed: Sequence[Buffer], count: int) -> list[Any]:
+    connection.send_packed_command(packed)
+    return [_read(connection) for _ in range(count)]
+
+
+def _read(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as refusal:
+        return refusal
+
+
+def _without_errors(answers: list[Any]) -> list[Any]:
+    for answer in answers:
+        if isinstance(answer, RedisError):
+            raise answer
+    return answers
 
 
 def _address(options: dict[str, Any]) -> str:

@@ -22,7 +22,8 @@ from jobengine.contents.redis_store.order import (
     sequence_number,
 )
 from jobengine.contents.redis_store.row import Place, Row, unpack_row
-from jobengine.contents.redis_store.server import Command, RedisServer
+from jobengine.contents.redis_store.server import RedisServer
+from jobengine.contents.redis_store.wire import Command
 from jobengine.model.element import ElementKind
 from jobengine.ports.contents import Buffer
 

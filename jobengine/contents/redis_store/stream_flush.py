@@ -5,10 +5,11 @@ from __future__ import annotations
 from jobengine.contents.redis_store.gaps import add_gaps
 from jobengine.contents.redis_store.keys import Keys
 from jobengine.contents.redis_store.order import sequence_bytes, time_member
-from jobengine.contents.redis_store.request import Request, Word
+from jobengine.contents.redis_store.request import Request
 from jobengine.contents.redis_store.row import Row, id_of, is_held, is_key, unpack_row
 from jobengine.contents.redis_store.server import RedisServer
 from jobengine.contents.redis_store.stream_draft import StreamDraft
+from jobengine.contents.redis_store.wire import Word
 from jobengine.model.element import PayloadState
 
 
