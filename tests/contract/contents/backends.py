@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from jobengine.contents.embedded import EmbeddedContents, EmbeddedOptions
 from jobengine.contents.memory import MemoryContents
 from jobengine.contents.redis_store.opening import open_redis_store
 from jobengine.ports.contents import ContentStore
@@ -73,10 +74,23 @@ def redis(_folder: Path, clock: ManualClock) -> Iterator[StoreFactory]:
         factory.close()
 
 
+SMALL = EmbeddedOptions(segment_bytes=64 << 10, reserve_bytes=16 << 10, hot_segments=2)
+"""Segments that fill up within a test; all but the newest are read like old ones."""
+
+
+@contextmanager
+def embedded(folder: Path, clock: ManualClock) -> Iterator[StoreFactory]:
+    """A store in files."""
+    factory = OpenedAgain(lambda: EmbeddedContents(folder / "contents", clock, SMALL))
+    yield factory
+    factory.close()
+
+
 Backend = Callable[[Path, ManualClock], AbstractContextManager[StoreFactory]]
 """Makes a factory for one new store, given a folder of its own and the clock that the test moves."""
 
 BACKENDS: Mapping[str, Backend] = {
+    "embedded": embedded,
     "memory": memory,
     "redis": redis,
 }

@@ -1,0 +1,243 @@
+"""Commits of all threads, written together: who comes first writes for all who wait.
+
+There is no thread for it. A caller that finds nobody at work takes the lead: it does what is queued, its own
+writes among them, with one write and one sync, and hands the lead to the first that has come meanwhile. A
+caller alone never waits; where there are several, they are gathered for the commit interval.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, Final
+
+import lmdb
+
+from jobengine.clock import Clock, to_us
+from jobengine.contents.embedded.changes import Changes
+from jobengine.contents.embedded.deciding import Deciding
+from jobengine.contents.embedded.documents import Documents
+from jobengine.contents.embedded.expiring import ExpireStep, do_expire_step
+from jobengine.contents.embedded.index import Index
+from jobengine.contents.embedded.log import Log, Part, Pending
+from jobengine.contents.embedded.moving import MoveStep, SealSegment, do_move_step, do_seal
+from jobengine.contents.embedded.options import EmbeddedOptions
+from jobengine.contents.embedded.reading import LogReader
+from jobengine.contents.embedded.requests import Request
+from jobengine.contents.embedded.transaction import Transaction
+from jobengine.errors import DiskFull, JobEngineError, UnavailableError
+
+_CLOSED: Final = "the contents store is closed"
+
+
+class Committer:
+    """Does requests. Safe to share between threads; other processes wait for each other's transactions."""
+
+    def __init__(
+        self, index: Index, log: Log, reader: LogReader, options: EmbeddedOptions, clock: Clock
+    ) -> None:
+        self._index = index
+        self._log = log
+        self._reader = reader
+        self._documents = Documents(index)
+        self._options = options
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._news = threading.Condition(self._lock)
+        self._queue: list[Request] = []
+        self._queued_bytes = 0
+        self._is_led = False
+        self._last_size = 0
+        self._last_start_ns = 0
+        self._fault = ""
+
+    def do(self, request: Request) -> list[Any]:
+        """What each write did, once it is on disk.
+
+        Blocks for the interval and the disk, at most twice the timeout. Raises UnavailableError after a
+        failed write of anybody (until the store is opened anew) or a timeout, DiskFull, and what a write
+        was refused for.
+        """
+        if self._enqueue(request):
+            self._lead(request)
+        else:
+            self._follow(request)
+        if request.fault is not None:
+            raise request.fault
+        return request.outcomes
+
+    def close(self) -> None:
+        """Refuse what comes from now on, and wait for what is under way."""
+        with self._lock:
+            self._fault = self._fault or _CLOSED
+            self._news.wait_for(lambda: not self._is_led, self._options.timeout_s)
+
+    def _enqueue(self, request: Request) -> bool:
+        """Queue a request when there is room; whether it is its caller who must lead."""
+        with self._lock:
+            has_room = self._news.wait_for(
+                lambda: self._fault or self._has_room(request), self._options.timeout_s
+            )
+            self._must_work()
+            if not has_room:
+                raise UnavailableError(
+                    f"the disk took nothing for {self._options.timeout_s:g} s; nothing was accepted"
+                )
+            self._queue.append(request)
+            self._queued_bytes += request.log_bytes
+            if self._queued_bytes >= self._options.group_bytes:
+                self._news.notify_all()
+            leads, self._is_led = not self._is_led, True
+            return leads
+
+    def _has_room(self, request: Request) -> bool:
+        return not self._queue or self._queued_bytes + request.log_bytes <= self._options.queue_bytes
+
+    def _must_work(self) -> None:
+        if self._fault:
+            raise UnavailableError(self._fault)
+
+    def _follow(self, request: Request) -> None:
+        if not request.turn.wait(self._options.timeout_s):
+            with self._lock:
+                if request in self._queue and not request.is_leader:
+                    self._queue.remove(request)
+                    self._queued_bytes -= request.log_bytes
+                    raise UnavailableError(
+                        f"the disk took nothing for {self._options.timeout_s:g} s; nothing was accepted"
+                    )
+            if not request.turn.wait(self._options.timeout_s):
+                raise UnavailableError("the disk doesn't answer; it is unknown whether the commit was done")
+        if request.is_leader:
+            self._lead(request)
+
+    def _lead(self, request: Request) -> None:
+        batch: list[Request] = []
+        try:
+            batch = self._gather()
+            self._do_all(batch)
+        except BaseException as fault:
+            _refuse(batch or [request], UnavailableError(f"the commit was broken off: {fault!r}"))
+            raise
+        finally:
+            self._hand_over(batch, request)
+
+    def _gather(self) -> list[Request]:
+        """Everything that is queued, after waiting for more where there were several before."""
+        with self._lock:
+            if self._last_size > 1 or len(self._queue) > 1:
+                since_ms = (self._clock.monotonic_ns() - self._last_start_ns) / 1e6
+                self._news.wait_for(
+                    lambda: self._queued_bytes >= self._options.group_bytes,
+                    max(0.0, self._options.interval_ms - since_ms) / 1e3,
+                )
+            batch, self._queue = self._queue, []
+            self._queued_bytes = 0
+            self._last_size = len(batch)
+            self._last_start_ns = self._clock.monotonic_ns()
+            self._news.notify_all()
+            return batch
+
+    def _hand_over(self, batch: Sequence[Request], leader: Request) -> None:
+        with self._lock:
+            self._is_led = bool(self._queue)
+            if self._queue:
+                self._queue[0].is_leader = True
+                self._queue[0].turn.set()
+            self._news.notify_all()
+        for request in batch:
+            if request is not leader:
+                request.is_leader = False
+                request.turn.set()
+
+    def _do_all(self, batch: Sequence[Request]) -> None:
+        try:
+            self._must_work()
+            transaction = self._index.begin()
+        except (lmdb.Error, UnavailableError) as fault:
+            _refuse(batch, UnavailableError(self._fault or f"the index can't be written: {fault}"))
+            return
+        parts: list[Part] = []
+        try:
+            self._write(batch, transaction, parts)
+            transaction.commit()
+        except DiskFull as fault:
+            transaction.abort()
+            self._take_back(parts)
+            self._log.segments.close()
+            _refuse(batch, fault)
+        except (OSError, lmdb.Error) as fault:
+            transaction.abort()
+            self._poison(fault)
+            _refuse(batch, UnavailableError(self._fault))
+        except BaseException as fault:
+            transaction.abort()
+            if parts:
+                self._poison(fault)
+            raise
+
+    def _write(self, batch: Sequence[Request], transaction: Transaction, parts: list[Part]) -> None:
+        changes = Changes(self._index, transaction)
+        acknowledged = changes.state.group
+        pending: Pending = {}
+        now_us = to_us(self._clock.now())
+        ordered = sorted(batch, key=lambda request: request.lifetime)
+        for lifetime, several in groupby(ordered, key=lambda request: request.lifetime):
+            requests = list(several)
+            expected_bytes = sum(request.log_bytes for request in requests)
+            part = self._log.begin(changes, lifetime, expected_bytes, pending)
+            deciding = Deciding(changes, part, self._documents, self._reader, pending, now_us)
+            for request in requests:
+                self._decide(request, deciding)
+            if part.is_empty:
+                changes.state.group -= 1
+            else:
+                self._log.lay(changes, part, acknowledged)
+                parts.append(part)
+        changes.flush()
+        self._log.write(parts)
+        self._log.sync(parts)
+
+    def _decide(self, request: Request, deciding: Deciding) -> None:
+        """Do the writes of one request; if one is refused, only this request is."""
+        if request.is_sure:
+            request.outcomes = [self._one(write, deciding) for write in request.writes]
+            return
+        mark = deciding.part.mark()
+        try:
+            with deciding.changes.nested():
+                request.outcomes = [self._one(write, deciding) for write in request.writes]
+        except DiskFull:
+            raise
+        except JobEngineError as fault:
+            deciding.part.back_to(mark)
+            # Without the frames of this thread, which hold buffers of others.
+            request.fault = fault.with_traceback(None)
+
+    def _one(self, write: Any, deciding: Deciding) -> Any:
+        if isinstance(write, ExpireStep):
+            return do_expire_step(write, deciding, self._index)
+        if isinstance(write, MoveStep):
+            return do_move_step(write, deciding, self._index, self._log.segments, self._log.salt)
+        if isinstance(write, SealSegment):
+            return do_seal(write, deciding)
+        return deciding.do(write)
+
+    def _take_back(self, parts: Sequence[Part]) -> None:
+        try:
+            self._log.take_back(parts)
+        except OSError as fault:
+            self._poison(fault)
+
+    def _poison(self, fault: BaseException) -> None:
+        """After a failed write or sync nobody knows what is on disk: only opening anew can tell."""
+        with self._lock:
+            self._fault = (
+                f"the contents store failed to write ({fault!r}) and takes nothing until it is opened anew"
+            )
+
+
+def _refuse(batch: Sequence[Request], fault: JobEngineError) -> None:
+    for request in batch:
+        request.fault = request.fault or fault

@@ -1,0 +1,330 @@
+"""What each write of a commit does: checked against what is stored, laid out for the log, put in the index.
+
+Raises ConflictError, RevisionMismatch or NotFoundError; the caller then undoes what the commit did so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from jobengine.contents.checks import must_match
+from jobengine.contents.embedded.changes import Changes
+from jobengine.contents.embedded.documents import DocumentRow, Documents
+from jobengine.contents.embedded.log import Part, Pending
+from jobengine.contents.embedded.reading import LogReader
+from jobengine.contents.embedded.record import (
+    EMPTY_CORE,
+    FLAG_ELSEWHERE,
+    FLAG_EXPIRES,
+    FLAG_GONE,
+    FLAG_HERE,
+    RecordType,
+    payload_checksum,
+)
+from jobengine.contents.embedded.requests import ReadyDocument, ReadyElement, plain_buffers
+from jobengine.contents.embedded.row import Row
+from jobengine.contents.embedded.tables import PinRow, StreamRow
+from jobengine.errors import ConflictError, NotFoundError
+from jobengine.ids import new_element_id
+from jobengine.model.element import ElementKind
+from jobengine.ports.contents import (
+    Buffer,
+    DeleteDocument,
+    DeleteElements,
+    DropPayloads,
+    DropStream,
+    LimitStream,
+    Outcome,
+    PutMode,
+    PutPlanes,
+)
+
+_PAYLOAD_FLAGS = FLAG_HERE | FLAG_GONE | FLAG_EXPIRES
+
+
+@dataclass(frozen=True, slots=True)
+class PutPin:
+    """Keep payloads of a stream from expiring; ``pin.life`` is filled in."""
+
+    name: str
+    pin: PinRow
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePin:
+    """Let a pin go."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """One group in the making: where its changes and records go, and what it reads."""
+
+    changes: Changes
+    part: Part
+    documents: Documents
+    reader: LogReader
+    pending: Pending
+    now_us: int
+
+    def do(self, write: Any) -> Outcome:
+        """Do one write."""
+        if isinstance(write, ReadyElement):
+            return self._put_element(write)
+        if isinstance(write, PutPlanes):
+            return self._put_planes(write)
+        if isinstance(write, ReadyDocument):
+            return self._put_document(write)
+        if isinstance(write, DeleteDocument):
+            return self._delete_document(write)
+        if isinstance(write, DeleteElements | DropPayloads):
+            return self._clear_range(write)
+        if isinstance(write, LimitStream):
+            return self._limit(write)
+        if isinstance(write, DropStream):
+            return self._drop(write)
+        return self._put_pin(write) if isinstance(write, PutPin) else self._remove_pin(write)
+
+    def write_element(
+        self,
+        number: int,
+        stream: StreamRow,
+        sequence: int,
+        row: Row,
+        attributes: bytes,
+        planes: Sequence[Buffer] | None,
+    ) -> None:
+        """Lay out an element's record and note its places in the row. ``planes`` None: as the row says."""
+        elsewhere = FLAG_ELSEWHERE if planes is None and row.is_here else 0
+        payload = (planes, row.payload_bytes, row.payload_checksum) if planes else ((), 0, 0)
+        row.offset, payload_offset = self.part.add(
+            RecordType.ELEMENT,
+            (number, stream.life, sequence),
+            row.core(elsewhere),
+            attributes + row.sizes(),
+            payload,
+        )
+        row.segment = self.part.segment
+        if planes:
+            row.payload_segment, row.payload_offset = row.segment, payload_offset
+
+    def write_runs(self, kind: RecordType, number: int, life: int, runs: Iterable[list[int]]) -> None:
+        """Lay out which elements something holds for, as first and last sequences."""
+        found = joined(runs)
+        if found:
+            self.part.add(kind, (number, life, 0), EMPTY_CORE, msgspec.msgpack.encode(found))
+
+    def write_stream(self, number: int, stream: StreamRow) -> None:
+        """Lay out what holds for a stream."""
+        body = msgspec.msgpack.encode([stream.limit_age_us, stream.limit_bytes])
+        self.part.add(RecordType.STREAM, (number, stream.life, stream.next_sequence), EMPTY_CORE, body)
+
+    def attributes_of(self, row: Row) -> bytes:
+        """What is said of an element, also of one of this very commit."""
+        pending = self.pending.get((row.segment, row.offset))
+        if pending is not None:
+            return bytes(pending[0][: row.attributes_bytes])
+        return self.reader.attributes([row])[0]
+
+    def planes_of(self, row: Row) -> Sequence[Buffer]:
+        """An element's payload, also of one of this very commit; empty if it isn't here."""
+        if not row.is_here:
+            return ()
+        pending = self.pending.get((row.payload_segment, row.payload_offset))
+        if pending is not None and row.payload_bytes:
+            return pending
+        return self.reader.payloads([row])[0] or ()
+
+    def _put_element(self, ready: ReadyElement) -> Outcome:
+        stream = self.changes.stream(ready.stream) or self.changes.begin_stream(ready.stream)
+        sequence = stream.next_sequence
+        row = ready.row
+        row.pts = sequence if ready.pts is None else ready.pts
+        known = self.changes.find_id(stream, ready.element_id) if ready.element_id else None
+        if ready.mode is PutMode.APPEND:
+            if known is not None:
+                return self._known(stream, known)
+        else:
+            there = self.changes.last_at(stream, row.pts, row.kind)
+            if there is not None and ready.mode is PutMode.CREATE:
+                raise ConflictError(
+                    f"stream {ready.stream} has a {ElementKind(row.kind).name.lower()} "
+                    f"with pts {row.pts} already"
+                )
+            if there is not None:
+                return self._replace(ready, stream, there)
+            if known is not None:
+                raise ConflictError(
+                    f"stream {ready.stream} has element {ready.element_id.hex()} already, at another time"
+                )
+        row.element_id = ready.element_id or new_element_id()
+        row.stored_us = self.now_us
+        return self._append(ready, stream, sequence)
+
+    def _append(self, ready: ReadyElement, stream: StreamRow, sequence: int) -> Outcome:
+        row, part = ready.row, self.part
+        core = row.core()
+        row.segment = part.segment
+        row.offset, payload_offset = part.add(
+            RecordType.ELEMENT,
+            (ready.stream, stream.life, sequence),
+            core,
+            ready.attributes + ready.sizes,
+            (ready.planes, ready.payload_bytes, row.payload_checksum),
+        )
+        if ready.planes:
+            row.payload_segment, row.payload_offset = part.segment, payload_offset
+        stream.next_sequence = sequence + 1
+        self.changes.insert(stream, sequence, row, row.encode_with(core, ready.sizes))
+        return Outcome(True, 1, sequence, row.pts, row.element_id)
+
+    def _known(self, stream: StreamRow, sequence: int) -> Outcome:
+        row = self._row(stream, sequence)
+        return Outcome(False, 0, sequence, row.pts, row.element_id)
+
+    def _row(self, stream: StreamRow, sequence: int) -> Row:
+        row = self.changes.row(stream, sequence)
+        if row is None:
+            raise LookupError(f"the index names element {sequence} and doesn't have it")
+        return row
+
+    def _replace(self, ready: ReadyElement, stream: StreamRow, sequence: int) -> Outcome:
+        before = self._row(stream, sequence)
+        after = ready.row
+        after.element_id, after.stored_us = before.element_id, before.stored_us
+        if not ready.planes:
+            after.flags = after.flags & ~_PAYLOAD_FLAGS | before.flags & _PAYLOAD_FLAGS
+            after.expires_us, after.stored = before.expires_us, before.stored
+            after.payload_segment, after.payload_offset = before.payload_segment, before.payload_offset
+            after.payload_checksum = before.payload_checksum
+        self.write_element(ready.stream, stream, sequence, after, ready.attributes, ready.planes or None)
+        self.changes.update(stream, sequence, before, after)
+        return Outcome(False, 1, sequence, after.pts, after.element_id)
+
+    def _put_planes(self, write: PutPlanes) -> Outcome:
+        stream = self.changes.stream(write.stream)
+        sequence = self.changes.last_at(stream, write.pts, int(write.kind)) if stream else None
+        if stream is None or sequence is None:
+            raise NotFoundError(
+                f"stream {write.stream} has no {ElementKind(write.kind).name.lower()} with pts {write.pts}"
+            )
+        before = self._row(stream, sequence)
+        planes = list(self.planes_of(before))
+        planes += [b""] * (max(write.planes) + 1 - len(planes))
+        for place, plane in zip(write.planes, plain_buffers(list(write.planes.values())), strict=True):
+            planes[place] = plane
+        after = replace(before, stored=tuple(len(plane) for plane in planes))
+        after.flags = before.flags & ~_PAYLOAD_FLAGS | FLAG_HERE
+        after.flags |= FLAG_EXPIRES if write.expires_us is not None else 0
+        after.expires_us = write.expires_us or 0
+        after.payload_checksum = payload_checksum(planes)
+        attributes = self.attributes_of(before)
+        self.write_element(write.stream, stream, sequence, after, attributes, planes)
+        self.changes.update(stream, sequence, before, after)
+        return Outcome(False, 1, sequence, after.pts, after.element_id)
+
+    def _clear_range(self, write: DeleteElements | DropPayloads) -> Outcome:
+        stream = self.changes.stream(write.stream)
+        if stream is None:
+            return Outcome(False, 0)
+        deleting = isinstance(write, DeleteElements)
+        touched = []
+        for sequence in list(self.changes.sequences_between(stream, write.first_pts, write.last_pts)):
+            row = self._row(stream, sequence)
+            if write.kind is not None and row.kind != write.kind:
+                continue
+            if deleting:
+                self.changes.remove(stream, sequence, row)
+            elif row.is_here:
+                lose_payload(self.changes, stream, sequence, row)
+            else:
+                continue
+            touched.append(sequence)
+        kind = RecordType.DELETED if deleting else RecordType.PAYLOADS_GONE
+        self.write_runs(kind, write.stream, stream.life, ([each, each] for each in touched))
+        return Outcome(False, len(touched))
+
+    def _limit(self, write: LimitStream) -> Outcome:
+        stream = self.changes.stream(write.stream) or self.changes.begin_stream(write.stream)
+        age_us, size = write.payload_age_us, write.payload_bytes
+        self.changes.limit_stream(stream, -1 if age_us is None else age_us, -1 if size is None else size)
+        self.write_stream(write.stream, stream)
+        return Outcome(False, 1)
+
+    def _drop(self, write: DropStream) -> Outcome:
+        stream = self.changes.stream(write.stream)
+        if stream is None:
+            return Outcome(False, 0)
+        self.changes.end_stream(write.stream, stream)
+        self.part.add(RecordType.STREAM_DROPPED, (write.stream, stream.life, 0), EMPTY_CORE, b"")
+        return Outcome(False, stream.count)
+
+    def _put_document(self, ready: ReadyDocument) -> Outcome:
+        write = ready.write
+        there = self.documents.row(self.changes.transaction, write.collection, write.key)
+        revision = there.revision if there else 0
+        must_match(write.collection, write.key, revision, write.expected_revision)
+        self.write_document(write.collection, write.key, revision + 1, ready.json)
+        return Outcome(there is None, 1, revision=revision + 1)
+
+    def write_document(self, collection: str, key: str, revision: int, json: bytes) -> None:
+        """Lay out a document and put it in the index."""
+        body = msgspec.msgpack.encode([collection, key, json])
+        offset, _ = self.part.add(RecordType.DOCUMENT, (0, 0, revision), EMPTY_CORE, body)
+        row = DocumentRow(revision, self.part.segment, offset, json)
+        self.documents.put(self.changes, collection, key, row)
+
+    def _delete_document(self, write: DeleteDocument) -> Outcome:
+        there = self.documents.row(self.changes.transaction, write.collection, write.key)
+        must_match(write.collection, write.key, there.revision if there else 0, write.expected_revision)
+        if there is None:
+            return Outcome(False, 0)
+        self.documents.delete(self.changes, write.collection, write.key)
+        body = msgspec.msgpack.encode([write.collection, write.key])
+        self.part.add(RecordType.DOCUMENT_DELETED, (0, 0, 0), EMPTY_CORE, body)
+        return Outcome(False, 1, revision=there.revision)
+
+    def _put_pin(self, write: PutPin) -> Outcome:
+        number = write.pin.stream
+        stream = self.changes.stream(number) or self.changes.begin_stream(number)
+        self.write_pin(write.name, replace(write.pin, life=stream.life))
+        return Outcome(True, 1)
+
+    def write_pin(self, name: str, pin: PinRow) -> None:
+        """Lay out a pin and put it in the index."""
+        self.changes.put_pin(name, pin)
+        body = msgspec.msgpack.encode([name, pin.first_sequence, pin.last_sequence, pin.until_us])
+        self.part.add(RecordType.PIN, (pin.stream, pin.life, 0), EMPTY_CORE, body)
+
+    def _remove_pin(self, write: RemovePin) -> Outcome:
+        pin = self.changes.pin(write.name)
+        if pin is None:
+            return Outcome(False, 0)
+        self.changes.remove_pin(write.name)
+        # What came due while it was held is looked at again at the next expiry.
+        self.changes.expire_again(0, pin.life, pin.first_sequence, pin.last_sequence)
+        self.part.add(RecordType.UNPINNED, (0, 0, 0), EMPTY_CORE, msgspec.msgpack.encode(write.name))
+        return Outcome(False, 1)
+
+
+def lose_payload(changes: Changes, stream: StreamRow, sequence: int, row: Row) -> None:
+    """An element's payload is gone, in the index."""
+    after = replace(row)
+    after.lose_payload()
+    changes.update(stream, sequence, row, after)
+
+
+def joined(runs: Iterable[list[int]]) -> list[list[int]]:
+    """Runs (first, last) in order, neighbours and overlaps as one."""
+    found: list[list[int]] = []
+    for first, last in sorted(runs):
+        if found and found[-1][1] + 1 >= first:
+            found[-1][1] = max(found[-1][1], last)
+        else:
+            found.append([first, last])
+    return found

@@ -1,0 +1,42 @@
+"""Keys of the index, made so that their bytes sort like what they mean.
+
+``life`` stands for a stream (see `record`). Signed numbers are shifted by 2^63 to sort.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+BIAS: Final = 2**63
+LAST: Final = 2**64 - 1
+LAST_8: Final = b"\xff" * 8
+
+
+def number(value: int) -> bytes:
+    """An unsigned number of 64 bits."""
+    return value.to_bytes(8, "big")
+
+
+def signed(value: int) -> bytes:
+    """A signed number of 64 bits."""
+    return (value + BIAS).to_bytes(8, "big")
+
+
+def to_number(key: bytes) -> int:
+    """The inverse of `number`."""
+    return int.from_bytes(key, "big")
+
+
+def to_signed(key: bytes) -> int:
+    """The inverse of `signed`."""
+    return int.from_bytes(key, "big") - BIAS
+
+
+def time_key(life: bytes, pts: int, kind: int, sequence: bytes) -> bytes:
+    """Elements in order of (pts, kind, sequence)."""
+    return life + (pts + BIAS).to_bytes(8, "big") + (b"\1" if kind else b"\0") + sequence
+
+
+def document_key(collection: str, key: str) -> bytes:
+    """Documents in order of collection and key."""
+    return collection.encode() + b"\0" + key.encode()

@@ -1,0 +1,167 @@
+"""The files of the log: made, written and synced by who holds the index's write transaction, read by all.
+
+Young segments are read through mapped memory, without copying. Old ones are read by system calls, since a
+page fault within Python's memcpy would keep all threads waiting for the disk. Files never shrink; one that is
+removed stays readable for those who hold a view of it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from jobengine.contents.embedded.options import EmbeddedOptions
+from jobengine.ports.contents import Buffer
+
+SUFFIX: Final = ".segment"
+_FILES_AT_ONCE: Final = 32
+"""How many are kept open to be written to; few lifetimes are in use at once."""
+_BUFFERS_AT_ONCE: Final = 1024
+"""How many `os.pwritev` takes (IOV_MAX of Linux)."""
+
+
+class Segments:
+    """The files of one store, by number. Safe to share between threads."""
+
+    def __init__(self, folder: Path, options: EmbeddedOptions) -> None:
+        self._folder = folder
+        self._options = options
+        self._lock = threading.Lock()
+        self._writing: dict[int, int] = {}
+        self._allocated: dict[int, int] = {}
+        self._views: dict[int, memoryview] = {}
+        self._newest = 0
+
+    def path(self, number: int) -> Path:
+        """Where a segment is."""
+        return self._folder / f"{number:012d}{SUFFIX}"
+
+    def numbers(self) -> list[int]:
+        """Of all files there are, rising."""
+        return sorted(int(path.stem) for path in self._folder.glob(f"*{SUFFIX}"))
+
+    def create(self, number: int) -> None:
+        """A new file, its name on disk. Raises OSError."""
+        self.forget(number)
+        file = os.open(self.path(number), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        with self._lock:
+            self._writing[number] = file
+            self._allocated[number] = 0
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def reserve(self, number: int, end: int) -> None:
+        """Take disk space up to an offset, and some beyond. Raises OSError if there is none."""
+        file = self._file(number)
+        allocated = self._allocated[number]
+        if end <= allocated:
+            return
+        step = self._options.reserve_bytes
+        wanted = max(end, min(-(-end // step) * step, self._options.segment_bytes))
+        os.posix_fallocate(file, allocated, wanted - allocated)
+        self._allocated[number] = wanted
+
+    def write(self, number: int, offset: int, buffers: Sequence[Buffer]) -> None:
+        """Write buffers one behind the other. Raises OSError."""
+        file = self._file(number)
+        for first in range(0, len(buffers), _BUFFERS_AT_ONCE):
+            offset = _write_all(file, offset, buffers[first : first + _BUFFERS_AT_ONCE])
+
+    def sync(self, number: int) -> None:
+        """Return when everything written to it is on disk. Raises OSError, then nothing is known."""
+        os.fdatasync(self._file(number))
+
+    def view(self, number: int, offset: int, length: int) -> memoryview:
+        """Bytes of a young segment, mapped. Raises FileNotFoundError once the segment is removed."""
+        view = self._views.get(number)
+        if view is None or offset + length > len(view):
+            view = self._map(number)
+        return view[offset : offset + length]
+
+    def read(self, number: int, offset: int, length: int) -> memoryview:
+        """Bytes of any segment, read. Fewer where the file ends; raises FileNotFoundError."""
+        file = os.open(self.path(number), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            data = bytearray(length)
+            done = 0
+            while done < length:
+                count = os.preadv(file, [memoryview(data)[done:]], offset + done)
+                if not count:
+                    break
+                done += count
+        finally:
+            os.close(file)
+        return memoryview(data)[:done].toreadonly()
+
+    def size(self, number: int) -> int:
+        """Bytes of the file, with what is reserved."""
+        return self.path(number).stat().st_size
+
+    def is_young(self, number: int) -> bool:
+        """Whether it is one of the newest segments that anybody asked for."""
+        self._newest = max(self._newest, number)
+        return number > self._newest - self._options.hot_segments
+
+    def remove(self, number: int) -> None:
+        """Unlink a file and let it go; views of it stay valid."""
+        self.forget(number)
+        with suppress(FileNotFoundError):
+            self.path(number).unlink()
+
+    def forget(self, number: int) -> None:
+        """Close what is open of one file."""
+        with self._lock:
+            file = self._writing.pop(number, None)
+            self._allocated.pop(number, None)
+            self._views.pop(number, None)
+        if file is not None:
+            os.close(file)
+
+    def close(self) -> None:
+        """Close all."""
+        for number in {*self._writing, *self._views}:
+            self.forget(number)
+
+    def _file(self, number: int) -> int:
+        with self._lock:
+            file = self._writing.get(number)
+            if file is None:
+                file = os.open(self.path(number), os.O_RDWR | os.O_CLOEXEC)
+                while len(self._writing) >= _FILES_AT_ONCE:
+                    os.close(self._writing.pop(next(iter(self._writing))))
+                self._writing[number] = file
+                self._allocated[number] = os.fstat(file).st_size
+            return file
+
+    def _map(self, number: int) -> memoryview:
+        file = os.open(self.path(number), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            view = memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ))
+        finally:
+            os.close(file)
+        with self._lock:
+            self._views[number] = view
+            for old in [each for each in self._views if not self.is_young(each)]:
+                del self._views[old]
+        return view
+
+
+def _write_all(file: int, offset: int, buffers: Sequence[Buffer]) -> int:
+    """Write all of the buffers; where the next byte goes."""
+    pending = list(buffers)
+    while pending:
+        written = os.pwritev(file, pending, offset)
+        offset += written
+        while pending and written >= len(pending[0]):
+            written -= len(pending.pop(0))
+        if written:
+            pending[0] = memoryview(pending[0])[written:]
+    return offset

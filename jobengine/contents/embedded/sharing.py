@@ -1,0 +1,135 @@
+"""Who uses a store, and whether its index can be trusted after a crash of the machine.
+
+The index is never synced while it is in use. Within one run of the machine it is right nevertheless, because
+what a killed process wrote is in the page cache. A mark beside it names the run (boot id), and says whether
+the last user ended cleanly; everything else means that the index is built anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import threading
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from jobengine.clock import Clock
+from jobengine.errors import UnavailableError
+
+FORMAT: Final = 1
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_LOOK_AGAIN_S: Final = 0.02
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What a store's files have in common: their format, and a number that no other store has."""
+
+    format: int
+    salt: int
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """When the index was last used."""
+
+    boot_id: str
+    ended_cleanly: bool
+
+
+class Users:
+    """This process as one user of a store; while it is open nobody else may build the index anew."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+    def join(self, clock: Clock, timeout_s: float) -> None:
+        """Become one of the users. Raises UnavailableError if somebody builds the index for too long."""
+        self._lock(fcntl.LOCK_SH, clock, timeout_s)
+
+    def be_alone(self, clock: Clock, timeout_s: float) -> None:
+        """Become the only user. Raises UnavailableError if others stay."""
+        self._lock(fcntl.LOCK_EX, clock, timeout_s)
+
+    def is_last(self) -> bool:
+        """Become the only user if there is no other."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Be no user any more."""
+        os.close(self._file)
+
+    def identity(self) -> Identity:
+        """The store's identity, made by whoever comes first. Raises UnavailableError for another format."""
+        path = self._folder / "store.json"
+        if not path.exists():
+            draft = self._folder / f"store.json.{os.getpid()}"
+            _write(draft, msgspec.json.encode(Identity(FORMAT, secrets.randbits(63))))
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass  # somebody else was faster; theirs counts
+            finally:
+                draft.unlink()
+            _sync_folder(self._folder)
+        try:
+            identity = msgspec.json.decode(path.read_bytes(), type=Identity)
+        except msgspec.DecodeError as fault:
+            raise UnavailableError(f"{path} is damaged: {fault}") from fault
+        if identity.format != FORMAT:
+            raise UnavailableError(f"{path} says format {identity.format}; this version reads {FORMAT}")
+        return identity
+
+    def index_is_trusted(self) -> bool:
+        """Whether the index was used in this run of the machine only, or synced by its last user."""
+        try:
+            mark = msgspec.json.decode((self._folder / "mark.json").read_bytes(), type=Mark)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return False
+        return mark.ended_cleanly or mark.boot_id == _boot_id()
+
+    def mark(self, ended_cleanly: bool) -> None:
+        """Say on disk how the index stands from now on."""
+        draft = self._folder / f"mark.json.{os.getpid()}"
+        _write(draft, msgspec.json.encode(Mark(_boot_id(), ended_cleanly)))
+        draft.rename(self._folder / "mark.json")
+        _sync_folder(self._folder)
+
+    def _lock(self, kind: int, clock: Clock, timeout_s: float) -> None:
+        deadline_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
+        while True:
+            try:
+                fcntl.flock(self._file, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if clock.monotonic_ns() > deadline_ns:
+                    raise UnavailableError(
+                        f"the contents store in {self._folder} is in use by another process"
+                    ) from None
+                threading.Event().wait(_LOOK_AGAIN_S)
+            else:
+                return
+
+
+def _boot_id() -> str:
+    return _BOOT_ID.read_text().strip()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,95 @@
+"""Rows of the small tables: the store, its segments, streams and pins. All numbers are little endian."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self
+
+KEPT: Final = 0
+"""The lifetime class of what has no expiry."""
+STATE_KEY: Final = b"state"
+
+
+@dataclass(slots=True)
+class _Packed:
+    """A row that is its fields, one after the other."""
+
+    LAYOUT: ClassVar[struct.Struct]
+
+    def encode(self) -> bytes:
+        """As the table has it."""
+        names: Iterable[str] = self.__slots__
+        return self.LAYOUT.pack(*[getattr(self, name) for name in names])
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """The inverse of `encode`."""
+        return cls(*cls.LAYOUT.unpack(data))
+
+
+@dataclass(slots=True)
+class StateRow(_Packed):
+    """Of the whole store: the number of the last group, and what the next segment and life will be."""
+
+    LAYOUT = struct.Struct("<QQQ")
+
+    group: int = 0
+    next_segment: int = 1
+    next_life: int = 1
+
+
+@dataclass(slots=True)
+class SegmentRow(_Packed):
+    """One file of the log. ``tail`` is where its next group goes, ``last_group`` where its last one begins.
+
+    ``record_bytes`` and ``payload_bytes`` are those that rows of the index point to; ``moved_bytes`` how
+    much of it, from its start, was looked through for what must be kept elsewhere.
+    """
+
+    LAYOUT = struct.Struct("<QQQQQQQQ")
+
+    lifetime: int
+    tail: int = 0
+    last_group: int = 0
+    first_number: int = 0
+    last_number: int = 0
+    record_bytes: int = 0
+    payload_bytes: int = 0
+    moved_bytes: int = 0
+
+
+@dataclass(slots=True)
+class StreamRow(_Packed):
+    """One stream. ``first_payload`` is a sequence before which no payload is; limits below 0 are none."""
+
+    LAYOUT = struct.Struct("<QQQQQQqq16s")
+
+    life: int
+    next_sequence: int = 0
+    count: int = 0
+    key_count: int = 0
+    payload_bytes: int = 0
+    first_payload: int = 0
+    limit_age_us: int = -1
+    limit_bytes: int = -1
+    last_id: bytes = bytes(16)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether payloads go by age or size."""
+        return self.limit_age_us >= 0 or self.limit_bytes >= 0
+
+
+@dataclass(slots=True)
+class PinRow(_Packed):
+    """Payloads of one life that stay until a moment, both sequences inclusive."""
+
+    LAYOUT = struct.Struct("<QQQQq")
+
+    stream: int
+    life: int
+    first_sequence: int
+    last_sequence: int
+    until_us: int
