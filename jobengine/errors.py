@@ -213,3 +213,15 @@ class WorkerError(JobEngineError):
 
     code = "worker"
     title = "The worker failed"
+
+
+def error_class(code: str) -> type[JobEngineError]:
+    """The class with this code; the base of all for an unknown one."""
+    return _CLASSES.get(code, JobEngineError)
+
+
+_CLASSES = {
+    error.code: error
+    for error in list(globals().values())
+    if isinstance(error, type) and issubclass(error, JobEngineError)
+}

@@ -139,6 +139,20 @@ class ContentsSettings(Section):
     lax: bool = Field(False, description="Elements of an unknown content or stream make it, as once in Beam.")
 
 
+class ConvertSettings(Section):
+    """Jobs that rules make of requests, and what recipes may reach."""
+
+    max_waiting: int = Field(
+        16, ge=1, le=500, description="Jobs that requests wait for at once; beyond: 503. Each has a worker."
+    )
+    result_lifetime_s: float = Field(
+        10, gt=0, le=86_400, description="How long the result of a convert job without a target is kept."
+    )
+    copy_urls: tuple[str, ...] = Field(
+        (), description="What the URLs of object stores that recipes copy to and from may begin with."
+    )
+
+
 class LogSettings(Section):
     """What the service says about itself, on stderr."""
 
@@ -168,6 +182,7 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     engine: EngineSettings = EngineSettings()
     contents: ContentsSettings = ContentsSettings()
+    convert: ConvertSettings = ConvertSettings()
     log: LogSettings = LogSettings()
 
     @property
@@ -189,6 +204,11 @@ class Settings(BaseSettings):
     def media_roots(self) -> tuple[Path, ...]:
         """Where absolute media paths may be besides `media_base`."""
         return self.media.roots
+
+    @property
+    def results_folder(self) -> Path:
+        """Where results of convert jobs are while somebody waits for them."""
+        return self.data / "results"
 
     @property
     def log_folder(self) -> Path:

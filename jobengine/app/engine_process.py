@@ -111,6 +111,8 @@ def _surroundings(settings: Settings, address: str) -> WorkerSurroundings:
         url_schemes=settings.media.url_schemes,
         orphan_grace_s=settings.engine.orphan_grace_s,
         contents=settings.contents_url,
+        results=str(settings.results_folder),
+        copy_urls=settings.convert.copy_urls,
     )
 
 

@@ -7,16 +7,9 @@ from typing import Any
 
 import zmq
 
-from jobengine import errors
-from jobengine.errors import JobEngineError, UnavailableError
+from jobengine.errors import UnavailableError, error_class
 from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import Accepted, AnyRequest, Refused, answer_decoder, encode
-
-_ERRORS: dict[str, type[JobEngineError]] = {
-    error.code: error
-    for error in vars(errors).values()
-    if isinstance(error, type) and issubclass(error, JobEngineError)
-}
 
 
 class EngineClient:
@@ -55,7 +48,7 @@ class EngineClient:
             if answer.request_id != request_id:
                 continue
             if isinstance(answer, Refused):
-                raise _ERRORS.get(answer.code, JobEngineError)(answer.detail, **answer.facts)
+                raise error_class(answer.code)(answer.detail, **answer.facts)
             return answer
         self.close_thread()
         raise UnavailableError("the engine did not answer in time; ask for the state before trying again")

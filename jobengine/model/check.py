@@ -131,7 +131,8 @@ class _Check:
             return
         fixed = [key for key in description[kind.key] if key not in kind.changeable]
         for key in fixed:
-            text = f"is fixed once the job is prepared; only {', '.join(sorted(kind.changeable))} may change"
+            changeable = ", ".join(sorted(kind.changeable)) or "nothing"
+            text = f"is fixed once the job is prepared; only {changeable} may change"
             self.faults.append(Fault(f"{pointer}/{kind.key}/{key}", text))
         if not fixed:
             self._check_work(kind, pointer.removesuffix("/jobDescription"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from jobengine.model.casing import CamelModel
+from jobengine.model.convert import ConvertSpec
 from jobengine.model.pipe import PipeSpec
 
 
@@ -26,6 +27,7 @@ class JobDescription(CamelModel):
     }
 
     pipe_spec: PipeSpec | None = None
+    convert_spec: ConvertSpec | None = None
     output_switch: OutputSwitch | None = None
     database_groups: Any = None
     external_control: Any = None

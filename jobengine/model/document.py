@@ -7,15 +7,14 @@ checked in `jobengine.model.check`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from jobengine.errors import DocumentError, Fault
+from jobengine.errors import DocumentError
 from jobengine.model.casing import CamelModel
 from jobengine.model.description import JobDescription
+from jobengine.model.faults import faults_of
 from jobengine.model.trigger import Trigger
 
 Json = Any
@@ -87,7 +86,7 @@ class TemplateDocument(CamelModel):
     job: dict[str, Any]
 
 
-DocumentModel = TypeVar("DocumentModel", bound=CamelModel)
+DocumentModel = TypeVar("DocumentModel", bound=BaseModel)
 
 
 def read(model: type[DocumentModel], value: Json) -> DocumentModel:
@@ -95,7 +94,7 @@ def read(model: type[DocumentModel], value: Json) -> DocumentModel:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise DocumentError(_faults(error, value)) from None
+        raise DocumentError(faults_of(error, value)) from None
 
 
 def read_transitions(value: Json) -> list[TransitionDocument]:
@@ -123,48 +122,4 @@ def _read_list(value: Json, prefix: str) -> list[TransitionDocument]:
     try:
         return _LIST.validate_python(value)
     except ValidationError as error:
-        raise DocumentError([Fault(prefix + f.pointer, f.detail) for f in _faults(error, value)]) from None
-
-
-def _faults(error: ValidationError, value: Json) -> list[Fault]:
-    lines = error.errors(include_url=False, include_context=False)
-    faults = [Fault(pointer_to(line["loc"], value), _sentence(line["msg"])) for line in lines]
-    return list(dict.fromkeys(faults))
-
-
-_OBJECT = re.compile("a valid dictionary( or instance of [A-Za-z]+)?")
-
-
-def _sentence(message: str) -> str:
-    """pydantic's own messages in the form of ours: what is wrong, told of the place pointed at."""
-    text = _OBJECT.sub("an object", message.removeprefix("Value error, ")).replace(" after validation", "")
-    if text.startswith(("Input ", "Field ", "List ", "String ", "Dictionary ")):
-        text = text.removeprefix("Input ")
-        return text[:1].lower() + text[1:]
-    return text
-
-
-def pointer_to(loc: Sequence[str | int], value: Json) -> str:
-    """RFC 6901 pointer of a pydantic location, in the client's own spelling of the keys.
-
-    Parts that are no place in the document (the tags of unions) are left out.
-    """
-    parts: list[str] = []
-    here = value
-    for depth, part in enumerate(loc):
-        key = _find(here, part)
-        if key is None and (depth < len(loc) - 1 or ":" in str(part)):
-            continue
-        parts.append(str(part if key is None else key))
-        here = None if key is None else here[key]
-    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)
-
-
-def _find(value: Json, part: str | int) -> str | int | None:
-    if isinstance(value, list) and isinstance(part, int) and part < len(value):
-        return part
-    if isinstance(value, dict):
-        if part in value:
-            return part
-        return next((key for key in value if str(key).lower() == str(part).lower()), None)
-    return None
+        raise DocumentError(faults_of(error, value, prefix)) from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobengine.errors import Fault
+from jobengine.model.convert import ConvertSpec, check_convert
 from jobengine.model.pipe import MERGE_KEYS as PIPE_MERGE_KEYS
 from jobengine.model.pipe import PipeSpec, check_pipe
 from jobengine.model.roots import MediaRoots
@@ -29,7 +30,12 @@ def _check_pipe(specification: Mapping[str, Any], roots: MediaRoots) -> list[Fau
     return check_pipe(PipeSpec.model_validate(specification), roots)
 
 
+def _check_convert(specification: Mapping[str, Any], roots: MediaRoots) -> list[Fault]:
+    return check_convert(ConvertSpec.model_validate(specification), roots)
+
+
 KINDS: tuple[Kind, ...] = (
     Kind(name="pipe", key="pipeSpec", changeable=frozenset({"mixer"}), check=_check_pipe),
+    Kind(name="convert", key="convertSpec", changeable=frozenset(), check=_check_convert),
 )
 MERGE_KEYS: Mapping[str, tuple[str, ...]] = {**PIPE_MERGE_KEYS}

@@ -7,7 +7,10 @@ from importlib import import_module
 from jobengine.errors import WorkerError
 from jobengine.ports.work import Work
 
-_WORKS = {"pipe": ("jobengine.worker.pipe", "PipeWork")}
+_WORKS = {
+    "pipe": ("jobengine.worker.pipe", "PipeWork"),
+    "convert": ("jobengine.worker.convert.work", "ConvertWork"),
+}
 
 
 def new_work(kind: str) -> Work:

@@ -6,7 +6,6 @@ from jobengine.contents.catalogue import Catalogue, Content
 from jobengine.contents.relations.equivalents import Equivalents
 from jobengine.contents.relations.ledger import Ledger
 from jobengine.contents.relations.renditions import Renditions
-from jobengine.contents.relations.stream_map import StreamIndex
 from jobengine.contents.relations.transformations import Transformations
 from jobengine.errors import ConflictError, RevisionMismatch
 from jobengine.ports.contents import ContentStore, Write
@@ -17,11 +16,11 @@ _RACES = 100
 class Relations:
     """The relations of one store. Thread-safe; races between processes are decided by the store."""
 
-    def __init__(self, store: ContentStore, catalogue: Catalogue, index_of: StreamIndex) -> None:
+    def __init__(self, store: ContentStore, catalogue: Catalogue) -> None:
         self._ledger = Ledger(store, catalogue)
         self._catalogue = catalogue
         self.equivalents = Equivalents(self._ledger)
-        self.renditions = Renditions(self._ledger, index_of)
+        self.renditions = Renditions(self._ledger)
         self.transformations = Transformations(self._ledger)
 
     def delete_content(self, name: str, expected_revision: int | None = None) -> Content:

@@ -14,7 +14,7 @@ from jobengine.contents.relations.derivations import (
     refuse_circle,
 )
 from jobengine.contents.relations.ledger import Ledger
-from jobengine.contents.relations.stream_map import StreamIndex, read_stream_map
+from jobengine.contents.relations.stream_map import read_stream_map
 from jobengine.errors import ConflictError, MalformedError
 from jobengine.ports.contents import DeleteDocument, PutDocument, Write
 
@@ -45,9 +45,8 @@ class Rendition:
 class Renditions:
     """The trees of renditions of one store."""
 
-    def __init__(self, ledger: Ledger, index_of: StreamIndex) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._index_of = index_of
 
     def create(
         self,
@@ -71,7 +70,7 @@ class Renditions:
             refuse_circle(self._ledger, [source], [target])
             before = self.of(target)
             given = stream_map if stream_map is not None or before is None else before.stream_map
-            read_stream_map(given or {}, original, made, self._index_of)
+            read_stream_map(given or {}, original, made)
             value = {"source": source, "streamMap": dict(given or {}), "making": making}
             moved = self._moved(target, before, source)
             return before is None or before.source != source, [

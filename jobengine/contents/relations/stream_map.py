@@ -8,16 +8,15 @@ put side by side.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jobengine.contents.catalogue import Content
+from jobengine.contents.stream_names import stream_index
 from jobengine.errors import MalformedError, NotFoundError
 
 Json = Any
-StreamIndex = Callable[[Content, str], int]
-"""Which stream a name means; NotFoundError if none."""
 MAX_PICKS = 64
 _PICK = re.compile(r"(?P<stream>[^\[\]]+)(?:\[(?P<channel>\d{1,3})\])?", re.ASCII)
 
@@ -31,40 +30,40 @@ class Pick:
 
 
 def read_stream_map(
-    given: Mapping[str, Json], source: Content, target: Content, index_of: StreamIndex
+    given: Mapping[str, Json], source: Content, target: Content
 ) -> dict[int, tuple[Pick, ...]]:
     """The map by indexes. Raises MalformedError, telling the place of what is wrong."""
     found: dict[int, tuple[Pick, ...]] = {}
     for name, picks in given.items():
         place = f"stream_map/{name}"
-        index = _index(target, str(name), place, index_of)
+        index = _index(target, str(name), place)
         if index in found:
             raise MalformedError(
                 f"{place}: stream {index} of {target.name!r} is mapped by another name already"
             )
-        found[index] = _picks(picks, source, place, index_of)
+        found[index] = _picks(picks, source, place)
     return found
 
 
-def _picks(given: Json, source: Content, place: str, index_of: StreamIndex) -> tuple[Pick, ...]:
+def _picks(given: Json, source: Content, place: str) -> tuple[Pick, ...]:
     picks = given if isinstance(given, list) else [given]
     if not 1 <= len(picks) <= MAX_PICKS:
         raise MalformedError(f"{place}: names {len(picks)} streams; 1 to {MAX_PICKS} may be put together")
-    read = tuple(_pick(pick, source, place, index_of) for pick in picks)
+    read = tuple(_pick(pick, source, place) for pick in picks)
     if len(read) > 1:
         for pick in read:
             _channels(source, pick.stream, place)
     return read
 
 
-def _pick(given: Json, source: Content, place: str, index_of: StreamIndex) -> Pick:
+def _pick(given: Json, source: Content, place: str) -> Pick:
     is_name = isinstance(given, str | int) and not isinstance(given, bool)
     match = _PICK.fullmatch(str(given)) if is_name else None
     if match is None:
         raise MalformedError(
             f"{place}: {given!r} is no stream; such as audio, 2, audio_1[0] or a list of these"
         )
-    index = _index(source, match["stream"], place, index_of)
+    index = _index(source, match["stream"], place)
     if match["channel"] is None:
         return Pick(index, None)
     channel, channels = int(match["channel"]), _channels(source, index, place)
@@ -74,9 +73,9 @@ def _pick(given: Json, source: Content, place: str, index_of: StreamIndex) -> Pi
     return Pick(index, channel)
 
 
-def _index(content: Content, name: str, place: str, index_of: StreamIndex) -> int:
+def _index(content: Content, name: str, place: str) -> int:
     try:
-        return index_of(content, name)
+        return stream_index(content, name)
     except NotFoundError:
         raise MalformedError(f"{place}: {content.name!r} has no stream {name!r}") from None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobengine.contents.catalogue import Catalogue, Content
+from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.memory import MemoryContents
 from jobengine.contents.relations import Relations
 from jobengine.contents.relations.renditions import Making
@@ -22,16 +22,6 @@ STREAMS = (VIDEO, EIGHT, STEREO, STEREO)
 NAMES = "ABCDEFGHI"
 
 
-def index_of(content: Content, name: str) -> int:
-    """As the streams above are numbered and called."""
-    names = {"video": 0, "audio": 1, "audio_0": 1, "audio_1": 2, "audio_2": 3}
-    plain = name.removeprefix("stream_")
-    index = names.get(name, int(plain) if plain.isdigit() else -1)
-    if not 0 <= index < len(content.streams):
-        raise NotFoundError(f"no stream {name}")
-    return index
-
-
 @pytest.fixture
 def relations() -> Relations:
     """Relations of contents that are called A to I."""
@@ -39,7 +29,7 @@ def relations() -> Relations:
     catalogue = Catalogue(store, ManualClock())
     for name in NAMES:
         catalogue.create(name, {}, STREAMS)
-    return Relations(store, catalogue, index_of)
+    return Relations(store, catalogue)
 
 
 def make(sources: str, targets: str, recipe: Any = "") -> Transformation:

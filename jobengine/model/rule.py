@@ -1,0 +1,219 @@
+"""Rules: which requests below ``/beams`` make a ``convert`` job, and what becomes of its result.
+
+Patterns are RE2 expressions: their time grows with the text only, whatever an operator wrote or a client
+asks for. A pattern is searched in the path as it was sent, percent-encoded; groups are decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+import re2
+from pydantic import AfterValidator, BeforeValidator, Field, RootModel, ValidationError
+
+from jobengine.errors import DocumentError, Fault, NotFoundError, SettingsError
+from jobengine.model.casing import CamelModel
+from jobengine.model.convert import EVERYTHING, TimeoutMs, read_parameters
+from jobengine.model.document import read
+from jobengine.model.faults import faults_of
+from jobengine.model.recipes import find_recipe
+
+Json = Any
+DEFAULT_TIMEOUT_MS = 30_000
+MAX_PATTERN = 1000
+FAILED = 400
+_MAX_PROGRAM_BYTES = 1 << 20
+_MAX_SET_BYTES = 1 << 26
+
+
+def compile_pattern(text: str) -> Any:
+    """The expression, linear in time and bounded in memory. Raises ValueError."""
+    try:
+        return re2.compile(text, _options())
+    except re2.error as error:
+        said = error.args[0] if error.args else ""
+        told = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        raise ValueError(f"is no RE2 expression: {told}") from None
+
+
+def pattern_set(texts: Iterable[str]) -> Any:
+    """Whether any of these expressions is in a text is found in one go by its ``Match``."""
+    found = re2.Set.SearchSet(_options(_MAX_SET_BYTES))
+    for text in texts:
+        found.Add(text)
+    found.Compile()
+    return found
+
+
+def _options(max_bytes: int = _MAX_PROGRAM_BYTES) -> Any:
+    options = re2.Options()
+    options.max_mem = max_bytes
+    options.log_errors = False
+    return options
+
+
+def _check_pattern(text: str) -> str:
+    compile_pattern(text)
+    return text
+
+
+def _as_list(value: Json) -> Json:
+    return [value] if isinstance(value, str | int) else value
+
+
+Pattern = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN), AfterValidator(_check_pattern)]
+Method = Annotated[str, Field(pattern=r"^[A-Z]{1,20}$")]
+Status = Annotated[int, Field(ge=100, le=599)]
+RuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+
+
+class Rule(CamelModel):
+    """One rule. Its name is in the address.
+
+    It fits a request of one of ``method`` (HEAD counts as GET) whose path has ``pathPattern`` and whose
+    ``header`` and ``query`` members all have theirs. Before routing it answers instead of the service; with
+    ``postRoute`` it comes behind it, for the answers of ``statusCode`` (none: all). ``respond`` false starts
+    the job and waits for nothing. ``order`` settles who is asked first, then the name.
+
+    The recipe reads what the named groups ``content``, ``stream`` (else ``defaultStream``) and
+    ``reference`` of the pattern say; ``queryParameters`` of the request go into its parameters.
+    """
+
+    enabled: bool = True
+    order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    method: Annotated[list[Method], BeforeValidator(_as_list)] = Field(["GET"])
+    path_pattern: Pattern
+    header: dict[str, Pattern] = Field({})
+    query: dict[str, Pattern] = Field({})
+    status_code: Annotated[list[Status], BeforeValidator(_as_list)] = Field([])
+    post_route: bool = False
+    respond: bool = True
+    recipe: Annotated[str, Field(min_length=1, max_length=1000)]
+    parameters: dict[str, Json] = Field({})
+    query_parameters: list[str] = Field([])
+    default_stream: str = "default"
+    timeout_ms: TimeoutMs = DEFAULT_TIMEOUT_MS
+
+    @property
+    def wants_success(self) -> bool:
+        """Whether it may fit a request that has not failed."""
+        return not self.post_route or not self.status_code or min(self.status_code) < FAILED
+
+
+class _Rules(RootModel[dict[RuleName, Rule]]):
+    """A set of rules by name."""
+
+
+def read_rules(value: Json) -> dict[str, Rule]:
+    """Rules by name, each with a recipe that is there. Raises DocumentError with every fault."""
+    rules = read(_Rules, value).root
+    faults = [
+        Fault(f"/{name}{fault.pointer}", fault.detail)
+        for name, rule in rules.items()
+        for fault in _check(rule)
+    ]
+    if faults:
+        raise DocumentError(faults)
+    return rules
+
+
+def _check(rule: Rule) -> Iterator[Fault]:
+    try:
+        recipe = find_recipe(rule.recipe)
+        read_parameters(recipe, rule.parameters)
+    except (NotFoundError, SettingsError) as error:
+        yield Fault("/recipe", error.detail)
+        return
+    except ValidationError as error:
+        yield from faults_of(error, rule.parameters, "/parameters")
+        return
+    known = [field.alias or name for name, field in recipe.Parameters.model_fields.items()]
+    for index, name in enumerate(rule.query_parameters):
+        if name not in known:
+            text = f"{rule.recipe} has no parameter {name!r}; it has {', '.join(known) or 'none'}"
+            yield Fault(f"/queryParameters/{index}", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a rule sees of a request. ``status`` is that of the answer; None before routing. Names of
+    headers are lower-case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class NamedRule:
+    """A rule ready to be asked. ``is_shipped``: it comes with this version and was not changed."""
+
+    name: str
+    rule: Rule
+    is_shipped: bool = False
+
+    def fits(self, asked: Asked) -> dict[str, str] | None:
+        """The named groups of the path, decoded; None if the rule does not fit."""
+        rule = self.rule
+        method = "GET" if asked.method == "HEAD" else asked.method
+        is_behind = asked.status is not None
+        if not rule.enabled or method not in rule.method or rule.post_route != is_behind:
+            return None
+        if is_behind and rule.status_code and asked.status not in rule.status_code:
+            return None
+        found = self._path.search(asked.path)
+        if (
+            found is None
+            or not self._have(self._header, asked.headers)
+            or not self._have(self._query, asked.query)
+        ):
+            return None
+        return {name: unquote(text) for name, text in found.groupdict().items() if text is not None}
+
+    def document(self, asked: Asked, groups: Mapping[str, str]) -> dict[str, Json]:
+        """The ``convertSpec`` of the job that this request makes."""
+        rule = self.rule
+        wanted = {name: asked.query[name] for name in rule.query_parameters if name in asked.query}
+        request: dict[str, Json] = {
+            "rule": self.name,
+            "method": asked.method,
+            "path": asked.path,
+            "query": dict(asked.query),
+            "groups": dict(groups),
+        }
+        if asked.status is not None:
+            request["status"] = asked.status
+        source = {
+            "content": groups.get("content"),
+            "stream": groups.get("stream", rule.default_stream),
+            "reference": groups.get("reference", EVERYTHING),
+        }
+        return {
+            "recipe": rule.recipe,
+            "source": [source] if source["content"] else [],
+            "parameters": {**rule.parameters, **wanted},
+            "timeoutMs": rule.timeout_ms,
+            "request": request,
+        }
+
+    @cached_property
+    def _path(self) -> Any:
+        return compile_pattern(self.rule.path_pattern)
+
+    @cached_property
+    def _header(self) -> dict[str, Any]:
+        return {name.lower(): compile_pattern(text) for name, text in self.rule.header.items()}
+
+    @cached_property
+    def _query(self) -> dict[str, Any]:
+        return {name: compile_pattern(text) for name, text in self.rule.query.items()}
+
+    @staticmethod
+    def _have(patterns: Mapping[str, Any], given: Mapping[str, str]) -> bool:
+        return all(name in given and p.search(given[name]) is not None for name, p in patterns.items())

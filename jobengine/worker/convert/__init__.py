@@ -1,0 +1,1 @@
+"""Work kind ``convert``: a recipe makes something of elements in the contents store."""

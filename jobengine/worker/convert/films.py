@@ -1,0 +1,161 @@
+"""Recipes ``mp4``, ``mpegts`` and ``wav``: a range over chosen streams as a file, copied where possible."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from jobengine.errors import MalformedError
+from jobengine.media.window import Window
+from jobengine.model.beam.streams import kind_of_stream, time_base_of
+from jobengine.model.casing import CamelModel
+from jobengine.model.element import ElementKind
+from jobengine.model.media_reference import LAST, Places, Times, parse_reference
+from jobengine.model.recipe import Loaded, Recipe, Result, Source, Task
+
+_CHOICE = r"^([0-9]+|video|audio|subtitle)(,([0-9]+|video|audio|subtitle))*$"
+BEHIND = 64
+"""Elements behind the end that decoding of earlier ones may need."""
+
+
+class Film(Recipe):
+    """A file of the range that the sources' references name. What can't be put in is left out."""
+
+    container: ClassVar[str]
+    suffix: ClassVar[str]
+    media_type: ClassVar[str]
+    kinds: ClassVar[frozenset[str]] = frozenset({"video", "audio", "subtitle"})
+
+    def run(self, task: Task, parameters: Any) -> Result:
+        """The file."""
+        from jobengine.media.mux import Muxer
+        from jobengine.media.ordering import in_decode_order
+        from jobengine.worker.convert.media_elements import media_element
+
+        parts = [_Part(source) for source in self.chosen(task, parameters)]
+        window = _window(parts)
+        raw = [part.source.index for part in parts if part.kind is ElementKind.FRAME]
+        path = task.new_file(self.suffix)
+        streams = [part.source.stream for part in parts]
+        muxer = Muxer(path, self.container, streams, window, raw=raw)
+        try:
+            for item in in_decode_order(media_element(*found) for found in _by_time(parts, window)):
+                task.passed()
+                muxer.write(item)
+        except BaseException:
+            muxer.abandon()
+            raise
+        muxer.close()
+        return Result(file=path, media_type=self.media_type)
+
+    def chosen(self, task: Task, parameters: Any) -> Sequence[Source]:
+        """The sources that this container is for."""
+        found = [source for source in task.sources if kind_of_stream(source.stream) in self.kinds]
+        if not found:
+            wanted = " or ".join(sorted(self.kinds))
+            raise MalformedError(f"none of the streams holds {wanted}, so there is nothing to be written")
+        return found
+
+
+class _Streams(CamelModel):
+    """``streams``: which of the sources go into the file, by index (``0,2``) or kind (``video,audio``),
+    each first of its kind; none given: all."""
+
+    streams: Annotated[str, Field(pattern=_CHOICE, max_length=500)] | None = None
+
+
+class _Mixed(Film):
+    """A container for pictures and sound."""
+
+    class Parameters(_Streams):
+        """The choice of streams."""
+
+    def chosen(self, task: Task, parameters: _Streams) -> Sequence[Source]:
+        found = super().chosen(task, parameters)
+        if parameters.streams is None:
+            return found
+        return [_named(found, name) for name in dict.fromkeys(parameters.streams.split(","))]
+
+
+class Mp4(_Mixed):
+    """MP4, cut exactly by an edit list."""
+
+    container, suffix, media_type = "mp4", ".mp4", "video/mp4"
+
+
+class MpegTs(_Mixed):
+    """MPEG transport stream; a range begins at the key frame before it."""
+
+    container, suffix, media_type = "mpegts", ".ts", "video/mp2t"
+
+
+class Wav(Film):
+    """WAV of one stream of sound, cut to the sample."""
+
+    container, suffix, media_type = "wav", ".wav", "audio/wav"
+    kinds = frozenset({"audio"})
+
+    def chosen(self, task: Task, parameters: Any) -> Sequence[Source]:
+        return super().chosen(task, parameters)[:1]
+
+
+def _named(sources: Sequence[Source], name: str) -> Source:
+    for source in sources:
+        if name in (str(source.index), kind_of_stream(source.stream)):
+            return source
+    raise MalformedError(f"streams: none of the streams is {name!r}")
+
+
+class _Part:
+    """A source on its way into a file."""
+
+    def __init__(self, source: Source) -> None:
+        base = time_base_of(source.stream)
+        if base is None:
+            raise MalformedError(f"stream {source.index} has no time_base, so its times mean nothing")
+        self.source = source
+        self.base = base
+        first, last = source.bounds()
+        self.first_pts, self.last_pts = first, last
+        self.kind = next(iter(source.elements())).stored.element.kind
+
+    def from_window(self, window: Window | None) -> Iterator[Loaded]:
+        """What the window needs: from the key element before it to some elements behind it."""
+        if window is None:
+            yield from self._of_kind(self.source.elements())
+            return
+        end, behind = window.end_in(self.base), 0
+        for item in self._of_kind(self.source.from_key(window.first_in(self.base))):
+            behind += end is not None and (item.stored.element.pts or 0) >= end
+            if behind > BEHIND:
+                return
+            yield item
+
+    def _of_kind(self, items: Iterator[Loaded]) -> Iterator[Loaded]:
+        return (item for item in items if item.stored.element.kind is self.kind)
+
+
+def _window(parts: Sequence[_Part]) -> Window | None:
+    """The range in seconds, as the pictures have it if there are any; None: everything."""
+    leader = next((part for part in parts if kind_of_stream(part.source.stream) == "video"), parts[0])
+    reference = parse_reference(leader.source.reference)
+    if isinstance(reference, Times) and reference.last is not None:
+        return Window(reference.first, reference.last)
+    if reference == Places(0, LAST):
+        return None
+    return Window(leader.first_pts * leader.base, (leader.last_pts + 1) * leader.base)
+
+
+def _by_time(parts: Sequence[_Part], window: Window | None) -> Iterator[tuple[Source, Loaded]]:
+    """The elements of all parts in common order of time, so that they lie side by side in the file."""
+
+    def timed(place: int, part: _Part) -> Iterator[tuple[Fraction, int, int, Loaded]]:
+        for number, item in enumerate(part.from_window(window)):
+            yield (item.stored.element.pts or 0) * part.base, place, number, item
+
+    for _, place, _, item in heapq.merge(*(timed(place, part) for place, part in enumerate(parts))):
+        yield parts[place].source, item
