@@ -23,6 +23,7 @@ from jobengine.messaging.engine_client import EngineClient
 from jobengine.messaging.notices import NoticeListener
 from jobengine.model.roots import MediaRoots
 from jobengine.rest.factory import create_app
+from jobengine.rest.priors import Priors
 from jobengine.rest.services import HttpServices
 from jobengine.settings import Settings
 from jobengine.web.pages import pages
@@ -49,11 +50,13 @@ def build_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
     notices = NoticeListener(context, ends.notices)
     notices.start()
     threading.Thread(target=_end_notices, args=(stopping, notices), name="stopping", daemon=True).start()
+    whole_jobs = WholeJobs(database)
     services = HttpServices(
         settings=settings,
         contents=open_store(settings.contents_url),
         reader=JobReader(database),
-        whole_jobs=WholeJobs(database),
+        whole_jobs=whole_jobs,
+        priors=Priors(whole_jobs),
         keys=ApiKeys(database),
         engine=EngineClient(context, ends.requests),
         probe=EngineClient(context, ends.requests, PROBE_TIMEOUT_MS),

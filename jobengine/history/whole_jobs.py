@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select
 
 from jobengine.errors import NotFoundError
 from jobengine.history.database import Database
 from jobengine.history.rows import JOB_COLUMNS, TRANSITION_COLUMNS, job_from_row, transition_from_row
 from jobengine.history.store import LIST_ORDER
 from jobengine.history.tables import jobs, transitions
+from jobengine.model.lifecycle import TransitionStatus
 from jobengine.model.record import JobRecord, TransitionRecord
 
 
@@ -32,6 +33,17 @@ _CHUNK = 500
 _JOB = select(*JOB_COLUMNS).where(jobs.c.job_id == bindparam("job_id"), jobs.c.deleted_time.is_(None))
 _TRANSITIONS = (
     select(*TRANSITION_COLUMNS).where(transitions.c.job_id == bindparam("job_id")).order_by(*LIST_ORDER)
+)
+_TRANSITIONS_SINCE = (
+    select(*TRANSITION_COLUMNS)
+    .where(
+        transitions.c.job_id == bindparam("job_id"),
+        or_(
+            transitions.c.sequence > bindparam("sequence"),
+            transitions.c.status == TransitionStatus.PENDING.value,
+        ),
+    )
+    .order_by(*LIST_ORDER)
 )
 _SOME_TRANSITIONS = select(*TRANSITION_COLUMNS).where(
     transitions.c.job_id == bindparam("job_id"),
@@ -58,6 +70,15 @@ class WholeJobs:
                 raise NotFoundError(f"there is no job {job_id}")
             rows = connection.execute(_TRANSITIONS, {"job_id": job_id})
             return WholeJob(job_from_row(row), [transition_from_row(t) for t in rows])
+
+    def since(self, job_id: str, sequence: int) -> WholeJob:
+        """A job with its rows settled after ``sequence`` and the pending ones. Raises NotFoundError."""
+        with self._database.reading() as connection:
+            row = connection.execute(_JOB, {"job_id": job_id}).one_or_none()
+            if row is None:
+                raise NotFoundError(f"there is no job {job_id}")
+            rows = connection.execute(_TRANSITIONS_SINCE, {"job_id": job_id, "sequence": sequence})
+            return WholeJob(job_from_row(row), [transition_from_row(t) for t in rows.all()])
 
     def some(self, job_id: str, transition_ids: Sequence[str]) -> WholeJob:
         """A job with only the rows of these ids, in their order. Raises NotFoundError for the job."""

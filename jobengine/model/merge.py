@@ -28,9 +28,11 @@ def merge(target: Json, patch: Json, keys: MergeKeys | None = None, path: str = 
     return result
 
 
-def fold(descriptions: Iterable[Json], keys: MergeKeys | None = None) -> dict[str, Json]:
-    """The effective description after all of ``descriptions``, in order."""
-    effective: dict[str, Json] = {}
+def fold(
+    descriptions: Iterable[Json], keys: MergeKeys | None = None, start: Mapping[str, Json] | None = None
+) -> dict[str, Json]:
+    """The effective description after all of ``descriptions``, in order, beginning with ``start``."""
+    effective = dict(start or {})
     for description in descriptions:
         effective = merge(effective, description or {}, keys)
     return effective

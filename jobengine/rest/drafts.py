@@ -3,26 +3,20 @@ filled in. Nothing is stored here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
 from jobengine.errors import DocumentError, Fault
-from jobengine.history.whole_jobs import WholeJob
 from jobengine.messaging.engine_messages import Draft
-from jobengine.model.check import Prior, Surroundings, check_transitions, kind_of
+from jobengine.model.check import Prior, Surroundings, check_transitions
 from jobengine.model.document import TransitionDocument
-from jobengine.model.kind import MERGE_KEYS
-from jobengine.model.lifecycle import JobState, RequestedState, TransitionStatus
-from jobengine.model.merge import fold
 from jobengine.model.placeholder import fill_in
-from jobengine.model.record import JobRecord, TransitionRecord
+from jobengine.model.record import TransitionRecord
 from jobengine.model.trigger import TriggerBase
 from jobengine.rest.services import HttpServices
 
 Json = Any
-_PREPARING = frozenset({RequestedState.WAIT, RequestedState.PAUSE, RequestedState.START})
-_IN_FORCE = frozenset({TransitionStatus.PASSED, TransitionStatus.PENDING})
 
 
 class _Variables(Mapping[str, Json]):
@@ -65,19 +59,15 @@ def new_drafts(documents: Sequence[TransitionDocument], around: Surroundings) ->
 
 
 def appended_drafts(
-    services: HttpServices, job: JobRecord, documents: Sequence[TransitionDocument], prefix: str
+    services: HttpServices, prior: Prior, documents: Sequence[TransitionDocument], prefix: str
 ) -> tuple[Draft, ...]:
-    """Drafts of transitions appended to ``job``; ``prefix`` is the pointer of their list ("" if posted bare).
+    """Drafts of transitions appended to a job; ``prefix`` is the pointer of their list ("" if posted bare).
 
     Raises DocumentError with every fault; volatile ones can't be mixed with those that are stored.
     """
     if not documents:
         return ()
     around = surroundings(services)
-    if job.current_state is JobState.PENDING or any(d.job_description is not None for d in documents):
-        prior = prior_of(services.whole_jobs.get(job.job_id))
-    else:
-        prior = Prior({}, job.kind, is_prepared=True)
     faults = check_transitions(documents, prior, around, prefix)
     if len({document.volatile for document in documents}) > 1:
         first = next(index for index, document in enumerate(documents) if document.volatile)
@@ -97,23 +87,6 @@ def draft(document: TransitionDocument, around: Surroundings) -> Draft:
         resolved = {"description": filled, "values": values} if values else None
     trigger = cast(TriggerBase, document.trigger)  # a refused trigger does not outlive validation
     return Draft(trigger.document(), description, resolved, document.info)
-
-
-def prior_of(whole: WholeJob, before: str | None = None) -> Prior:
-    """What the job has before an appended transition, or before the pending one with the id ``before``."""
-    listed = in_force(whole.transitions)
-    if before is not None:
-        listed = listed[: [t.transition_id for t in listed].index(before)]
-    effective = fold((t.description for t in listed), MERGE_KEYS)
-    is_prepared = whole.job.current_state is not JobState.PENDING or any(
-        t.status is TransitionStatus.PENDING and t.requested_proc_state in _PREPARING for t in listed
-    )
-    return Prior(effective, whole.job.kind or kind_of(effective), is_prepared)
-
-
-def in_force(transitions: Iterable[TransitionRecord]) -> list[TransitionRecord]:
-    """Those whose descriptions count: passed in order, then pending ones as listed."""
-    return [t for t in transitions if t.status in _IN_FORCE]
 
 
 def stored_document(transition: TransitionRecord) -> dict[str, Json]:

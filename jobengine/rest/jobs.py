@@ -109,12 +109,12 @@ class JobRoutes:
 
         Volatile transitions go to the running worker only; they can't be mixed with stored ones.
         """
-        job = self._services.reader.get_job(job_id_of(call))
+        job, prior = self._services.priors.read(job_id_of(call))
         revision = expected_revision(job.revision)
         value, data = read_body(self._limit)
         update = read(JobUpdate, value)
         changes = _changes(update)
-        drafts = appended_drafts(self._services, job, update.transitions, "/transitions")
+        drafts = appended_drafts(self._services, prior, update.transitions, "/transitions")
         stored = () if any(t.volatile for t in update.transitions) else drafts
         if drafts and not stored:
             self._services.engine.ask(SendVolatile, actor=call.actor.name, job_id=job.job_id, drafts=drafts)

@@ -14,6 +14,7 @@ from jobengine.history.whole_jobs import WholeJobs
 from jobengine.messaging.engine_client import EngineClient
 from jobengine.model.roots import MediaRoots
 from jobengine.ports.contents import ContentStore
+from jobengine.rest.priors import Priors
 from jobengine.settings import Settings
 
 
@@ -47,6 +48,7 @@ class HttpServices:
     contents: ContentStore
     reader: JobReader
     whole_jobs: WholeJobs
+    priors: Priors
     keys: ApiKeys
     engine: EngineClient
     probe: EngineClient

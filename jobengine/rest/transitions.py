@@ -22,10 +22,11 @@ from jobengine.model.record import TransitionRecord
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Actor, Role
 from jobengine.rest.body import MERGE_PATCH, read_body
-from jobengine.rest.drafts import appended_drafts, draft, in_force, prior_of, stored_document, surroundings
+from jobengine.rest.drafts import appended_drafts, draft, stored_document, surroundings
 from jobengine.rest.job_view import disclosed, transition_view
 from jobengine.rest.jobs import JOB, JOBS, idempotency_key, job_id_of
 from jobengine.rest.parameters import NoQuery
+from jobengine.rest.priors import in_force, prior_of
 from jobengine.rest.revision import etag, expected_revision, is_known, not_modified
 from jobengine.rest.services import HttpServices
 from jobengine.rest.shapes import Object, TransitionList, TransitionsBody, TransitionShape
@@ -48,12 +49,12 @@ class TransitionRoutes:
 
         Volatile ones are sent to the running worker only: 202, neither stored nor notified.
         """
-        job = self._services.reader.get_job(job_id_of(call))
+        job, prior = self._services.priors.read(job_id_of(call))
         revision = expected_revision(job.revision)
         value, data = read_body(self._limit)
         documents = read_transitions(value)
         try:
-            drafts = appended_drafts(self._services, job, documents, _prefix(value))
+            drafts = appended_drafts(self._services, prior, documents, _prefix(value))
         except DocumentError as error:
             raise _in_list_of_one(error) if isinstance(value, list) and len(value) == 1 else error from None
         if documents[0].volatile:
@@ -128,7 +129,8 @@ class TransitionRoutes:
         listed = in_force(whole.transitions)
         place = [t.transition_id for t in listed].index(pending.transition_id)
         behind = [read(TransitionDocument, stored_document(t)) for t in listed[place + 1 :]]
-        faults = check_transitions([document, *behind], prior_of(whole, pending.transition_id), around, "")
+        prior = prior_of(whole.job, listed[:place])
+        faults = check_transitions([document, *behind], prior, around, "")
         if faults:
             raise DocumentError(placed([_unlisted(fault, alone=not behind) for fault in faults], patch))
         return draft(document, around)

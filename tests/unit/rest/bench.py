@@ -34,6 +34,7 @@ from jobengine.messaging import engine_client
 from jobengine.messaging.engine_messages import Accepted, AnyRequest, Refused
 from jobengine.model.roots import MediaRoots
 from jobengine.rest.factory import create_app
+from jobengine.rest.priors import Priors
 from jobengine.rest.services import HttpServices
 from jobengine.settings import Settings, load
 from jobengine.web.pages import pages
@@ -171,11 +172,13 @@ def make_bench(folder: Path, url: str, **http: Any) -> Bench:
     engine: Any = EngineHere(database, folder, notices)
     keys = ApiKeys(database)
     contents = MemoryContents(CLOCK)
+    whole_jobs = WholeJobs(database)
     services = HttpServices(
         settings=settings,
         contents=contents,
         reader=JobReader(database),
-        whole_jobs=WholeJobs(database),
+        whole_jobs=whole_jobs,
+        priors=Priors(whole_jobs),
         keys=keys,
         engine=engine,
         probe=engine,
