@@ -41,6 +41,7 @@ SPECIAL: dict[str, Callable[[], bool]] = {
     "postgresql": _postgresql,
     "media": lambda: (media_folder() / "lena.wav").is_file() or bool(list(media_folder().glob("*/lena.wav"))),
     "film": lambda: film_path() is not None,
+    "savant_rs": lambda: importlib.util.find_spec("savant_rs") is not None,
 }
 """Parts that are more than one program on the PATH."""
 
