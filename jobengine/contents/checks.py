@@ -66,7 +66,7 @@ def check_page(offset: int, limit: int | None) -> None:
 
 def _fault(write: Write) -> str:
     if isinstance(write, PutElement):
-        return _stream_fault(write.stream) or _element_fault(write)
+        return "" if _is_usual(write) else _stream_fault(write.stream) or _element_fault(write)
     if isinstance(write, PutDocument | DeleteDocument):
         return _document_fault(write)
     if isinstance(write, PutPlanes):
@@ -76,6 +76,22 @@ def _fault(write: Write) -> str:
     if isinstance(write, LimitStream):
         return _stream_fault(write.stream) or _limits_fault(write)
     return _stream_fault(write.stream)
+
+
+def _is_usual(write: PutElement) -> bool:
+    """Whether an element with at most one plane has nothing to be looked at closely: the hot path."""
+    element, pts, dts = write.element, write.element.pts, write.element.dts
+    return (
+        0 <= write.stream <= STREAM_MAX
+        and (pts is None or PTS_MIN <= pts <= PTS_MAX)
+        and (dts is None or PTS_MIN <= dts <= PTS_MAX)
+        and 0 <= (element.duration or 0) <= PTS_MAX
+        and 0 <= (write.expires_us or 0) <= PTS_MAX
+        and len(element.element_id) in (0, ELEMENT_ID_BYTES)
+        and len(element.attributes) <= ATTRIBUTES_BYTES_MAX
+        and len(write.planes or ()) <= 1
+        and (not element.plane_sizes or element.plane_sizes == (element.plane_sizes[0] & PLANE_BYTES_MAX,))
+    )
 
 
 def _stream_fault(stream: int) -> str:

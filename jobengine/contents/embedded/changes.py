@@ -7,13 +7,13 @@ flushes first. What a write means is not here (`deciding`, `replaying`), nor are
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from jobengine.contents.embedded import keys
 from jobengine.contents.embedded.index import Index
-from jobengine.contents.embedded.ranks import BUCKET_SHIFT, count_changes
+from jobengine.contents.embedded.ranks import bucket_bits, count_changes
 from jobengine.contents.embedded.row import Row, decode_row
 from jobengine.contents.embedded.tables import STATE_KEY, PinRow, SegmentRow, StateRow, StreamRow
 from jobengine.contents.embedded.transaction import Transaction
@@ -30,10 +30,10 @@ class Changes:
         self.transaction = transaction
         self._streams: dict[int, StreamRow | None] = {}
         self._segments: dict[int, SegmentRow] = {}
-        self._new: dict[str, list[tuple[bytes, bytes]]] = {
+        self.new: dict[str, list[tuple[bytes, bytes]]] = {
             name: [] for name in ("rows", "times", "ids", "key_times", "key_ids")
         }
-        self._ranks: Counter[tuple[bytes, int]] = Counter()
+        self._ranks: Counter[tuple[bytes, int, int]] = Counter()
         self._runs: dict[int, list[int]] = {}
         self.state = self._read_state()
 
@@ -82,7 +82,7 @@ class Changes:
         self._streams[number] = None
         self.transaction.delete(keys.number(number), db=self._table["streams"])
         self.transaction.delete(life, db=self._table["lives"])
-        self.transaction.put(life, _NOTHING, db=self._table["doomed"])
+        self.transaction.put(life, bytes([stream.bucket_bits]), db=self._table["doomed"])
         self.transaction.delete(life, db=self._table["limited"])
         for name, pin in list(self.pins()):
             if pin.life == stream.life:
@@ -98,22 +98,46 @@ class Changes:
 
     # Elements
 
-    def insert(self, stream: StreamRow, sequence: int, row: Row, encoded: bytes) -> None:
-        """A further element; ``encoded`` is its row."""
-        life, place, new = keys.number(stream.life), keys.number(sequence), self._new
+    def insert(self, stream: StreamRow, sequence: int, row: Row) -> None:
+        """A further element."""
+        life, place = keys.number(stream.life), keys.number(sequence)
         time = keys.time_key(life, row.pts, row.kind, place)
         identity = life + row.element_id
-        new["rows"].append((life + place, encoded))
-        new["times"].append((time, _NOTHING))
-        new["ids"].append((identity, place))
+        self.new["rows"].append((life + place, row.encode()))
+        self.new["times"].append((time, _NOTHING))
+        self.new["ids"].append((identity, place))
         if row.is_key:
-            new["key_times"].append((time, _NOTHING))
-            new["key_ids"].append((identity, place))
-            stream.key_count += 1
-        self._ranks[life, row.pts + keys.BIAS >> BUCKET_SHIFT] += 1
+            self.collect_key(stream, time, identity, place)
+        bits = self.bits_of(stream, row.duration)
+        self._ranks[life, bits, row.pts + keys.BIAS >> bits] += 1
         stream.count += 1
         stream.last_id = max(stream.last_id, row.element_id)
         self._account(stream, sequence, row)
+
+    @staticmethod
+    def bits_of(stream: StreamRow, duration: int) -> int:
+        """How many bits of pts are within one bucket; settled by the first element that comes."""
+        stream.bucket_bits = stream.bucket_bits or bucket_bits(duration)
+        return stream.bucket_bits
+
+    def collect_key(self, stream: StreamRow, time: bytes, identity: bytes, place: bytes) -> None:
+        """A further key element, as the tables have it."""
+        self.new["key_times"].append((time, _NOTHING))
+        self.new["key_ids"].append((identity, place))
+        stream.key_count += 1
+
+    def appended(
+        self, stream: StreamRow, times: Sequence[int], segment: int, record_bytes: int, payload_bytes: int
+    ) -> None:
+        """Count elements that were collected in ``new``, of these pts and bytes."""
+        life, bits = keys.number(stream.life), stream.bucket_bits
+        for bucket, count in Counter([pts + keys.BIAS >> bits for pts in times]).items():
+            self._ranks[life, bits, bucket] += count
+        stream.count += len(times)
+        stream.payload_bytes += payload_bytes
+        row = self.segment(segment)
+        row.record_bytes += record_bytes
+        row.payload_bytes += payload_bytes
 
     def update(self, stream: StreamRow, sequence: int, before: Row, after: Row) -> None:
         """Another row in the same place; pts, kind and id are the same."""
@@ -145,7 +169,8 @@ class Changes:
             stream.key_count -= 1
             self.transaction.delete(time, db=self._table["key_times"])
             self.transaction.delete(life + row.element_id, db=self._table["key_ids"])
-        self._ranks[life, row.pts + keys.BIAS >> BUCKET_SHIFT] -= 1
+        bits = stream.bucket_bits
+        self._ranks[life, bits, row.pts + keys.BIAS >> bits] -= 1
         stream.count -= 1
 
     def row(self, stream: StreamRow, sequence: int) -> Row | None:
@@ -265,9 +290,9 @@ class Changes:
 
     def flush_elements(self) -> None:
         """Put what was collected of elements into their tables."""
-        if not self._new["rows"]:
+        if not self.new["rows"]:
             return
-        for name, items in self._new.items():
+        for name, items in self.new.items():
             if items:
                 with self.transaction.cursor(db=self._table[name]) as cursor:
                     cursor.putmulti(items)
@@ -293,7 +318,7 @@ class Changes:
         return StateRow.decode(state) if state else StateRow()
 
     def _forget(self) -> None:
-        for items in self._new.values():
+        for items in self.new.values():
             items.clear()
         self._ranks.clear()
         self._runs.clear()
@@ -306,7 +331,7 @@ class Changes:
             stream.first_payload = min(stream.first_payload, sequence)
             self.segment(row.payload_segment).payload_bytes += size
             if row.expiry_us is not None:
-                self._expires(stream.life, sequence, row.expiry_us)
+                self.expires(stream.life, sequence, row.expiry_us)
 
     def _discount(self, stream: StreamRow, row: Row) -> None:
         self.segment(row.segment).record_bytes -= row.head_bytes
@@ -314,8 +339,8 @@ class Changes:
             stream.payload_bytes -= row.payload_bytes
             self.segment(row.payload_segment).payload_bytes -= row.payload_bytes
 
-    def _expires(self, life: int, sequence: int, moment_us: int) -> None:
-        """Neighbours of one stream that go at the same moment are one run."""
+    def expires(self, life: int, sequence: int, moment_us: int) -> None:
+        """A payload goes at a moment; neighbours of one stream that go together are one run."""
         run = self._runs.get(life)
         if run is not None and run[0] == moment_us and run[2] + 1 == sequence:
             run[2] = sequence

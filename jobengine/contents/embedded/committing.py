@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import lmdb
 
-from jobengine.clock import Clock, to_us
+from jobengine.clock import Clock
+from jobengine.contents.embedded.appending import append
 from jobengine.contents.embedded.changes import Changes
 from jobengine.contents.embedded.deciding import Deciding
 from jobengine.contents.embedded.documents import Documents
@@ -180,14 +181,14 @@ class Committer:
     def _write(self, batch: Sequence[Request], transaction: Transaction, parts: list[Part]) -> None:
         changes = Changes(self._index, transaction)
         acknowledged = changes.state.group
-        pending: Pending = {}
-        now_us = to_us(self._clock.now())
+        # What is laid out is found again only by writes that look at what is stored.
+        pending: Pending | None = None if all(request.is_sure for request in batch) else {}
         ordered = sorted(batch, key=lambda request: request.lifetime)
         for lifetime, several in groupby(ordered, key=lambda request: request.lifetime):
             requests = list(several)
             expected_bytes = sum(request.log_bytes for request in requests)
             part = self._log.begin(changes, lifetime, expected_bytes, pending)
-            deciding = Deciding(changes, part, self._documents, self._reader, pending, now_us)
+            deciding = Deciding(changes, part, self._documents, self._reader)
             for request in requests:
                 self._decide(request, deciding)
             if part.is_empty:
@@ -202,18 +203,25 @@ class Committer:
     def _decide(self, request: Request, deciding: Deciding) -> None:
         """Do the writes of one request; if one is refused, only this request is."""
         if request.is_sure:
-            request.outcomes = [self._one(write, deciding) for write in request.writes]
+            self._do_each(request, deciding)
             return
         mark = deciding.part.mark()
         try:
             with deciding.changes.nested():
-                request.outcomes = [self._one(write, deciding) for write in request.writes]
+                self._do_each(request, deciding)
         except DiskFull:
             raise
         except JobEngineError as fault:
             deciding.part.back_to(mark)
             # Without the frames of this thread, which hold buffers of others.
             request.fault = fault.with_traceback(None)
+
+    def _do_each(self, request: Request, deciding: Deciding) -> None:
+        for write in request.writes:
+            if isinstance(write, list):
+                request.outcomes += append(deciding.changes, deciding.part, write)
+            else:
+                request.outcomes.append(self._one(write, deciding))
 
     def _one(self, write: Any, deciding: Deciding) -> Any:
         if isinstance(write, ExpireStep):

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from jobengine.contents.checks import must_match
+from jobengine.contents.embedded.appending import append
 from jobengine.contents.embedded.changes import Changes
 from jobengine.contents.embedded.documents import DocumentRow, Documents
-from jobengine.contents.embedded.log import Part, Pending
+from jobengine.contents.embedded.log import Part
 from jobengine.contents.embedded.reading import LogReader
 from jobengine.contents.embedded.record import (
     EMPTY_CORE,
@@ -29,7 +30,6 @@ from jobengine.contents.embedded.requests import ReadyDocument, ReadyElement, pl
 from jobengine.contents.embedded.row import Row
 from jobengine.contents.embedded.tables import PinRow, StreamRow
 from jobengine.errors import ConflictError, NotFoundError
-from jobengine.ids import new_element_id
 from jobengine.model.element import ElementKind
 from jobengine.ports.contents import (
     Buffer,
@@ -69,13 +69,11 @@ class Deciding:
     part: Part
     documents: Documents
     reader: LogReader
-    pending: Pending
-    now_us: int
 
     def do(self, write: Any) -> Outcome:
         """Do one write."""
         if isinstance(write, ReadyElement):
-            return self._put_element(write)
+            return self._replace_or_create(write)
         if isinstance(write, PutPlanes):
             return self._put_planes(write)
         if isinstance(write, ReadyDocument):
@@ -126,7 +124,7 @@ class Deciding:
 
     def attributes_of(self, row: Row) -> bytes:
         """What is said of an element, also of one of this very commit."""
-        pending = self.pending.get((row.segment, row.offset))
+        pending = self.part.laid_out((row.segment, row.offset))
         if pending is not None:
             return bytes(pending[0][: row.attributes_bytes])
         return self.reader.attributes([row])[0]
@@ -135,57 +133,26 @@ class Deciding:
         """An element's payload, also of one of this very commit; empty if it isn't here."""
         if not row.is_here:
             return ()
-        pending = self.pending.get((row.payload_segment, row.payload_offset))
+        pending = self.part.laid_out((row.payload_segment, row.payload_offset))
         if pending is not None and row.payload_bytes:
             return pending
         return self.reader.payloads([row])[0] or ()
 
-    def _put_element(self, ready: ReadyElement) -> Outcome:
+    def _replace_or_create(self, ready: ReadyElement) -> Outcome:
         stream = self.changes.stream(ready.stream) or self.changes.begin_stream(ready.stream)
-        sequence = stream.next_sequence
-        row = ready.row
-        row.pts = sequence if ready.pts is None else ready.pts
-        known = self.changes.find_id(stream, ready.element_id) if ready.element_id else None
-        if ready.mode is PutMode.APPEND:
-            if known is not None:
-                return self._known(stream, known)
-        else:
-            there = self.changes.last_at(stream, row.pts, row.kind)
-            if there is not None and ready.mode is PutMode.CREATE:
-                raise ConflictError(
-                    f"stream {ready.stream} has a {ElementKind(row.kind).name.lower()} "
-                    f"with pts {row.pts} already"
-                )
-            if there is not None:
-                return self._replace(ready, stream, there)
-            if known is not None:
-                raise ConflictError(
-                    f"stream {ready.stream} has element {ready.element_id.hex()} already, at another time"
-                )
-        row.element_id = ready.element_id or new_element_id()
-        row.stored_us = self.now_us
-        return self._append(ready, stream, sequence)
-
-    def _append(self, ready: ReadyElement, stream: StreamRow, sequence: int) -> Outcome:
-        row, part = ready.row, self.part
-        core = row.core()
-        row.segment = part.segment
-        row.offset, payload_offset = part.add(
-            RecordType.ELEMENT,
-            (ready.stream, stream.life, sequence),
-            core,
-            ready.attributes + ready.sizes,
-            (ready.planes, ready.payload_bytes, row.payload_checksum),
-        )
-        if ready.planes:
-            row.payload_segment, row.payload_offset = part.segment, payload_offset
-        stream.next_sequence = sequence + 1
-        self.changes.insert(stream, sequence, row, row.encode_with(core, ready.sizes))
-        return Outcome(True, 1, sequence, row.pts, row.element_id)
-
-    def _known(self, stream: StreamRow, sequence: int) -> Outcome:
-        row = self._row(stream, sequence)
-        return Outcome(False, 0, sequence, row.pts, row.element_id)
+        pts = stream.next_sequence if ready.pts is None else ready.pts
+        there = self.changes.last_at(stream, pts, ready.kind)
+        if there is not None and ready.mode is PutMode.CREATE:
+            raise ConflictError(
+                f"stream {ready.stream} has a {ElementKind(ready.kind).name.lower()} with pts {pts} already"
+            )
+        if there is not None:
+            return self._replace(ready, stream, there)
+        if not ready.has_new_id and self.changes.find_id(stream, ready.element_id) is not None:
+            raise ConflictError(
+                f"stream {ready.stream} has element {ready.element_id.hex()} already, at another time"
+            )
+        return append(self.changes, self.part, [ready])[0]
 
     def _row(self, stream: StreamRow, sequence: int) -> Row:
         row = self.changes.row(stream, sequence)
@@ -195,7 +162,8 @@ class Deciding:
 
     def _replace(self, ready: ReadyElement, stream: StreamRow, sequence: int) -> Outcome:
         before = self._row(stream, sequence)
-        after = ready.row
+        after = ready.row(before.pts)
+        after.payload_checksum = ready.payload_checksum
         after.element_id, after.stored_us = before.element_id, before.stored_us
         if not ready.planes:
             after.flags = after.flags & ~_PAYLOAD_FLAGS | before.flags & _PAYLOAD_FLAGS

@@ -165,8 +165,8 @@ class _Step:
             with changes.transaction.cursor(db=table) as cursor:
                 if not cursor.first():
                     return
-                life = bytes(cursor.key())
-            stream = StreamRow(keys.to_number(life))
+                life, bits = cursor.item()
+            stream = StreamRow(keys.to_number(life), bucket_bits=bits[0])
             rows = changes.rows_between(stream, 0, keys.LAST, self.left)
             _remove(self.deciding, stream, rows)
             self.left -= len(rows)

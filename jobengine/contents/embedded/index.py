@@ -23,11 +23,11 @@ TABLES: Final = (
     "ids",  # life, id -> sequence
     "key_times",  # as times, key elements only
     "key_ids",  # as ids, key elements only
-    "ranks",  # life, level, prefix of pts -> how many elements
+    "ranks",  # life, bits, prefix of pts -> how many elements
     "expiries",  # moment, life, first sequence -> last sequence of a run
     "streams",  # stream -> StreamRow
     "lives",  # life -> stream
-    "doomed",  # life -> nothing; dropped streams whose elements are still to be removed
+    "doomed",  # life -> bits of its buckets; dropped streams whose elements are still to be removed
     "limited",  # life -> nothing; streams with limits
     "documents",  # collection, key -> revision, place, JSON
     "pins",  # name -> PinRow

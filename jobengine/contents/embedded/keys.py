@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 BIAS: Final = 2**63
+KINDS: Final = (b"\0", b"\1")
 LAST: Final = 2**64 - 1
 LAST_8: Final = b"\xff" * 8
 
@@ -34,7 +35,7 @@ def to_signed(key: bytes) -> int:
 
 def time_key(life: bytes, pts: int, kind: int, sequence: bytes) -> bytes:
     """Elements in order of (pts, kind, sequence)."""
-    return life + (pts + BIAS).to_bytes(8, "big") + (b"\1" if kind else b"\0") + sequence
+    return life + (pts + BIAS).to_bytes(8, "big") + KINDS[kind] + sequence
 
 
 def document_key(collection: str, key: str) -> bytes:

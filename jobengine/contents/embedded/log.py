@@ -41,29 +41,31 @@ def lifetime_class(expires_us: int | None, now_us: int) -> int:
 
 
 class Part:
-    """One group while it is laid out."""
+    """One group while it is laid out; ``pending`` None: nothing will be read before it is written."""
 
-    def __init__(self, number: int, segment: int, row: SegmentRow, salt: int, pending: Pending) -> None:
+    def __init__(
+        self, number: int, segment: int, row: SegmentRow, salt: int, pending: Pending | None
+    ) -> None:
         self.number = number
         self.segment = segment
         self.offset = row.tail
         self._lifetime = row.lifetime
-        self._pending = pending
-        self._seed = record_seed(salt, number)
-        self._next = row.tail + GROUP_HEADER_BYTES
-        self._count = 0
+        self.pending = pending
+        self.seed = record_seed(salt, number)
+        self.next = row.tail + GROUP_HEADER_BYTES
+        self.count = 0
         self.buffers: list[Buffer] = [b""]
         self.is_written = False
 
     @property
     def length(self) -> int:
         """So far."""
-        return self._next - self.offset
+        return self.next - self.offset
 
     @property
     def is_empty(self) -> bool:
         """Whether it has no record."""
-        return not self._count
+        return not self.count
 
     def add(
         self,
@@ -79,28 +81,39 @@ class Part:
         copied; they must stay as they are until the group is written.
         """
         planes, size, checksum = payload
-        head = encode_head(kind, place, core, metadata, (size, checksum), self._seed)
-        offset = self._next
+        head = encode_head(kind, place, core, metadata, (size, checksum), self.seed)
+        offset = self.next
         payload_offset = offset + len(head)
         self.buffers.append(head)
-        self._pending[self.segment, offset] = (metadata,)
+        if self.pending is not None:
+            self.pending[self.segment, offset] = (metadata,)
+            if size:
+                self.pending[self.segment, payload_offset] = planes
         if size:
-            self._pending[self.segment, payload_offset] = planes
             self.buffers.extend(planes)
             rest = padding(size)
             if rest:
                 self.buffers.append(rest)
-        self._next = payload_offset + padded(size)
-        self._count += 1
+        self.next = payload_offset + padded(size)
+        self.count += 1
         return offset, payload_offset
+
+    def laid_out(self, place: tuple[int, int]) -> Sequence[Buffer] | None:
+        """Metadata or planes of this very commit that are not written yet, by segment and offset."""
+        return self.pending.get(place) if self.pending is not None else None
+
+    def advance(self, offset: int, count: int) -> None:
+        """Records were put into ``buffers`` up to an offset."""
+        self.next = offset
+        self.count += count
 
     def mark(self) -> tuple[int, int, int]:
         """Where it is now, for `back_to`."""
-        return self._next, self._count, len(self.buffers)
+        return self.next, self.count, len(self.buffers)
 
     def back_to(self, mark: tuple[int, int, int]) -> None:
         """Take out what was added since."""
-        self._next, self._count, length = mark
+        self.next, self.count, length = mark
         del self.buffers[length:]
 
     def finish(self, acknowledged: int, salt: int) -> Group:
@@ -109,7 +122,7 @@ class Part:
             number=self.number,
             acknowledged=acknowledged,
             length=self.length,
-            count=self._count,
+            count=self.count,
             segment=self.segment,
             lifetime=self._lifetime,
             offset=self.offset,
@@ -126,7 +139,7 @@ class Log:
         self._options = options
         self.salt = salt
 
-    def begin(self, changes: Changes, lifetime: int, expected_bytes: int, pending: Pending) -> Part:
+    def begin(self, changes: Changes, lifetime: int, expected_bytes: int, pending: Pending | None) -> Part:
         """A group behind all others, in the open segment of its lifetime or in a new one.
 
         Raises DiskFull or OSError where no new segment can be made.

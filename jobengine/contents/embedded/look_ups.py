@@ -8,7 +8,7 @@ from typing import Final
 
 from jobengine.contents.embedded import keys
 from jobengine.contents.embedded.index import Index
-from jobengine.contents.embedded.ranks import count_before, find_rank
+from jobengine.contents.embedded.ranks import Ranks
 from jobengine.contents.embedded.row import Row, decode_row
 from jobengine.contents.embedded.tables import StreamRow
 from jobengine.contents.embedded.transaction import Cursor, Transaction
@@ -59,10 +59,8 @@ class LookUps:
             life = keys.number(stream.life)
             start: bytes | None = life + keys.signed(first_pts)
             if offset > _RANKED_OFFSET:
-                before = count_before(
-                    transaction, self._table["ranks"], self._table["times"], life, first_pts
-                )
-                start = self._ranked(transaction, life, before + offset)
+                ranks = self._ranks(transaction, stream)
+                start = ranks.find(ranks.before(first_pts) + offset)
                 offset = 0
             if start is None:
                 return []
@@ -83,8 +81,9 @@ class LookUps:
             life = keys.number(stream.life)
             start: bytes | None = _behind(life, last_pts)
             if offset > _RANKED_OFFSET:
-                rank = self._count_up_to(transaction, stream, life, last_pts) - 1 - offset
-                start = self._ranked(transaction, life, rank) if rank >= 0 else None
+                ranks = self._ranks(transaction, stream)
+                behind = stream.count if last_pts == PTS_MAX else ranks.before(last_pts + 1)
+                start = ranks.find(behind - 1 - offset) if behind > offset else None
                 offset = 0
             if start is None:
                 return []
@@ -180,13 +179,9 @@ class LookUps:
             _to_last(cursor, life, _behind(life, PTS_MAX))
             return first, keys.to_signed(cursor.key()[8:16])
 
-    def _ranked(self, transaction: Transaction, life: bytes, rank: int) -> bytes | None:
-        return find_rank(transaction, self._table["ranks"], self._table["times"], life, rank)
-
-    def _count_up_to(self, transaction: Transaction, stream: StreamRow, life: bytes, last_pts: int) -> int:
-        if last_pts == PTS_MAX:
-            return stream.count
-        return count_before(transaction, self._table["ranks"], self._table["times"], life, last_pts + 1)
+    def _ranks(self, transaction: Transaction, stream: StreamRow) -> Ranks:
+        life = keys.number(stream.life)
+        return Ranks(transaction, self._table["ranks"], self._table["times"], life, stream.bucket_bits)
 
     def _rows(self, transaction: Transaction, life: bytes, times: Iterable[bytes]) -> list[Found]:
         found = []

@@ -1,90 +1,120 @@
 """How many elements stand before a time: counters over ever longer prefixes of pts.
 
-LMDB can't say how many keys lie before one. So for each stream there are counters of the elements whose
-pts, shifted to sort, have the same upper 54, 46, 38, 30, 22, 14 and 6 bits. Finding the n-th reads at most
-256 counters of each level and then walks the keys of one bucket, however large the stream is.
+LMDB can't say how many keys lie before one. So for each stream there are counters of the elements whose pts
+are in one bucket, a power of two of ticks, of 256 buckets each, of 256 of those, and so on. Finding the
+n-th reads at most 256 counters of each level and then walks the keys of one bucket, however large the
+stream is. How large buckets are is settled by the duration of a stream's first element; it is a matter of
+speed only.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from jobengine.contents.embedded.keys import BIAS, number, to_number
+from jobengine.contents.embedded.keys import BIAS, LAST, number, to_number
 from jobengine.contents.embedded.transaction import Cursor, Transaction
 
-SHIFTS: Final = (58, 50, 42, 34, 26, 18, 10)
-BUCKET_SHIFT: Final = SHIFTS[-1]
+SMALLEST_BUCKET: Final = 10
+LARGEST_BUCKET: Final = 24
+_ELEMENTS_IN_A_BUCKET: Final = 32
 _FAN_OUT: Final = 8
 _PREFIX_AT: Final = 9
 
 
-def count_changes(transaction: Transaction, table: Any, changes: Mapping[tuple[bytes, int], int]) -> None:
-    """Add to the counters, given how many elements (life, bucket) got or lost."""
-    level_changes = dict(changes)
-    for level in range(len(SHIFTS) - 1, -1, -1):
-        upper: Counter[tuple[bytes, int]] = Counter()
-        for (life, prefix), change in level_changes.items():
-            key = _key(life, level, prefix)
-            count = to_number(transaction.get(key, db=table) or b"") + change
-            if count:
-                transaction.put(key, number(count), db=table)
-            else:
-                transaction.delete(key, db=table)
-            upper[life, prefix >> _FAN_OUT] += change
-        level_changes = dict(upper)
+def bucket_bits(duration: int) -> int:
+    """Buckets hold about 32 elements of this duration, or 1024 ticks if it is unknown (0) or small."""
+    bits = (max(duration, 0) * _ELEMENTS_IN_A_BUCKET).bit_length()
+    return min(max(bits, SMALLEST_BUCKET), LARGEST_BUCKET)
 
 
-def count_before(transaction: Transaction, ranks: Any, times: Any, life: bytes, pts: int) -> int:
-    """How many elements have a smaller pts."""
-    value = pts + BIAS
-    total = 0
-    with transaction.cursor(db=ranks) as cursor:
-        for level, shift in enumerate(SHIFTS):
-            own = value >> shift
-            first = own >> _FAN_OUT << _FAN_OUT if level else 0
-            total += sum(count for _, count in _counters(cursor, life, level, first, own - 1))
-    with transaction.cursor(db=times) as cursor:
-        end = life + number(value)
-        if cursor.set_range(life + number(value >> BUCKET_SHIFT << BUCKET_SHIFT)):
-            for key in cursor.iternext(values=False):
-                if key >= end:
-                    break
-                total += 1
-    return total
+def count_changes(
+    transaction: Transaction, table: Any, changes: Mapping[tuple[bytes, int, int], int]
+) -> None:
+    """Add to the counters, given how many elements (life, bits, bucket) got or lost."""
+    level: Mapping[tuple[bytes, int, int], int] = changes
+    while level:
+        _count_level(transaction, table, level)
+        upper: Counter[tuple[bytes, int, int]] = Counter()
+        for (life, bits, prefix), change in level.items():
+            if bits + _FAN_OUT < 64:
+                upper[life, bits + _FAN_OUT, prefix >> _FAN_OUT] += change
+        level = upper
 
 
-def find_rank(transaction: Transaction, ranks: Any, times: Any, life: bytes, rank: int) -> bytes | None:
-    """The key in ``times`` of the element with so many before it, None beyond the last."""
-    first, last = 0, (1 << (64 - SHIFTS[0])) - 1
-    bucket = 0
-    with transaction.cursor(db=ranks) as cursor:
-        for level in range(len(SHIFTS)):
-            for prefix, count in _counters(cursor, life, level, first, last):
-                if rank < count:
-                    bucket = prefix
-                    break
-                rank -= count
-            else:
-                return None
-            first, last = bucket << _FAN_OUT, (bucket + 1 << _FAN_OUT) - 1
-    with transaction.cursor(db=times) as cursor:
-        cursor.set_range(life + number(bucket << BUCKET_SHIFT))
-        return next(islice(cursor.iternext(values=False), rank, None), None)
+def _count_level(transaction: Transaction, table: Any, changes: Mapping[tuple[bytes, int, int], int]) -> None:
+    by_key = {_key(*place): change for place, change in changes.items()}
+    with transaction.cursor(db=table) as cursor:
+        before = {key: to_number(count) for key, count in cursor.getmulti(list(by_key))}
+        counts = [(key, before.get(key, 0) + change) for key, change in by_key.items()]
+        cursor.putmulti([(key, number(count)) for key, count in counts])
+    for key, count in counts:
+        if not count:
+            transaction.delete(key, db=table)
 
 
-def _key(life: bytes, level: int, prefix: int) -> bytes:
-    return life + level.to_bytes(1, "big") + number(prefix)
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The counters and times of one stream as a transaction sees them."""
 
+    transaction: Transaction
+    table: Any
+    times: Any
+    life: bytes
+    bits: int
 
-def _counters(cursor: Cursor, life: bytes, level: int, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """Prefixes of one level from ``first`` to ``last`` with their counts."""
-    if last < first or not cursor.set_range(_key(life, level, first)):
-        return
-    end = _key(life, level, last)
-    for key, value in cursor.iternext():
-        if key > end:
+    def before(self, pts: int) -> int:
+        """How many elements have a smaller pts."""
+        value = pts + BIAS
+        total = 0
+        with self.transaction.cursor(db=self.table) as cursor:
+            for bits in self._levels():
+                own = value >> bits
+                first = own >> _FAN_OUT << _FAN_OUT if bits + _FAN_OUT < 64 else 0
+                total += sum(count for _, count in self._counters(cursor, bits, first, own - 1))
+        with self.transaction.cursor(db=self.times) as cursor:
+            end = self.life + number(value)
+            if cursor.set_range(self.life + number(value >> self.bits << self.bits)):
+                for key in cursor.iternext(values=False):
+                    if key >= end:
+                        break
+                    total += 1
+        return total
+
+    def find(self, rank: int) -> bytes | None:
+        """The key in ``times`` of the element with so many before it, None beyond the last."""
+        first, last, bucket = 0, LAST, 0
+        with self.transaction.cursor(db=self.table) as cursor:
+            for bits in self._levels():
+                for prefix, count in self._counters(cursor, bits, first, last):
+                    if rank < count:
+                        bucket = prefix
+                        break
+                    rank -= count
+                else:
+                    return None
+                first, last = bucket << _FAN_OUT, (bucket + 1 << _FAN_OUT) - 1
+        with self.transaction.cursor(db=self.times) as cursor:
+            cursor.set_range(self.life + number(bucket << self.bits))
+            return next(islice(cursor.iternext(values=False), rank, None), None)
+
+    def _levels(self) -> Iterator[int]:
+        """Bits of the buckets' ticks, from the largest buckets on."""
+        return reversed(range(self.bits, 64, _FAN_OUT))
+
+    def _counters(self, cursor: Cursor, bits: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Prefixes of one level from ``first`` to ``last`` with their counts."""
+        if last < first or not cursor.set_range(_key(self.life, bits, first)):
             return
-        yield to_number(key[_PREFIX_AT:]), to_number(value)
+        end = _key(self.life, bits, last)
+        for key, value in cursor.iternext():
+            if key > end:
+                return
+            yield to_number(key[_PREFIX_AT:]), to_number(value)
+
+
+def _key(life: bytes, bits: int, prefix: int) -> bytes:
+    return life + bits.to_bytes(1, "big") + number(prefix)

@@ -34,11 +34,11 @@ VERSION: Final = 1
 ALIGNMENT: Final = 8
 U64: Final = 2**64 - 1
 
-_CHECKSUM = struct.Struct("<Q")
-_PREFIX = struct.Struct("<HBBIQQQQQ")
+CHECKSUM: Final = struct.Struct("<Q")
+PREFIX: Final = struct.Struct("<HBBIQQQQQ")
 CORE: Final = struct.Struct("<qqqqq16sHBBI")
-HEADER_BYTES: Final = _CHECKSUM.size + _PREFIX.size + CORE.size
-_CORE_AT = _CHECKSUM.size + _PREFIX.size
+HEADER_BYTES: Final = CHECKSUM.size + PREFIX.size + CORE.size
+_CORE_AT = CHECKSUM.size + PREFIX.size
 EMPTY_CORE: Final = bytes(CORE.size)
 _PADDING = [bytes(-length % ALIGNMENT) for length in range(ALIGNMENT)]
 
@@ -121,11 +121,9 @@ def encode_head(
 ) -> bytes:
     """Everything of a record before its payload. ``place``: stream, life, sequence; ``payload``: bytes and
     checksum."""
-    size = len(metadata)
-    head = b"".join(
-        (_PREFIX.pack(MAGIC, VERSION, kind, size, *payload, *place), core, metadata, _PADDING[size % 8])
-    )
-    return _CHECKSUM.pack(xxhash.xxh3_64_intdigest(head, seed)) + head
+    prefix = PREFIX.pack(MAGIC, VERSION, kind, len(metadata), *payload, *place)
+    head = b"".join((prefix, core, metadata, padding(len(metadata))))
+    return CHECKSUM.pack(xxhash.xxh3_64_intdigest(head, seed)) + head
 
 
 def decode_record(data: Buffer, at: int, offset: int, seed: int) -> Record:
@@ -135,16 +133,16 @@ def decode_record(data: Buffer, at: int, offset: int, seed: int) -> Record:
     """
     if at + HEADER_BYTES > len(data):
         raise DamagedError(f"a record at {offset} is cut off")
-    (checksum,) = _CHECKSUM.unpack_from(data, at)
-    magic, version, kind, size, *rest = _PREFIX.unpack_from(data, at + _CHECKSUM.size)
+    (checksum,) = CHECKSUM.unpack_from(data, at)
+    magic, version, kind, size, *rest = PREFIX.unpack_from(data, at + CHECKSUM.size)
     payload_bytes, payload_checksum, stream, life, sequence = rest
     head_bytes = padded(HEADER_BYTES + size)
     if magic != MAGIC or version != VERSION or at + head_bytes > len(data):
         raise DamagedError(f"no record begins at {offset}")
-    head = bytes(memoryview(data)[at + _CHECKSUM.size : at + head_bytes])
+    head = bytes(memoryview(data)[at + CHECKSUM.size : at + head_bytes])
     if xxhash.xxh3_64_intdigest(head, seed) != checksum:
         raise DamagedError(f"the header of the record at {offset} is damaged")
-    core_at = _PREFIX.size
+    core_at = PREFIX.size
     metadata_at = core_at + CORE.size
     return Record(
         kind=RecordType(kind),

@@ -63,7 +63,7 @@ def _element(record: Record, segment: int, changes: Changes) -> None:
         row.payload_checksum = record.payload_checksum
     stream.next_sequence = max(stream.next_sequence, record.sequence + 1)
     if before is None:
-        changes.insert(stream, record.sequence, row, row.encode())
+        changes.insert(stream, record.sequence, row)
     else:
         changes.update(stream, record.sequence, before, row)
 

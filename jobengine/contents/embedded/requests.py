@@ -14,6 +14,7 @@ from typing import Any
 from jobengine.contents.checks import PLANE_BYTES_MAX, document_json
 from jobengine.contents.embedded.log import lifetime_class
 from jobengine.contents.embedded.record import (
+    CORE,
     FLAG_DTS,
     FLAG_DURATION,
     FLAG_EXPIRES,
@@ -21,17 +22,18 @@ from jobengine.contents.embedded.record import (
     FLAG_HERE,
     FLAG_KEY,
     HEADER_BYTES,
+    padding,
     payload_checksum,
+    sizes_struct,
 )
-from jobengine.contents.embedded.row import Row
+from jobengine.contents.embedded.row import Row, row_of_record
 from jobengine.contents.embedded.tables import KEPT
 from jobengine.errors import MalformedError
+from jobengine.ids import new_element_id
+from jobengine.model.element import Element
 from jobengine.ports.contents import (
     Buffer,
-    DeleteElements,
-    DropPayloads,
-    DropStream,
-    LimitStream,
+    DeleteDocument,
     PutDocument,
     PutElement,
     PutMode,
@@ -44,17 +46,32 @@ COMMIT_BYTES_MAX = 1 << 30
 
 @dataclass(slots=True)
 class ReadyElement:
-    """A `PutElement` made ready: ``row`` lacks pts, id, time and places; ``sizes`` are packed."""
+    """A `PutElement` made ready. ``rest`` is its record behind pts."""
 
     stream: int
     mode: PutMode
+    kind: int
+    is_key: bool
     pts: int | None
+    duration: int
     element_id: bytes
+    has_new_id: bool
+    expires_us: int | None
     attributes: bytes
-    row: Row
     sizes: bytes
     planes: Sequence[Buffer]
     payload_bytes: int
+    payload_checksum: int
+    rest: bytes
+
+    def tail(self, pts: int) -> bytes:
+        """Its record from the core on."""
+        return pts.to_bytes(8, "little", signed=True) + self.rest
+
+    def row(self, pts: int) -> Row:
+        """The row without places."""
+        core = self.tail(pts)[: CORE.size]
+        return row_of_record(core, self.attributes + self.sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +86,8 @@ class ReadyDocument:
 class Request:
     """Some writes that are done together, and what became of them.
 
-    ``log_bytes``: about what they take in the log. ``lifetime``: class of the segment that suits.
+    ``writes``: lists of `ReadyElement` to append to one stream, and single writes. ``log_bytes``: about
+    what they take in the log. ``lifetime``: class of the segment that suits.
     ``is_sure``: nothing that is stored can refuse it. ``turn`` is set when it was done, or is to lead.
     """
 
@@ -84,84 +102,106 @@ class Request:
 
 
 def make_ready(writes: Sequence[Write], now_us: int) -> Request:
-    """A request for writes that were checked. Raises MalformedError for buffers that can't be kept."""
+    """A request for writes that were checked. Raises MalformedError for buffers that can't be kept.
+
+    Appends that follow each other in one stream become one list, to be done in one go.
+    """
     ready: list[Any] = []
+    run: list[ReadyElement] = []
     log_bytes = 0
     lifetimes: set[int] = set()
     is_sure = True
     for write in writes:
         if isinstance(write, PutElement):
-            element = ready_element(write)
+            element = ready_element(write, now_us)
             log_bytes += HEADER_BYTES + len(element.attributes) + element.payload_bytes + 64
-            is_sure = is_sure and write.mode is PutMode.APPEND
-            ready.append(element)
-        elif isinstance(write, PutDocument):
-            document = ReadyDocument(write, document_json(write))
-            log_bytes += HEADER_BYTES + len(document.json) + 512
-            is_sure = False
-            ready.append(document)
+            if element.planes:
+                lifetimes.add(lifetime_class(write.expires_us, now_us))
+            if write.mode is not PutMode.APPEND:
+                is_sure = False
+                ready.append(element)
+            elif ready and ready[-1] is run and run[-1].stream == element.stream:
+                run.append(element)
+            else:
+                run = [element]
+                ready.append(run)
         else:
-            log_bytes += _other_bytes(write)
-            is_sure = is_sure and isinstance(write, DeleteElements | DropPayloads | DropStream | LimitStream)
-            ready.append(write)
-        if isinstance(write, PutElement | PutPlanes) and getattr(write, "planes", None):
-            lifetimes.add(lifetime_class(write.expires_us, now_us))
+            prepared, size, other_is_sure = _ready_other(write)
+            ready.append(prepared)
+            log_bytes += size
+            is_sure = is_sure and other_is_sure
+            if isinstance(write, PutPlanes):
+                lifetimes.add(lifetime_class(write.expires_us, now_us))
     if log_bytes > COMMIT_BYTES_MAX:
         raise MalformedError(f"a commit has {COMMIT_BYTES_MAX} bytes at most, not {log_bytes}")
     lifetime = KEPT if KEPT in lifetimes or not lifetimes else max(lifetimes)
     return Request(ready, log_bytes, lifetime, is_sure)
 
 
-def ready_element(write: PutElement) -> ReadyElement:
+def ready_element(write: PutElement, now_us: int) -> ReadyElement:
     """All of an element that can be said before its place is known."""
-    element = write.element
-    planes = plain_buffers(write.planes or ())
-    stored = tuple([len(plane) for plane in planes])
-    flags = FLAG_FRAME if element.kind else 0
-    flags |= FLAG_KEY if element.is_key else 0
-    flags |= 0 if element.dts is None else FLAG_DTS
-    flags |= 0 if element.duration is None else FLAG_DURATION
-    expires_us = 0
-    if planes:
-        flags |= FLAG_HERE
-        if write.expires_us is not None:
-            flags |= FLAG_EXPIRES
-            expires_us = write.expires_us
-    row = Row(
-        pts=0,
-        dts=element.dts or 0,
-        duration=element.duration or 0,
-        expires_us=expires_us,
-        stored_us=0,
-        element_id=element.element_id,
-        flags=flags,
-        declared=tuple(element.plane_sizes),
-        stored=stored,
-        attributes_bytes=len(element.attributes),
-        segment=0,
-        offset=0,
-        payload_segment=0,
-        payload_offset=0,
-        payload_checksum=payload_checksum(planes) if planes else 0,
+    element, expires_us, attributes = write.element, write.expires_us, write.element.attributes
+    planes = plain_buffers(write.planes) if write.planes else []
+    stored = [len(plane) for plane in planes]
+    flags = _flags(element)
+    if not planes:
+        expires_us = None
+    else:
+        flags |= FLAG_HERE if expires_us is None else FLAG_HERE | FLAG_EXPIRES
+    declared = element.plane_sizes
+    element_id = element.element_id or new_element_id()
+    sizes = sizes_struct(len(declared) + len(stored)).pack(*declared, *stored)
+    core = CORE.pack(
+        0,
+        element.dts or 0,
+        element.duration or 0,
+        expires_us or 0,
+        now_us,
+        element_id,
+        flags,
+        len(declared),
+        len(stored),
+        len(attributes),
     )
     return ReadyElement(
-        stream=write.stream,
-        mode=write.mode,
-        pts=element.pts,
-        element_id=element.element_id,
-        attributes=element.attributes,
-        row=row,
-        sizes=row.sizes(),
-        planes=planes,
-        payload_bytes=sum(stored),
+        write.stream,
+        write.mode,
+        int(element.kind),
+        element.is_key,
+        element.pts,
+        element.duration or 0,
+        element_id,
+        not element.element_id,
+        expires_us,
+        attributes,
+        sizes,
+        planes,
+        sum(stored),
+        payload_checksum(planes) if planes else 0,
+        core[8:] + attributes + sizes + padding(len(attributes) + len(sizes)),
     )
+
+
+def _flags(element: Element) -> int:
+    flags = FLAG_FRAME if element.kind else 0
+    if element.is_key:
+        flags |= FLAG_KEY
+    if element.dts is not None:
+        flags |= FLAG_DTS
+    if element.duration is not None:
+        flags |= FLAG_DURATION
+    return flags
 
 
 def plain_buffers(buffers: Sequence[Buffer]) -> list[Buffer]:
     """The same as flat runs of bytes. Raises MalformedError for memory that isn't in one piece."""
     plain: list[Buffer] = []
     for buffer in buffers:
-        if isinstance(buffer, memoryview) and (buffer.ndim != 1 or buffer.itemsize != 1):
+        if (
+            type(buffer) is not bytes
+            and isinstance(buffer, memoryview)
+            and (buffer.ndim != 1 or buffer.itemsize != 1)
+        ):
             if not buffer.c_contiguous:
                 raise MalformedError("a plane is one contiguous run of bytes")
             buffer = buffer.cast("B")
@@ -171,7 +211,11 @@ def plain_buffers(buffers: Sequence[Buffer]) -> list[Buffer]:
     return plain
 
 
-def _other_bytes(write: Write) -> int:
+def _ready_other(write: Write) -> tuple[Any, int, bool]:
+    """A write that is no element, about its bytes, and whether nothing can refuse it."""
+    if isinstance(write, PutDocument):
+        document = ReadyDocument(write, document_json(write))
+        return document, HEADER_BYTES + 512 + len(document.json), False
     if isinstance(write, PutPlanes):
-        return HEADER_BYTES + 512 + sum(len(memoryview(plane)) for plane in write.planes.values())
-    return HEADER_BYTES + 512
+        return write, HEADER_BYTES + 512 + sum(len(memoryview(p)) for p in write.planes.values()), False
+    return write, HEADER_BYTES + 512, not isinstance(write, DeleteDocument)

@@ -156,12 +156,10 @@ class Segments:
 
 def _write_all(file: int, offset: int, buffers: Sequence[Buffer]) -> int:
     """Write all of the buffers; where the next byte goes."""
-    pending = list(buffers)
-    while pending:
-        written = os.pwritev(file, pending, offset)
-        offset += written
-        while pending and written >= len(pending[0]):
-            written -= len(pending.pop(0))
-        if written:
-            pending[0] = memoryview(pending[0])[written:]
-    return offset
+    end = offset + sum(map(len, buffers))
+    offset += os.pwritev(file, buffers, offset)
+    if offset < end:
+        rest = memoryview(b"".join(buffers))
+        while offset < end:
+            offset += os.pwrite(file, rest[offset - end :], offset)
+    return end

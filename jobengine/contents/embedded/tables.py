@@ -62,9 +62,10 @@ class SegmentRow(_Packed):
 
 @dataclass(slots=True)
 class StreamRow(_Packed):
-    """One stream. ``first_payload`` is a sequence before which no payload is; limits below 0 are none."""
+    """One stream. ``first_payload`` is a sequence before which no payload is; limits below 0 are none;
+    ``bucket_bits`` 0: no element has come yet (see `ranks`)."""
 
-    LAYOUT = struct.Struct("<QQQQQQqq16s")
+    LAYOUT = struct.Struct("<QQQQQQqq16sB")
 
     life: int
     next_sequence: int = 0
@@ -75,6 +76,7 @@ class StreamRow(_Packed):
     limit_age_us: int = -1
     limit_bytes: int = -1
     last_id: bytes = bytes(16)
+    bucket_bits: int = 0
 
     @property
     def is_limited(self) -> bool:

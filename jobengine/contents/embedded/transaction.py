@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol, overload
 
@@ -22,6 +22,7 @@ class Cursor(Protocol):
     @overload
     def iternext(self, *, values: Literal[False]) -> Iterator[bytes]: ...
     def iterprev(self, *, values: Literal[False]) -> Iterator[bytes]: ...
+    def getmulti(self, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]: ...
     def putmulti(self, items: Iterable[tuple[bytes, bytes]]) -> tuple[int, int]: ...
 
 
