@@ -28,6 +28,7 @@ _CONTENTS = "contents"
 _ORDER = "contents-in-order"
 _COUNTERS = "counters"
 _RACES = 100
+_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,20 @@ class Catalogue:
     def __init__(self, store: ContentStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._known: dict[str, tuple[int, Content]] = {}
 
     def create(
         self,
         name: str,
         content_format: Mapping[str, Json],
-        streams: Sequence[Mapping[str, Json]],
+        streams: Sequence[Mapping[str, Json] | None],
         limits: Limits | None = None,
+        further: Sequence[Write] = (),
     ) -> Content:
-        """A new content. Raises ConflictError if the name is taken."""
+        """A new content, with ``further`` writes in the same commit.
+
+        Raises ConflictError if the name is taken.
+        """
         content = Content(
             name=name,
             number=0,
@@ -84,15 +90,25 @@ class Catalogue:
             if self._store.document(_CONTENTS, name) is not None:
                 raise ConflictError(f"there is a content {name!r} already")
             try:
-                return self._create(content)
+                return self._create(content, further)
             except RevisionMismatch:
-                continue
+                continue  # another one took the number, or the name, which the next round tells
         raise ConflictError(f"content {name!r} could not be made beside {_RACES} others; try again")
 
     def find(self, name: str) -> Content | None:
-        """A content, or None."""
+        """A content, or None. Read once as long as nothing is committed."""
+        version = self._store.version()
+        known = self._known.get(name)
+        if known is not None and known[0] == version:
+            return known[1]
         document = self._store.document(_CONTENTS, name)
-        return None if document is None else _from_document(name, document.value, document.revision)
+        if document is None:
+            return None
+        content = _from_document(name, document.value, document.revision)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[name] = (version, content)
+        return content
 
     def get(self, name: str) -> Content:
         """A content. Raises NotFoundError."""
@@ -104,6 +120,11 @@ class Catalogue:
     def names(self) -> list[str]:
         """All names in order of creation."""
         return [document.value["name"] for document in self._store.documents(_ORDER)]
+
+    def names_beginning(self, prefix: str, limit: int) -> list[str]:
+        """Names that are longer than ``prefix`` and begin with it, in order of their characters."""
+        found = [document.key for document in self._store.documents(_CONTENTS, prefix, limit)]
+        return [name for name in found if name.startswith(prefix)]
 
     def change(self, content: Content, expected_revision: int, further: Sequence[Write] = ()) -> Content:
         """Store ``content`` over the revision expected, with ``further`` writes in the same commit.
@@ -131,7 +152,7 @@ class Catalogue:
         self._store.commit([*removal, *streams, *further])
         return content
 
-    def _create(self, content: Content) -> Content:
+    def _create(self, content: Content, further: Sequence[Write]) -> Content:
         counter = self._store.document(_COUNTERS, _CONTENTS)
         number = (counter.value["last"] if counter else 0) + 1
         numbered = replace(content, number=number)
@@ -141,6 +162,7 @@ class Catalogue:
                 PutDocument(_CONTENTS, content.name, _as_document(numbered), 0),
                 PutDocument(_ORDER, _place(numbered), {"name": content.name}, 0),
                 *_limits(numbered),
+                *further,
             ]
         )
         return replace(numbered, revision=outcomes[1].revision or 0)

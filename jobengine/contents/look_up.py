@@ -144,13 +144,14 @@ class LookUp:
         self, stream: int, pts: int | Fraction, max_distance: int | None = None
     ) -> StoredElement | None:
         """The element nearest to a pts, at most ``max_distance`` ticks away."""
-        below = _bounded(math.floor(pts))
+        wanted = Fraction(pts)
+        below = _bounded(math.floor(wanted))
         before, after = self._before(stream, below), self._after(stream, below + 1)
         candidates = [pts_of(each) for each in (before, after) if each]
         if not candidates:
             return None
-        best = min(candidates, key=lambda found: abs(found - pts))
-        if max_distance is not None and abs(best - pts) > max_distance:
+        best = min(candidates, key=lambda found: abs(found - wanted))
+        if max_distance is not None and abs(best - wanted) > max_distance:
             return None
         return self._after(stream, best)
 

@@ -48,7 +48,8 @@ class Route(Generic[QueryModel]):
     """An address and all about it.
 
     ``operation`` is its id in the documentation. ``problems`` are those beside the ones that follow from
-    the rest.
+    the rest. ``uploads`` are media types of a body that is
+    no JSON document.
     """
 
     method: str
@@ -61,6 +62,7 @@ class Route(Generic[QueryModel]):
     body: type[BaseModel] | None = None
     role: Role = Role.VIEWER
     problems: tuple[int, ...] = ()
+    uploads: tuple[str, ...] = ()
 
 
 class Api:

@@ -57,6 +57,30 @@ class Seats:
             self._taken -= 1
 
 
+class Seated(Iterator[bytes]):
+    """Chunks whose seat is given back once, however they end: also if nobody ever asked for the first."""
+
+    def __init__(self, chunks: Iterator[bytes], seats: Seats) -> None:
+        self._chunks = chunks
+        self._seats: Seats | None = seats
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._chunks)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """The client has gone."""
+        if self._seats is not None:
+            self._seats.leave()
+            self._seats = None
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Feed:
     """One client's view of the events, as chunks of text/event-stream. Close it when the client has gone.
 

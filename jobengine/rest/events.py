@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +14,7 @@ from jobengine.model.query import Field, Node, fields_of, parse_filter
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Actor, Role
 from jobengine.rest.body import read_body
-from jobengine.rest.event_feed import Feed, Seats
+from jobengine.rest.event_feed import Feed, Seated, Seats
 from jobengine.rest.job_view import check_fields, disclosed, event_view
 from jobengine.rest.parameters import EventsQuery, NoQuery, StreamQuery
 from jobengine.rest.services import HttpServices
@@ -66,31 +65,7 @@ class EventRoutes:
         chunks = feed.follow(after)
         self._seats.take()
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Response(_Seated(chunks, self._seats), mimetype="text/event-stream", headers=headers)
-
-
-class _Seated(Iterator[bytes]):
-    """Chunks whose seat is given back once, however they end: also if nobody ever asked for the first."""
-
-    def __init__(self, chunks: Iterator[bytes], seats: Seats) -> None:
-        self._chunks = chunks
-        self._seats: Seats | None = seats
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._chunks)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """The client has gone."""
-        if self._seats is not None:
-            self._seats.leave()
-            self._seats = None
-
-    def __del__(self) -> None:
-        self.close()
+        return Response(Seated(chunks, self._seats), mimetype="text/event-stream", headers=headers)
 
 
 def _read_filter(text: str | None, actor: Actor) -> Node | None:

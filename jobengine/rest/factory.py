@@ -19,6 +19,8 @@ from jobengine.rest import (
 )
 from jobengine.rest.api import Api
 from jobengine.rest.auth import Gate
+from jobengine.rest.beams import routes as beams
+from jobengine.rest.beams.hooks import NoHooks
 from jobengine.rest.event_feed import Seats
 from jobengine.rest.metrics import Metrics
 from jobengine.rest.services import HttpServices
@@ -31,7 +33,8 @@ def create_app(services: HttpServices, pages: Sequence[Blueprint] = ()) -> Flask
     seats = Seats(http.max_sse_clients)
     api = Api(gate)
     app: Flask = api.app
-    Metrics(services, seats).install(app)
+    metrics = Metrics(services, seats)
+    metrics.install(app)
     guard.install(app, http)
     problem.install(app)
     jobs.install(api, services)
@@ -41,6 +44,7 @@ def create_app(services: HttpServices, pages: Sequence[Blueprint] = ()) -> Flask
     variables.install(api, services)
     health.install(api, services)
     about.install(api, services)
+    beams.install(api, services, seats, NoHooks(), gate, metrics)
     for blueprint in pages:
         app.register_blueprint(blueprint)
     return app

@@ -37,7 +37,7 @@ def install(app: Flask, settings: HttpSettings) -> None:
 
     @app.before_request
     def refuse_strangers() -> None:
-        if is_loopback and not _is_local(request.host, allowed):
+        if is_loopback and not is_local(request.host, allowed):
             raise HostRefused(f"the Host header names {request.host!r}, which is not this service")
         origin = request.headers.get("Sec-Fetch-Site")
         if request.method not in SAFE_METHODS and origin in ("cross-site", "same-site"):
@@ -52,7 +52,8 @@ def install(app: Flask, settings: HttpSettings) -> None:
         return response
 
 
-def _is_local(host: str, allowed: frozenset[str]) -> bool:
+def is_local(host: str, allowed: frozenset[str]) -> bool:
+    """Whether a Host header names this service."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     name = name.strip("[]").lower()
     if name == "localhost" or name.endswith(".localhost") or name in allowed:

@@ -31,6 +31,7 @@ _PROBLEMS = {
     412: "The resource has changed since it was read",
     413: "The body is larger than this service accepts",
     415: "The body has another media type",
+    416: "No byte of the range is there",
     422: "The document is not valid",
     428: "If-Match is required",
     501: "Comes with a later version",
@@ -126,6 +127,9 @@ def _annotations(route: Route[Any]) -> dict[str, Any]:
 
 
 def _request_body(route: Route[Any]) -> dict[str, Any] | None:
+    if route.uploads:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        return {"requestBody": {"content": dict.fromkeys(route.uploads, binary)}}
     if route.body is None:
         return None
     types = ["application/json", *(["application/merge-patch+json"] if route.method == "PATCH" else [])]

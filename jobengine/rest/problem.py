@@ -7,6 +7,7 @@ exception is logged with its traceback and answered without any of it.
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -33,9 +34,13 @@ def install(app: Flask) -> None:
 def request_id() -> str:
     """The id of this request: the client's ``X-Request-Id`` if it is sane, else a new one."""
     if "request_id" not in g:
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
+        g.request_id = sane_request_id(request.headers.get("X-Request-Id", ""))
     return str(g.request_id)
+
+
+def sane_request_id(given: str) -> str:
+    """``given`` if it can stand in a log and a header, else a new id."""
+    return given if _REQUEST_ID.fullmatch(given) else new_id()
 
 
 def as_problem(error: JobEngineError) -> dict[str, Any]:
@@ -48,7 +53,8 @@ def as_problem(error: JobEngineError) -> dict[str, Any]:
 
 
 def _members(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
-    return {
+    beam = {"statusCode": status, "error": HTTPStatus(status).phrase, "message": detail} if _is_beam() else {}
+    return beam | {
         "type": f"/api/problems/{code}",
         "title": title,
         "status": status,
@@ -57,6 +63,11 @@ def _members(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
         "code": code,
         "request_id": request_id(),
     }
+
+
+def _is_beam() -> bool:
+    """Clients of the Content Beam API know errors by other members; there, both are answered."""
+    return request.path == "/beams" or request.path.startswith("/beams/")
 
 
 def _answer(problem: dict[str, Any]) -> Response:

@@ -1,0 +1,226 @@
+"""``/beams/{content}/{stream}/{reference}``: elements by any media reference; put, append and remove them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from jobengine.contents.catalogue import Content
+from jobengine.contents.look_up import Found, is_range, pts_of
+from jobengine.contents.stream_names import ALL
+from jobengine.errors import Fault, MalformedError, NotFoundError
+from jobengine.model.beam.elements import (
+    ElementDocument,
+    PacketDocument,
+    read_element,
+    to_document,
+    to_element,
+)
+from jobengine.model.beam.values import malformed
+from jobengine.model.element import ElementKind, StoredElement
+from jobengine.model.media_reference import Anchor, Direct, MediaReference, Stamps, Times, parse_reference
+from jobengine.ports.contents import DeleteElements, Outcome, PutElement, PutMode
+from jobengine.rest.api import Answer, Api, Call, Route, json_response
+from jobengine.rest.auth import Role
+from jobengine.rest.beams.address import join
+from jobengine.rest.beams.bodies import read_json
+from jobengine.rest.beams.paging import add_links
+from jobengine.rest.beams.parameters import BeamQuery, ElementQuery, ElementRemovalQuery, PayloadQuery
+from jobengine.rest.beams.path import variable
+from jobengine.rest.beams.payload_reading import split_raw
+from jobengine.rest.beams.payloads import PayloadRoutes
+from jobengine.rest.beams.shapes import ElementBody, ElementShape, ElementsShape, RemovedShape
+from jobengine.rest.beams.shelf import Shelf, all_timed, timed
+from jobengine.rest.beams.streams import STREAM
+from jobengine.rest.beams.waiting import wait_for
+
+Json = Any
+ELEMENT = f"{STREAM}/<reference>"
+CLOSED = "Beam-Closed"
+
+
+class ElementRoutes:
+    """Elements of one stream, or of all."""
+
+    def __init__(self, shelf: Shelf, payloads: PayloadRoutes) -> None:
+        self._shelf = shelf
+        self._payloads = payloads
+
+    def get(self, call: Call[ElementQuery]) -> Response:
+        """Read elements by a media reference; one object if it names one by kind and pts, else a list.
+
+        Ranges come page by page, with `Link`. `start`, `end` and `latest` redirect to the element that they
+        mean now; `Beam-Closed` says that no element will follow. With `.raw` behind it: the payload.
+        """
+        element, data = split_raw(variable(call, "reference"))
+        if data:
+            return self._payloads.answer(variable(call, "content"), variable(call, "stream"), element, data)
+        reference = parse_reference(element)
+        name, stream = variable(call, "content"), variable(call, "stream").removesuffix(".json")
+        query = call.query
+        found = wait_for(self._shelf, query.wait, lambda: self._find(name, stream, reference, query))
+        content = self._shelf.catalogue.get(name)
+        if not found.elements:
+            raise NotFoundError(f"{element!r} finds nothing in {stream!r} of {name!r}")
+        if isinstance(reference, Anchor):
+            return _redirect(content, found.elements[0])
+        documents = [_document(content, stored, call.query.ids) for stored in found.elements]
+        if isinstance(reference, Direct):
+            return json_response(documents[0])
+        response = json_response(documents)
+        if is_range(reference):
+            add_links(response, join(name, stream, element), call.query.page(), found.has_more)
+        return response
+
+    def put(self, call: Call[PayloadQuery]) -> Response:
+        """Store a packet or a frame, or replace its description; the payload that it has stays.
+
+        The address names it by kind and pts, or by pts only: then `type` says the kind.
+        """
+        text = variable(call, "reference")
+        element, data = split_raw(text)
+        if data:
+            return self._payloads.put_data(call, element, data)
+        if call.query.expires_s is not None:
+            raise MalformedError("expires_s is said of a payload, not of a description")
+        document = self._read()
+        at = _place(parse_reference(element), document)
+        content, index = self._shelf.stream_to_write(variable(call, "content"), variable(call, "stream"))
+        _check_index(document, index)
+        read = to_element(document.model_copy(update={"pts": at.pts}))
+        put = PutElement(content.stream_number(index), read, mode=PutMode.REPLACE)
+        return self._stored(content, index, self._shelf.store.commit([put])[0], read.kind)
+
+    def append(self, call: Call[BeamQuery]) -> Response:
+        """Append a packet or a frame. Without `pts` it gets the next number of the stream.
+
+        One whose `id` the stream has already changes nothing, so writers may repeat.
+        """
+        document = self._read()
+        content, index = self._shelf.stream_to_write(variable(call, "content"), variable(call, "stream"))
+        _check_index(document, index)
+        read = to_element(document)
+        put = PutElement(content.stream_number(index), read, mode=PutMode.APPEND)
+        return self._stored(content, index, self._shelf.store.commit([put])[0], read.kind)
+
+    def delete(self, call: Call[ElementRemovalQuery]) -> Response:
+        """Remove elements by kind and pts, by pts or by real time. With `.raw`: the payload only."""
+        element, data = split_raw(variable(call, "reference"))
+        if data:
+            return self._payloads.drop(call, element, data)
+        reference = parse_reference(element)
+        content, index = self._shelf.stream(variable(call, "content"), variable(call, "stream"))
+        number = content.stream_number(index)
+        first, last, kind = self._span(content, index, reference, call.query)
+        if call.query.dry_run:
+            found = self._shelf.store.range(number, first, last) if first <= last else []
+            return json_response({"deleted": sum(kind in (None, each.element.kind) for each in found)})
+        (outcome,) = self._shelf.store.commit([DeleteElements(number, first, last, kind)])
+        if not outcome.changed:
+            raise NotFoundError(f"{element!r} finds nothing in stream {index} of {content.name!r}")
+        return json_response({"deleted": outcome.changed})
+
+    def _find(
+        self, name: str, stream: str, reference: MediaReference, query: ElementQuery
+    ) -> tuple[Found, bool]:
+        """What is found now, and whether more may come."""
+        terms, page = query.terms(self._shelf.settings.time_tolerance_ms), query.page()
+        if stream == ALL:
+            content = self._shelf.catalogue.get(name)
+            streams = all_timed(content)
+            is_open = any(one.index not in content.ended for one in streams)
+            return self._shelf.look_up_all.find(streams, reference, terms, page), is_open
+        content, index = self._shelf.stream(name, stream)
+        found = self._shelf.look_up.find(timed(content, index), reference, terms, page)
+        return found, index not in content.ended
+
+    def _read(self) -> ElementDocument:
+        value, _ = read_json(self._shelf.max_document_bytes)
+        return read_element(value)
+
+    def _stored(self, content: Content, index: int, outcome: Outcome, kind: ElementKind) -> Response:
+        stored = self._shelf.store.by_sequence(content.stream_number(index), outcome.sequence or 0)
+        if stored is None:
+            raise NotFoundError("the element was removed by another request meanwhile")
+        response = json_response(_document(content, stored, False), 201 if outcome.created else 200)
+        response.headers["Location"] = _address(content, stored)
+        return response
+
+    def _span(
+        self, content: Content, index: int, reference: MediaReference, query: ElementRemovalQuery
+    ) -> tuple[int, int, ElementKind | None]:
+        match reference:
+            case Direct(kind, pts):
+                return pts, pts, kind
+            case Stamps(is_fuzzy=False) | Times():
+                tolerance_ms = query.tolerance_ms
+                terms = ElementQuery(tolerance_ms=tolerance_ms).terms(self._shelf.settings.time_tolerance_ms)
+                span = self._shelf.look_up.span(timed(content, index), reference, terms)
+                return span.first, span.last, None
+        raise MalformedError(
+            f"elements are removed by packet_P, frame_P, pts or real time, not by {reference}"
+        )
+
+
+def _place(reference: MediaReference, document: ElementDocument) -> Direct:
+    """Which element is put, as the address and the document agree."""
+    kind = ElementKind.PACKET if isinstance(document, PacketDocument) else ElementKind.FRAME
+    if isinstance(reference, Stamps) and reference.last is None and not reference.is_fuzzy:
+        reference = Direct(kind, reference.first)
+    if not isinstance(reference, Direct):
+        raise MalformedError(f"an element is put by packet_P, frame_P or P, not by {reference}")
+    if reference.kind is not kind:
+        raise malformed([Fault("/type", f"is {document.type}, but the address means {reference}")])
+    if document.pts not in (None, reference.pts):
+        raise malformed([Fault("/pts", f"is {document.pts}, but the address means {reference}")])
+    return reference
+
+
+def _check_index(document: ElementDocument, index: int) -> None:
+    if document.stream_index not in (None, index):
+        raise malformed(
+            [Fault("/stream_index", f"is {document.stream_index}, but the address means stream {index}")]
+        )
+
+
+def _index_of(content: Content, stored: StoredElement) -> int:
+    return stored.stream - content.stream_number(0)
+
+
+def _document(content: Content, stored: StoredElement, with_id: bool) -> dict[str, Json]:
+    return to_document(stored.element, _index_of(content, stored), with_id)
+
+
+def _address(content: Content, stored: StoredElement) -> str:
+    direct = Direct(ElementKind(stored.element.kind), pts_of(stored))
+    return join(content.name, f"stream_{_index_of(content, stored)}", str(direct))
+
+
+def _redirect(content: Content, stored: StoredElement) -> Response:
+    headers = {"Location": _address(content, stored), "Cache-Control": "no-store"}
+    if _index_of(content, stored) in content.ended:
+        headers[CLOSED] = "true"
+    return Response(status=302, headers=headers)
+
+
+def install(api: Api, shelf: Shelf, payloads: PayloadRoutes) -> None:
+    """Add the routes."""
+    r = ElementRoutes(shelf, payloads)
+    tag, writing, body = "beams", Role.OPERATOR, ElementBody
+    found = Answer("An element, or a list", ElementsShape, headers=("Link",))
+    redirected = Answer("Where the element is", media_type="", headers=("Location", CLOSED))
+    stored = {
+        200: Answer("The element, whose description was replaced", ElementShape, headers=("Location",)),
+        201: Answer("The stored element", ElementShape, headers=("Location",)),
+    }
+    removed = {200: Answer("How many went, or would", RemovedShape)}
+    got = {200: found, 302: redirected}
+    api.add(
+        Route("GET", ELEMENT, r.get, "getElements", tag, got, ElementQuery),
+        Route("PUT", ELEMENT, r.put, "putElement", tag, stored, PayloadQuery, body, writing, (409,)),
+        Route("POST", STREAM, r.append, "appendElement", tag, stored, BeamQuery, body, writing, (409,)),
+        Route(
+            "DELETE", ELEMENT, r.delete, "deleteElements", tag, removed, ElementRemovalQuery, None, writing
+        ),
+    )

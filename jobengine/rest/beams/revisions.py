@@ -1,0 +1,38 @@
+"""Revisions of contents over HTTP: ``ETag`` out, ``If-Match`` and ``If-None-Match`` in.
+
+The tag has the content's number too, so one that was made anew under an old name is another.
+"""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from jobengine.contents.catalogue import Content
+from jobengine.errors import RevisionMismatch
+
+
+def etag(content: Content) -> str:
+    """The entity tag of a content, which is that of its streams too."""
+    return f'"{_tag(content)}"'
+
+
+def check_match(content: Content) -> None:
+    """Raise RevisionMismatch if the client wants to change another revision than there is."""
+    given = request.if_match
+    if given and not given.star_tag and not given.contains(_tag(content)):
+        raise RevisionMismatch(f"the content is at {_tag(content)}", revision=_tag(content))
+
+
+def is_known(content: Content) -> bool:
+    """Whether the client has this revision already."""
+    given = request.if_none_match
+    return bool(given) and given.contains_weak(_tag(content))
+
+
+def not_modified(content: Content) -> Response:
+    """Nothing new since the client read it."""
+    return Response(status=304, headers={"ETag": etag(content)})
+
+
+def _tag(content: Content) -> str:
+    return f"{content.number}-{content.revision}"

@@ -1,0 +1,61 @@
+"""Everything of ``/beams`` joined: routes, hooks around them, and the way past Flask for payloads."""
+
+from __future__ import annotations
+
+from flask import Response, g, request
+
+from jobengine.errors import JobEngineError
+from jobengine.rest.api import Api
+from jobengine.rest.auth import Gate, Role
+from jobengine.rest.beams import batches, contents, elements, feed, payloads, streams
+from jobengine.rest.beams.address import BEAMS
+from jobengine.rest.beams.front import BeamFront
+from jobengine.rest.beams.hooks import BeamHooks
+from jobengine.rest.beams.shelf import make_shelf
+from jobengine.rest.event_feed import Seats
+from jobengine.rest.guard import SAFE_METHODS
+from jobengine.rest.metrics import Metrics
+from jobengine.rest.services import HttpServices
+
+
+def install(
+    api: Api, services: HttpServices, seats: Seats, hooks: BeamHooks, gate: Gate, metrics: Metrics
+) -> None:
+    """Add the routes, and stand in front of the application."""
+    shelf = make_shelf(services, seats)
+    contents.install(api, shelf)
+    streams.install(api, shelf)
+    routes = payloads.install(api, shelf)
+    elements.install(api, shelf, routes)
+    batches.install(api, shelf, routes)
+    feed.install(api, shelf)
+    _surround(api, hooks, gate)
+    front = BeamFront(api.app.wsgi_app, shelf, hooks, gate, metrics, services.settings.http)
+    api.app.wsgi_app = front  # type: ignore[method-assign]
+
+
+def _surround(api: Api, hooks: BeamHooks, gate: Gate) -> None:
+    """Ask the hooks about every request that is let in."""
+    app = api.app
+
+    @app.before_request
+    def ask_before() -> Response | None:
+        if not _is_below_beams() or request.method == "OPTIONS":
+            return None
+        actor = gate.actor(request.headers)
+        actor.need(Role.VIEWER if request.method in SAFE_METHODS else Role.OPERATOR)
+        g.beam_actor = actor
+        return hooks.before(request, actor)
+
+    @app.after_request
+    def tell_after(response: Response) -> Response:
+        if "beam_actor" not in g:
+            return response
+        try:
+            return hooks.after(request, g.beam_actor, response)
+        except JobEngineError as error:
+            return app.make_response(app.handle_user_exception(error))
+
+
+def _is_below_beams() -> bool:
+    return request.path == BEAMS or request.path.startswith(f"{BEAMS}/")
