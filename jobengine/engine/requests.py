@@ -90,7 +90,7 @@ class Requests:
             decisions.event(
                 "transition.appended", job.record, {"transitionIds": [t.transition_id for t in made]}
             )
-        decisions.rewrite(job)
+        (decisions.rewrite if request.changes else decisions.touch)(job)
         answer = Accepted(
             request.request_id, job.record.job_id, job.record.revision, tuple(t.transition_id for t in made)
         )
@@ -153,8 +153,8 @@ class Requests:
         self, job: LiveJob, drafts: Sequence[Draft], actor: str, decisions: Decisions
     ) -> list[TransitionRecord]:
         made = []
-        for draft in drafts:
-            job.record.kind = job.record.kind or kind_of(draft.description)
+        if job.record.kind is None:
+            self._take_kind(job, drafts, decisions)
         for draft in drafts:
             transition = self.transition(job, draft, actor, decisions)
             decisions.insert_transition(job, transition)
@@ -162,6 +162,12 @@ class Requests:
         if made:
             self._workers.arm(job, made, decisions)
         return made
+
+    def _take_kind(self, job: LiveJob, drafts: Sequence[Draft], decisions: Decisions) -> None:
+        kinds = (kind_of(draft.description) for draft in drafts)
+        job.record.kind = next((kind for kind in kinds if kind is not None), None)
+        if job.record.kind is not None:
+            decisions.rewrite(job)
 
     def transition(self, job: LiveJob, draft: Draft, actor: str, decisions: Decisions) -> TransitionRecord:
         """A pending transition at the end of the list, not yet inserted."""
