@@ -11,30 +11,31 @@ from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.opening import open_store
 from jobengine.errors import MediaError
 from jobengine.model.convert import ConvertSource, ConvertSpec
-from jobengine.model.recipe import Request, Stopped
+from jobengine.model.recipe import Request, Stopped, Task
 from jobengine.ports.contents import ContentStore
 from jobengine.ports.work import WorkContext
-from jobengine.worker.convert.sources import StoreSource, open_sources
+from jobengine.worker.convert.sources import open_sources
 
 
 class OpenTask:
-    """A `jobengine.model.recipe.Task`; ``store``, ``catalogue`` and ``context`` are for our own recipes."""
+    """A `jobengine.model.recipe.Task`; the store and what is told of it are for our own recipes."""
 
     def __init__(
         self,
-        sources: Sequence[StoreSource],
-        request: Request | None,
-        new_file: Callable[[str], Path],
+        spec: ConvertSpec,
         store: ContentStore,
-        catalogue: Catalogue,
         context: WorkContext,
+        new_file: Callable[[str], Path],
+        clock: Clock,
     ) -> None:
-        self.sources = sources
-        self.request = request
-        self.new_file = new_file
         self.store = store
-        self.catalogue = catalogue
+        self.catalogue = Catalogue(store, clock)
         self.context = context
+        self.clock = clock
+        self.request: Request | None = spec.request
+        self.new_file = new_file
+        given: Sequence[ConvertSource] = spec.source or ()
+        self.sources = [one for source in given for one in open_sources(store, self.catalogue, source)]
         self._pass: Callable[[int], None] | None = None
 
     def let_pass(self, passed: Callable[[int], None]) -> None:
@@ -59,7 +60,11 @@ def open_task(
         raise MediaError("this service keeps no contents, so there is nothing to convert")
     store = open_store(context.contents)
     closing.callback(store.close)
-    catalogue = Catalogue(store, clock)
-    given: Sequence[ConvertSource] = spec.source or ()
-    sources = [opened for source in given for opened in open_sources(store, catalogue, source)]
-    return OpenTask(sources, spec.request, new_file, store, catalogue, context)
+    return OpenTask(spec, store, context, new_file, clock)
+
+
+def own(task: Task) -> OpenTask:
+    """The task with its store, for recipes that come with jobengine."""
+    if not isinstance(task, OpenTask):
+        raise TypeError("this recipe runs in a convert job only")
+    return task

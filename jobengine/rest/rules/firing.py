@@ -1,0 +1,95 @@
+"""Rules for the requests below ``/beams``: before the routes, and behind them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+
+import structlog
+from flask import Request, Response, current_app, request
+from werkzeug.wsgi import wrap_file
+
+from jobengine.contents.rules import RuleBook
+from jobengine.errors import JobEngineError
+from jobengine.model.rule import Asked, NamedRule
+from jobengine.rest.auth import Actor
+from jobengine.rest.rules.flights import Flights, Order
+from jobengine.rest.rules.outcome import Outcome
+
+CHUNK_BYTES = 256 * 1024
+
+
+class RuleHooks:
+    """The rules of one store, as `jobengine.rest.beams.hooks.BeamHooks`. Thread-safe."""
+
+    def __init__(self, book: RuleBook, flights: Flights) -> None:
+        self._book = book
+        self._flights = flights
+
+    def concerns(self, method: str, path: str) -> bool:
+        """Whether a rule may want this request before it is routed, or its success."""
+        return self._book.may_concern(method, path)
+
+    def before(self, request: Request, actor: Actor) -> Response | None:
+        """The answer of the first rule that has one."""
+        asked = _asked(request, None)
+        for named, order in self._orders(asked, actor):
+            if not named.rule.respond:
+                self._send(order)
+                continue
+            outcome, response = self._fetch(named, asked, order)
+            if response is not None:
+                return response
+            if not outcome.is_declined:
+                return None
+        return None
+
+    def after(self, request: Request, actor: Actor, response: Response) -> Response:
+        """What a rule behind the routes makes of their answer; the routes anew when one has filled a gap."""
+        asked = _asked(request, response.status_code)
+        for named, order in self._orders(asked, actor):
+            if not named.rule.respond:
+                self._send(order)
+                continue
+            outcome, made = self._fetch(named, asked, order)
+            if made is not None:
+                return made
+            if not outcome.is_declined and request.url_rule is not None:
+                return current_app.make_response(current_app.dispatch_request())
+        return response
+
+    def _orders(self, asked: Asked, actor: Actor) -> Iterator[tuple[NamedRule, Order]]:
+        for named in self._book.rules():
+            groups = named.fits(asked)
+            if groups is not None:
+                timeout = timedelta(milliseconds=named.rule.timeout_ms)
+                yield named, Order(named.name, asked.path, actor, named.document(asked, groups), timeout)
+
+    def _fetch(self, named: NamedRule, asked: Asked, order: Order) -> tuple[Outcome, Response | None]:
+        key = (named.name, asked.path, tuple(sorted(asked.query.items())))
+        outcome, body = self._flights.wait(key, order)
+        if body is None:
+            return outcome, None
+        response = Response(status=outcome.status, content_type=outcome.media_type)
+        response.headers.extend(outcome.headers)
+        response.content_length = os.fstat(body.fileno()).st_size
+        if asked.method == "HEAD":
+            body.close()
+        else:
+            response.response = wrap_file(request.environ, body, CHUNK_BYTES)
+            response.direct_passthrough = True
+        return outcome, response
+
+    def _send(self, order: Order) -> None:
+        """Nobody waits, so nobody is told that it failed but the log."""
+        try:
+            self._flights.send(order)
+        except JobEngineError as error:
+            log = structlog.get_logger("rules")
+            log.error("rule.not_fired", rule=order.rule, path=order.path, detail=error.detail)
+
+
+def _asked(request: Request, status: int | None) -> Asked:
+    headers = {name.lower(): text for name, text in request.headers.items()}
+    return Asked(request.method, request.path, request.args.to_dict(), headers, status)

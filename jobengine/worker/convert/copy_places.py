@@ -1,0 +1,149 @@
+"""Where copies of payloads lie: folders below the media roots, or object stores that the operator allowed.
+
+A place is a URL, and so may be the name of a content that is the equivalent of another:
+``file:///data/media/copies/news`` or ``https://store.example/bucket/news``. Below it a payload lies at
+``stream_<index>/<packet|frame>_<pts>_<plane>.raw``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote, unquote, urlsplit
+
+import httpx
+
+from jobengine.errors import MediaError
+from jobengine.ids import new_id
+from jobengine.media.places import find_source, find_target
+from jobengine.model.element import ElementKind
+from jobengine.model.roots import MediaRoots
+
+TIMEOUT_S = 10.0
+MAX_BYTES = 1 << 30
+
+
+class CopyPlace(Protocol):
+    """One place. ``path`` has plain names between its slashes. Raises MediaError when it can't be used."""
+
+    @property
+    def url(self) -> str:
+        """Its URL."""
+        ...
+
+    def write(self, path: str, data: Sequence[bytes | bytearray | memoryview]) -> None:
+        """Keep ``data``, whole or not at all, in place of what was there."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """What lies there; None if nothing does."""
+        ...
+
+
+def payload_path(index: int, kind: ElementKind, pts: int, plane: int) -> str:
+    """Where a plane of an element lies below the place of its content."""
+    return f"stream_{index}/{kind.name.lower()}_{pts}_{plane}.raw"
+
+
+def folder_name(content: str) -> str:
+    """The name of a content as one part of a path, whatever its characters are."""
+    name = quote(content, safe="")
+    return name.replace(".", "%2E") if not name.strip(".") else name
+
+
+def new_place(roots: MediaRoots, allowed: Sequence[str], base: str, content: str) -> CopyPlace:
+    """The place of a content below ``base``: a folder, or a URL. Raises MediaError if that is not allowed."""
+    if "://" in base:
+        return UrlPlace(f"{base.rstrip('/')}/{quote(folder_name(content), safe='')}", allowed)
+    return FolderPlace(Path(find_target(roots, f"{base.rstrip('/')}/{folder_name(content)}")), roots)
+
+
+def known_place(roots: MediaRoots, allowed: Sequence[str], name: str) -> CopyPlace | None:
+    """The place that a content's name is the URL of; None for other names. Raises MediaError."""
+    parts = urlsplit(name)
+    if parts.scheme in ("http", "https"):
+        return UrlPlace(name, allowed)
+    if parts.scheme == "file" and not parts.netloc:
+        return FolderPlace(Path(find_target(roots, unquote(parts.path))), roots)
+    return None
+
+
+class FolderPlace:
+    """A folder."""
+
+    def __init__(self, folder: Path, roots: MediaRoots) -> None:
+        self._folder = folder
+        self._roots = roots
+
+    @property
+    def url(self) -> str:
+        return self._folder.as_uri()
+
+    def write(self, path: str, data: Sequence[bytes | bytearray | memoryview]) -> None:
+        target = find_target(self._roots, str(self._folder / path))
+        begun = target.with_name(f".{target.name}.{new_id()}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with begun.open("xb") as file:
+                    file.writelines(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                begun.replace(target)
+            finally:
+                begun.unlink(missing_ok=True)
+        except OSError as error:
+            raise MediaError(f"{target} can't be written ({error.strerror})") from error
+
+    def read(self, path: str) -> bytes | None:
+        source = Path(find_source(self._roots, str(self._folder / path)))
+        try:
+            return source.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise MediaError(f"{source} can't be read ({error.strerror})") from error
+
+
+class UrlPlace:
+    """An object store that is written by PUT and read by GET. Redirects are not followed."""
+
+    def __init__(self, url: str, allowed: Sequence[str]) -> None:
+        if not any(_is_below(url, base) for base in allowed):
+            raise MediaError(f"{url} is not below a URL that the operator allows (convert.copy_urls)")
+        self._url = url.rstrip("/")
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def write(self, path: str, data: Sequence[bytes | bytearray | memoryview]) -> None:
+        answer = self._ask("PUT", path, b"".join(data))
+        if not answer.is_success:
+            raise MediaError(f"{self._url}/{path} can't be written: its server answers {answer.status_code}")
+
+    def read(self, path: str) -> bytes | None:
+        answer = self._ask("GET", path, None)
+        if answer.status_code in (404, 410):
+            return None
+        if answer.status_code != 200:
+            raise MediaError(f"{self._url}/{path} can't be read: its server answers {answer.status_code}")
+        return answer.content
+
+    def _ask(self, method: str, path: str, data: bytes | None) -> httpx.Response:
+        try:
+            return httpx.request(method, f"{self._url}/{path}", content=data, timeout=TIMEOUT_S)
+        except httpx.HTTPError as error:
+            raise MediaError(f"{self._url}/{path} can't be reached ({error})") from error
+
+
+def _is_below(url: str, base: str) -> bool:
+    """Whether a URL lies below another, by whole parts of its path and the same server."""
+    ours, theirs = urlsplit(url), urlsplit(base)
+    is_same_server = (ours.scheme, ours.netloc.lower()) == (theirs.scheme, theirs.netloc.lower())
+    is_plain = not (
+        ours.query or ours.fragment or "@" in ours.netloc or ".." in unquote(ours.path).split("/")
+    )
+    return is_same_server and is_plain and f"{ours.path}/".startswith(f"{theirs.path.rstrip('/')}/")
