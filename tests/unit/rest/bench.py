@@ -23,14 +23,13 @@ from jobengine.engine.losses import Losses
 from jobengine.engine.requests import Requests
 from jobengine.engine.silence import SilenceWatch
 from jobengine.engine.workers import WorkerFolders, Workers
-from jobengine.errors import JobEngineError, UnavailableError
+from jobengine.errors import UnavailableError, error_class
 from jobengine.history.database import Database
 from jobengine.history.keys import ApiKeyRecord, ApiKeys
 from jobengine.history.reader import JobReader
 from jobengine.history.store import SqlJobStore
 from jobengine.history.whole_jobs import WholeJobs
 from jobengine.ids import new_id
-from jobengine.messaging import engine_client
 from jobengine.messaging.engine_messages import Accepted, AnyRequest, Refused
 from jobengine.model.roots import MediaRoots
 from jobengine.rest.factory import create_app
@@ -111,7 +110,7 @@ class EngineHere:
             answer = self._answers.pop()
             self._settle()
         if isinstance(answer, Refused):
-            raise engine_client._ERRORS.get(answer.code, JobEngineError)(answer.detail, **answer.facts)
+            raise error_class(answer.code)(answer.detail, **answer.facts)
         return answer
 
     def _settle(self) -> None:
