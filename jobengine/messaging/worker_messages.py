@@ -228,6 +228,7 @@ class Progress(msgspec.Struct, frozen=True, tag=True, tag_field="report", omit_d
     late_ms: float = 0.0
     levels: dict[str, Any] = {}
     outputs: dict[int, int] = {}
+    counters: dict[str, Any] = {}
 
 
 FromWorker = AnyReport | Hello | Withdrawn | Progress

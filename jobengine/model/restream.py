@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from jobengine.errors import Fault
 from jobengine.model.anchor import Anchor, Offset
 from jobengine.model.casing import CamelModel
+from jobengine.model.element import ElementKind
 from jobengine.model.message import Rewrite
 from jobengine.model.pacing import PacingSpec
 from jobengine.model.roots import MediaRoots
@@ -48,10 +49,18 @@ Label = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
 class StreamSource(CamelModel):
-    """A stream of a content in the store."""
+    """A stream of a content in the store. ``elements``: packets or frames, where it has both; left out, the
+    kind of the element that the job begins with."""
 
     content: str | None = Field(None, min_length=1, max_length=1024)
     stream: int = Field(0, ge=0, lt=1 << 16)
+    elements: Literal["packets", "frames"] | None = None
+
+    @property
+    def element_kind(self) -> ElementKind | None:
+        """The kind asked for."""
+        kinds = {"packets": ElementKind.PACKET, "frames": ElementKind.FRAME}
+        return kinds[self.elements] if self.elements else None
 
 
 class RoutingLabels(CamelModel):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from jobengine.model.lifecycle import JobState
 from jobengine.model.roots import MediaRoots
@@ -179,6 +179,11 @@ class ElementWork(Work, Protocol):
         """Bring what was handed on home, before the job enters a final state. When to be called again; None:
         all is done, `close` may follow."""
         ...
+
+
+def goes_by_elements(work: Work) -> TypeGuard[ElementWork]:
+    """Whether a work is an `ElementWork`; every other one is a `TickWork`."""
+    return hasattr(type(work), "step")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from jobengine.messaging.worker_messages import (
 )
 from jobengine.model.lifecycle import JobState
 from jobengine.model.plan import Due
-from jobengine.ports.work import Work, WorkOutput
+from jobengine.ports.work import Work, WorkOutput, goes_by_elements
 
 
 class Reporter:
@@ -39,6 +39,7 @@ class Reporter:
         self._closed: set[int] = set()
         self._rate = Fraction(1)
         self._progress_position = 0
+        self._progress_elements: int | None = None
         self._progress_ns = clock.monotonic_ns()
         self.last_heard_ns = clock.monotonic_ns()
         self.engine = assign.engine
@@ -49,6 +50,7 @@ class Reporter:
         """The work's clock is known from now on."""
         self._rate = work.rate
         self._progress_position = work.position
+        self._progress_elements = work.elements if goes_by_elements(work) else None
         self.revision = revision
 
     def passed(self, due: Due, state: JobState, moment: datetime, info: dict[str, Any], work: Work) -> None:
@@ -115,6 +117,7 @@ class Reporter:
         span_s = (now_ns - self._progress_ns) / 1e9
         moved = float((work.position - self._progress_position) / self._rate)
         self._progress_ns, self._progress_position = now_ns, work.position
+        self._progress_elements = work.elements if goes_by_elements(work) else None
         self._link.flush()
         self._link.say(
             Progress(
@@ -125,7 +128,10 @@ class Reporter:
                 elapsed_s=round(elapsed_s, 3),
                 speed=round(moved / span_s, 3) if span_s > 0 else 0.0,
                 late_ms=round(late_ms, 3),
-                outputs={self._first_output + i + 1: o.samples or 0 for i, o in enumerate(work.outputs)},
+                outputs={
+                    self._first_output + i + 1: o.samples or o.elements or 0
+                    for i, o in enumerate(work.outputs)
+                },
                 **work.progress(),
             )
         )
@@ -136,7 +142,7 @@ class Reporter:
         self._link.say(
             Progress(
                 state=state,
-                position=self._position_at(self._progress_position),
+                position=self._position_at(self._progress_position, self._progress_elements),
                 revision=self.revision,
                 engine=self.engine,
             )
@@ -169,11 +175,12 @@ class Reporter:
         return float((Fraction(work.position) - due.exact) / self._rate) * 1000
 
     def _position(self, work: Work) -> Position:
-        return self._position_at(work.position)
+        return self._position_at(work.position, work.elements if goes_by_elements(work) else None)
 
-    def _position_at(self, ticks: int) -> Position:
+    def _position_at(self, ticks: int, elements: int | None) -> Position:
         base = f"{self._rate.denominator}/{self._rate.numerator}"
-        return Position(pts=ticks, time_base=base, samples=ticks)
+        samples = ticks if elements is None else None
+        return Position(pts=ticks, time_base=base, samples=samples, elements=elements)
 
     def _next(self) -> int:
         self._sequence += 1

@@ -18,7 +18,7 @@ from jobengine.errors import JobEngineError, TransitionNotAllowed
 from jobengine.messaging.worker_messages import Arm, Assign, Fire, Resume, Sync, ToWorker, Withdraw, Withdrawn
 from jobengine.model.lifecycle import EngineRequest, JobState, RequestedState, decide
 from jobengine.model.plan import Due, Plan
-from jobengine.ports.work import ElementWork, TickWork, Work, WorkContext
+from jobengine.ports.work import TickWork, Work, WorkContext, goes_by_elements
 from jobengine.worker.element_drive import ElementDrive
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.steps import Steps
@@ -264,15 +264,11 @@ class Runtime:
 
 
 def _drive(work: Work, clock: Clock) -> TickDrive | ElementDrive:
-    if _goes_by_elements(work):
+    if goes_by_elements(work):
         return ElementDrive(work, clock)
     if _goes_by_ticks(work):
         return TickDrive(work, clock)
     raise TypeError(f"{type(work).__name__} can neither advance nor step")
-
-
-def _goes_by_elements(work: Work) -> TypeGuard[ElementWork]:
-    return hasattr(type(work), "step")
 
 
 def _goes_by_ticks(work: Work) -> TypeGuard[TickWork]:

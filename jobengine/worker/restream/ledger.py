@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-_RECORD = struct.Struct("<QQQQQQQQq16s")
+_RECORD = struct.Struct("<QQQQQQQQQq16s")
 _CHECK = struct.Struct("<I")
 _SLOT_BYTES = 128
 _FILE_BYTES = 2 * _SLOT_BYTES
@@ -23,12 +23,14 @@ _FILE_BYTES = 2 * _SLOT_BYTES
 class Delivered(NamedTuple):
     """Everything up to here is delivered and safe.
 
-    ``sequence`` is what to go on with in the stored stream, ``first_sequence`` where the present loop
+    ``stream`` is the store's number of what is read, ``kind`` the kind of elements that are sent,
+    ``sequence`` what to go on with, ``first_sequence`` where the present loop
     began; ``elements``, ``key_elements``, ``position`` (microseconds of media) and ``last_id`` are the
     stream clock there. ``timestamp`` is that of the last element, in ticks.
     """
 
-    content: int
+    stream: int
+    kind: int
     sequence: int
     first_sequence: int
     loop: int

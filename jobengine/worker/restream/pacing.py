@@ -26,6 +26,7 @@ class Pacing:
         self._sent_ns = 0
         self._skew_ns = 0
         self._target_ns = 0
+        self._pause_ns = 0
         self.discrepancies = 0
         self.shifted_ns = 0
         """How far the schedule was moved because there was nothing to send."""
@@ -45,6 +46,12 @@ class Pacing:
         self._schedule_ns = self._sent_ns = now_ns
         self._skew_ns = 0
 
+    def begin_again(self, now_ns: int) -> int:
+        """The pause of the element that waits begins anew: when that is due."""
+        self.begin(now_ns)
+        self._schedule_ns = self._target_ns = now_ns + self._pause_ns
+        return self._target_ns
+
     def forget(self) -> None:
         """The next element is no successor of the last one: it was sought, or a loop begins."""
         self._previous_ns, self._below_top = None, 0
@@ -56,8 +63,9 @@ class Pacing:
         """
         pause_ns = self._clamped(self._step_ns(timestamp_ns))
         if self._mode == "fast":
-            self._schedule_ns = self._target_ns = now_ns
+            self._schedule_ns, self._target_ns, self._pause_ns = now_ns, now_ns, 0
             return now_ns
+        self._pause_ns = pause_ns
         self._schedule_ns += pause_ns
         if has_waited and self._schedule_ns < now_ns:
             self.shifted_ns += now_ns - self._schedule_ns

@@ -21,8 +21,8 @@ from jobengine.messaging.worker_messages import (
 )
 from jobengine.model.plan import Planned
 from jobengine.model.roots import MediaRoots
-from jobengine.ports.work import WorkContext
-from jobengine.testing import ManualClock, SyntheticWork
+from jobengine.ports.work import Work, WorkContext
+from jobengine.testing import ManualClock
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
 from jobengine.worker.steps import run_alone
@@ -35,12 +35,12 @@ class ScriptedLink:
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
-        self._script: list[tuple[int, ToWorker | Callable[[], None]]] = []
+        self._script: list[tuple[int, ToWorker | Callable[[], object]]] = []
         self.reports: list[AnyReport] = []
         self.said: list[FromWorker] = []
         self.start_ns = clock.monotonic_ns()
 
-    def at(self, ms: float, happening: ToWorker | Callable[[], None]) -> None:
+    def at(self, ms: float, happening: ToWorker | Callable[[], object]) -> None:
         """Let a command arrive, or something happen, that long after the start."""
         self._script.append((self.start_ns + int(ms * 1e6), happening))
         self._script.sort(key=lambda entry: entry[0])
@@ -79,7 +79,7 @@ class Stage:
 
     def run(
         self,
-        work: SyntheticWork,
+        work: Work,
         transitions: Sequence[Planned] = (),
         resume: Resume | None = None,
         **assign: Any,
@@ -103,11 +103,16 @@ class Stage:
             "test",
             MediaRoots(PurePosixPath("/media")),
             resume_position=resume.position if resume else 0,
+            **self.context_members(),
         )
         reporter = Reporter(self.link, self.clock, told)  # type: ignore[arg-type]
         runtime = Runtime(told, work, context, reporter, self.clock, lambda: self.end_reason)
         run_alone(runtime.steps(), self.link.receive, self.clock)
         return runtime
+
+    def context_members(self) -> dict[str, Any]:
+        """What else the work gets to know."""
+        return {}
 
     def arm(self, ms: float, *transitions: Planned) -> None:
         """Let transitions arrive."""

@@ -57,6 +57,11 @@ class StoredCamera:
         self.store.commit([PutElement(self.number, element, [payload])])
         return element_id
 
+    def add_with_id(self, element_id: bytes, pts: int) -> None:
+        """Store a key element of this id."""
+        element = Element(ElementKind.PACKET, pts, is_key=True, plane_sizes=(1,), element_id=element_id)
+        self.store.commit([PutElement(self.number, element, [b"x"])])
+
     def add_message(self, message: Message, pts: int, labels: Sequence[str] = ()) -> bytes:
         """Store an element that is no media."""
         element_id = self.new_id(pts)

@@ -1,0 +1,85 @@
+"""The stream clock of a re-streaming job, and what else it counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from uuid import UUID
+
+from jobengine.model.element import Element
+from jobengine.worker.restream.ledger import Delivered
+
+RATE = Fraction(1_000_000)
+"""Ticks of the stream clock: microseconds of media."""
+
+
+class StreamClock:
+    """Media time and elements handed on. Where timestamps fall back the clock stands still."""
+
+    def __init__(self) -> None:
+        self.use(1 / RATE)
+        self._base_us = 0
+        self._ticks = 0
+        self._timestamp: int | None = None
+        self.position = 0
+        self.elements = 0
+        self.key_elements = 0
+        self.last_id = b""
+
+    @property
+    def state(self) -> tuple[int, int, int, int, bytes]:
+        """The last members of `Delivered`."""
+        return (self.elements, self.key_elements, self.position, self._timestamp or 0, self.last_id)
+
+    def use(self, time_base: Fraction) -> None:
+        """Timestamps are in ticks of this."""
+        self._numerator = time_base.numerator * RATE.numerator
+        self._denominator = time_base.denominator
+
+    def take_up(self, delivered: Delivered) -> None:
+        """Go on where a former worker was."""
+        self._base_us = self.position = delivered.position
+        self.elements, self.key_elements = delivered.elements, delivered.key_elements
+        self._timestamp, self.last_id = delivered.timestamp, delivered.last_id
+
+    def forget(self) -> None:
+        """The next element is no successor of the last one."""
+        self._timestamp = None
+
+    def handed_on(self, element: Element, timestamp: int) -> None:
+        """One element more."""
+        if self._timestamp is not None and timestamp > self._timestamp:
+            self._ticks += timestamp - self._timestamp
+            self.position = self._base_us + self._ticks * self._numerator // self._denominator
+        self._timestamp = timestamp
+        self.elements += 1
+        self.key_elements += element.is_key
+        self.last_id = element.element_id
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened beside the stream clock. ``gone`` elements were in ``gaps``; ``skipped`` ones are no
+    media, or of another kind."""
+
+    payload_bytes: int = 0
+    gaps: int = 0
+    gone: int = 0
+    skipped: int = 0
+    first_id: bytes = b""
+    is_oldest: bool = False
+    worst_late_ns: int = 0
+    late_ns: int = 0
+
+    def document(self) -> dict[str, object]:
+        """As clients see it."""
+        return {
+            "bytes": self.payload_bytes,
+            "gaps": self.gaps,
+            "goneElements": self.gone,
+            "skippedElements": self.skipped,
+            "firstId": str(UUID(bytes=self.first_id)) if self.first_id else None,
+            "beganAtOldest": self.is_oldest,
+            "driftMs": round(self.late_ns / 1e6, 3),
+            "worstLateMs": round(self.worst_late_ns / 1e6, 3),
+        }

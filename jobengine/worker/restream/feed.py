@@ -1,0 +1,162 @@
+"""What is sent next: elements of the stored stream in order, gaps told, over and over if there are loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobengine.clock import Clock
+from jobengine.contents.catalogue import Catalogue
+from jobengine.model.element import ElementKind, Gap, PayloadState
+from jobengine.model.message import Message, message_of
+from jobengine.model.restream import RestreamSpec
+from jobengine.worker.restream.counts import Counters
+from jobengine.worker.restream.failures import SourceGap, SourceIdle
+from jobengine.worker.restream.reader import Entry, Reader
+from jobengine.worker.restream.source import Source, has_ended
+
+TURN_ENTRIES = 64
+POLL_NS = 1_000_000
+POLL_MAX_NS = 4_000_000
+END_CHECK_NS = 100_000_000
+END_OF_RECORDING = "end of recording"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to read: on from ``sequence``, in round ``loop`` (from 0) over what begins at ``first``."""
+
+    sequence: int
+    first: int
+    loop: int = 0
+
+
+class Feed:
+    """Reads on from a place. ``ended`` tells why there is nothing more; ``is_end`` whether the last entry
+    taken is an end of stream; ``has_waited`` whether the store did not have it when it was looked for."""
+
+    def __init__(
+        self, source: Source, kind: ElementKind, catalogue: Catalogue, clock: Clock, place: Place
+    ) -> None:
+        self._source = source
+        self._stream = source.stream
+        self.kind = kind
+        self._catalogue = catalogue
+        self._clock = clock
+        self._idle_since_ns: int | None = None
+        self._poll_ns = POLL_NS
+        self._check_ns = 0
+        self._loop_count = 0
+        self.place = place
+        self.ended = ""
+        self.is_end = False
+        self.has_waited = False
+        self.is_new_loop = False
+        self.wake_ns = 0
+        self._with_payload = True
+        self._reader: Reader | None = None
+
+    def take(self, spec: RestreamSpec, counters: Counters, now_ns: int) -> Entry | None:
+        """The next element to send; None: look again at ``wake_ns``, or it has ``ended``."""
+        reader = self._opened(not spec.metadata_only)
+        for _ in range(TURN_ENTRIES):
+            entry = reader.take()
+            if entry is None:
+                self._at_live_end(spec, now_ns)
+                return None
+            if isinstance(entry, Gap):
+                self._count_gap(spec, counters, entry.last_sequence - entry.first_sequence + 1)
+                self._go_past(entry.last_sequence)
+            elif self._is_sent(entry, spec, counters):
+                self._note_waiting()
+                return entry
+            else:
+                self._go_past(entry.stored.sequence)
+        self.wake_ns = now_ns
+        return None
+
+    def sent(self, entry: Entry) -> None:
+        """The entry taken last is on its way."""
+        self._loop_count += 1
+        self.is_new_loop = False
+        self._go_past(entry.stored.sequence)
+
+    def close(self) -> None:
+        """Read no further."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _opened(self, with_payload: bool) -> Reader:
+        if self._reader is None or with_payload is not self._with_payload:
+            self.close()
+            self._with_payload = with_payload
+            self._reader = Reader(
+                self._stream.store, self._stream.number, self.place.sequence, self._clock, with_payload
+            )
+        return self._reader
+
+    def _is_sent(self, entry: Entry, spec: RestreamSpec, counters: Counters) -> bool:
+        stored = entry.stored
+        if stored.element.kind is not self.kind:
+            counters.skipped += 1
+            return False
+        message = message_of(stored.element)
+        self.is_end = message is Message.END_OF_STREAM
+        if self.is_end:
+            return not (spec.end_of_stream and spec.end_of_stream.skip_intermediary)
+        if message is not None:
+            counters.skipped += 1
+            return False
+        if entry.planes is None and stored.payload is PayloadState.GONE and not spec.metadata_only:
+            self._count_gap(spec, counters, 1)
+            return False
+        return True
+
+    def _count_gap(self, spec: RestreamSpec, counters: Counters, elements: int) -> None:
+        counters.gaps += 1
+        counters.gone += elements
+        if spec.on_gap == "fail":
+            raise SourceGap(f"{elements} elements from {self.place.sequence} on are gone from the store")
+
+    def _go_past(self, sequence: int) -> None:
+        self.place = Place(sequence + 1, self.place.first, self.place.loop)
+
+    def _note_waiting(self) -> None:
+        self.has_waited = self._idle_since_ns is not None
+        self._idle_since_ns, self._poll_ns = None, POLL_NS
+
+    def _at_live_end(self, spec: RestreamSpec, now_ns: int) -> None:
+        """Nothing to send now: is there anything to come?"""
+        if self._idle_since_ns is None:
+            self._idle_since_ns = self._check_ns = now_ns
+        if now_ns >= self._check_ns:
+            self._check_ns = now_ns + END_CHECK_NS
+            is_over = has_ended(self._catalogue, self._source) and self._is_read_out()
+            if is_over and spec.at_end == "finish":
+                self._end(spec, END_OF_RECORDING)
+                return
+        idle_ns = now_ns - self._idle_since_ns
+        if idle_ns > spec.max_idle_ms * 1e6:
+            detail = f"no further element within {spec.max_idle_ms:g} ms"
+            if spec.on_idle == "fail":
+                raise SourceIdle(detail)
+            self._end(spec, detail)
+            return
+        self.wake_ns = min(now_ns + self._poll_ns, self._idle_since_ns + int(spec.max_idle_ms * 1e6) + 1)
+        self._poll_ns = min(2 * self._poll_ns, POLL_MAX_NS)
+
+    def _is_read_out(self) -> bool:
+        """Whether nothing stands behind what was read, now that it is known to have ended."""
+        return not self._stream.store.scan(self._stream.number, self.place.sequence, 1)
+
+    def _end(self, spec: RestreamSpec, reason: str) -> None:
+        """The end of one round, and of all if it was the last."""
+        place = self.place
+        if self._loop_count == 0 or place.loop + 1 == spec.loops:
+            self.ended = reason
+            return
+        self.close()
+        self.place = Place(place.first, place.first, place.loop + 1)
+        self._loop_count, self._idle_since_ns = 0, None
+        self.is_new_loop = True
+        self.wake_ns = self._clock.monotonic_ns()

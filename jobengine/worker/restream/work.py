@@ -1,0 +1,391 @@
+"""Work kind ``restream``: finds where to begin, waits for the sink, then sends element by element.
+
+It never waits: every step does one thing and says when it wants the next step. What is sent next is the
+feed's, when it is due the pacing's, whether it arrived the delivery's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from jobengine.clock import Clock
+from jobengine.contents.catalogue import Catalogue
+from jobengine.errors import MediaError
+from jobengine.model.element import Element, ElementKind, PayloadState
+from jobengine.model.lifecycle import JobState
+from jobengine.model.merge import merge
+from jobengine.model.message import AttributeCollision, labels_of
+from jobengine.model.pacing import PacingSpec
+from jobengine.model.restream import EndOfStream, RestreamSpec, StreamSource
+from jobengine.model.sink import SinkKind, SinkSpec, kind_of_sink
+from jobengine.ports.contents import Buffer, ContentStore
+from jobengine.ports.sink import Sink, SinkStream
+from jobengine.ports.work import WorkContext, WorkOutput
+from jobengine.worker.restream.counts import RATE, Counters, StreamClock
+from jobengine.worker.restream.delivery import Delivery
+from jobengine.worker.restream.failures import AttributeTaken, DeliveryTimeout
+from jobengine.worker.restream.feed import Feed, Place
+from jobengine.worker.restream.ledger import Delivered, Ledger
+from jobengine.worker.restream.look_up import Start
+from jobengine.worker.restream.pacing import Pacing
+from jobengine.worker.restream.reader import Entry
+from jobengine.worker.restream.search import Search
+from jobengine.worker.restream.source import Source, find_source
+
+SINK_POLL_NS = 1_000_000
+_OUTPUT_KINDS = {SinkKind.CONTENT: "content", SinkKind.FILE: "file"}
+_SEEKS = frozenset({"anchor", "offset"})
+
+OpenSink = Callable[[SinkSpec, SinkStream, WorkContext], Sink]
+OpenStore = Callable[[str], ContentStore]
+
+
+class RestreamWork:
+    """One re-streaming job. The store is its opener's to close; the sink is closed here."""
+
+    def __init__(self, clock: Clock, open_store: OpenStore, open_sink: OpenSink) -> None:
+        self._clock = clock
+        self._open_store = open_store
+        self._open_sink = open_sink
+        self._description: dict[str, Any] = {}
+        self._spec = RestreamSpec()
+        self._rewrite = self._spec.rewrite()
+        self._counters = Counters()
+        self._stream_clock = StreamClock()
+        self._pacing = Pacing(PacingSpec())
+        self._former: Delivered | None = None
+        self._forward_us = 0
+        self._ledger: Ledger | None = None
+        self._search: Search | None = None
+        self._source: Source | None = None
+        self._feed: Feed | None = None
+        self._delivery: Delivery | None = None
+        self._sink_since_ns: int | None = None
+        self._next: Entry | None = None
+        self._due_ns = 0
+        self._has_said_end = False
+        self._is_closed = False
+        self._started: datetime | None = None
+        self._phase = "waiting"
+        self.descriptors: Sequence[int] = ()
+
+    @property
+    def rate(self) -> Fraction:
+        return RATE
+
+    @property
+    def position(self) -> int:
+        return self._stream_clock.position
+
+    @property
+    def elements(self) -> int:
+        return self._stream_clock.elements
+
+    @property
+    def key_elements(self) -> int:
+        return self._stream_clock.key_elements
+
+    @property
+    def last_id(self) -> bytes:
+        return self._stream_clock.last_id
+
+    @property
+    def ended(self) -> str:
+        return self._feed.ended if self._feed is not None else ""
+
+    @property
+    def behind_ms(self) -> float:
+        return max(0.0, self._counters.late_ns / 1e6)
+
+    @property
+    def outputs(self) -> Sequence[WorkOutput]:
+        """The one sink, from the start on."""
+        if self._started is None or self._spec.sink is None:
+            return ()
+        url = self._spec.sink.url or ""
+        kind = _OUTPUT_KINDS.get(kind_of_sink(url), "stream")
+        begun = self._former.elements if self._former else 0
+        name = self._spec.resulting_stream or ""
+        return (WorkOutput(name, kind, None, url, begun, None, self.elements - begun, self._is_closed),)
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        return {"elements": self.elements, "keyElements": self.key_elements, **self._counters.document()}
+
+    def prepare(self, description: Mapping[str, Any], context: WorkContext) -> None:
+        self._description = dict(description)
+        self._read_description()
+        if self._spec.source is None or self._spec.sink is None or self._spec.anchor is None:
+            raise MediaError("the job has no complete restreamSpec yet, so there is nothing to prepare")
+        self._context = context
+        self._store = self._open_store(context.contents)
+        self._catalogue = Catalogue(self._store, self._clock)
+        self._ledger = Ledger(Path(context.ledger)) if context.ledger else None
+        self._former = self._ledger.last if self._ledger else None
+        if self._former is not None:
+            self._stream_clock.take_up(self._former)
+        else:
+            self._forward_us = context.resume_position
+        self._find_ahead()
+
+    def start(self, at: datetime) -> None:
+        self._started = at
+
+    def apply(self, change: Mapping[str, Any]) -> None:
+        self._description = merge(self._description, change)
+        self._read_description()
+        if _SEEKS & set(change.get("restreamSpec") or ()) and self._started is not None:
+            self._seek()
+
+    def go(self) -> None:
+        self._due_ns = self._pacing.begin_again(self._clock.monotonic_ns())
+
+    def step(self) -> int:
+        now_ns = self._clock.monotonic_ns()
+        if self._feed is None:
+            return self._find(now_ns)
+        if self._sink_since_ns is not None:
+            return self._await_sink(now_ns)
+        if self._next is not None:
+            if now_ns < self._due_ns:
+                return self._wake_ns(now_ns)
+            if not self._send(self._next, now_ns):
+                return self._delivered.retry_ns(now_ns)
+        return self._take_next(now_ns)
+
+    def finish(self, state: JobState) -> int | None:
+        """Wait for what is under way and say goodbye, as far as the state asks for it."""
+        delivery, now_ns = self._delivery, self._clock.monotonic_ns()
+        if delivery is None or self._is_closed or state is JobState.TERMINATED:
+            return None
+        wants_end = self._wants_end(state)
+        try:
+            if wants_end and not self._has_said_end:
+                labels = self._rewrite.new_labels(())
+                if not delivery.offer_end(labels, now_ns):
+                    return delivery.retry_ns(now_ns)
+            self._has_said_end = True
+            delivery.settle(now_ns)
+        except DeliveryTimeout:
+            if state is JobState.FINISHED:
+                raise
+            return None
+        must_arrive = wants_end or state is JobState.FINISHED
+        return now_ns + SINK_POLL_NS if delivery.under_way and must_arrive else None
+
+    def progress(self) -> dict[str, Any]:
+        sink = self._delivery.sink if self._delivery else None
+        counters = {
+            "phase": self._phase,
+            "elements": self.elements,
+            "keyElements": self.key_elements,
+            "loop": self._feed.place.loop if self._feed else 0,
+            "nextSequence": self._feed.place.sequence if self._feed else None,
+            "underWay": self._delivery.under_way if self._delivery else 0,
+            "retries": sink.retries if sink else 0,
+            "shiftedMs": round(self._pacing.shifted_ns / 1e6, 3),
+            "discrepancies": self._pacing.discrepancies,
+            **self._counters.document(),
+        }
+        return {"counters": counters}
+
+    def close(self) -> None:
+        """Let go of everything; what the ledger says is of no more use, since the job is over."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._feed is not None:
+            self._feed.close()
+        if self._ledger is not None:
+            self._ledger.close()
+            Path(self._context.ledger).unlink(missing_ok=True)
+        if self._delivery is not None:
+            self._delivery.sink.close()
+
+    @property
+    def _delivered(self) -> Delivery:
+        if self._delivery is None:
+            raise RuntimeError("there is no sink yet")
+        return self._delivery
+
+    def _read_description(self) -> None:
+        self._spec = RestreamSpec.model_validate(self._description.get("restreamSpec") or {})
+        self._rewrite = self._spec.rewrite()
+        self._pacing.change(self._spec.pacing or PacingSpec())
+        if self._delivery is not None:
+            self._delivery.limit_ns = int(self._spec.max_delivery_ms * 1e6)
+
+    def _find_ahead(self) -> None:
+        """Open the sink while the job still waits, if the stream is there already."""
+        source = find_source(self._store, self._catalogue, self._spec.source or StreamSource())
+        if source is not None:
+            self._open(source)
+
+    def _open(self, source: Source) -> None:
+        if self._delivery is not None:
+            return
+        spec, sink_spec = self._spec, self._spec.sink
+        if sink_spec is None:
+            raise MediaError("the job has no sink")
+        sink = self._open_sink(sink_spec, source.sink_stream(spec.resulting_stream or ""), self._context)
+        self._delivery = Delivery(sink, self._ledger, self._clock, int(spec.max_delivery_ms * 1e6))
+        self.descriptors = sink.descriptors
+
+    def _find(self, now_ns: int) -> int:
+        """Look for the place to begin; then wait for the sink."""
+        if self._former is not None:
+            source = find_source(self._store, self._catalogue, self._spec.source or StreamSource())
+            if source is not None and source.number == self._former.stream:
+                place = Place(self._former.sequence, self._former.first_sequence, self._former.loop)
+                return self._begin(source, place, ElementKind(self._former.kind), now_ns)
+        if self._search is None:
+            started = self._started or self._clock.now()
+            self._search = Search(self._store, self._catalogue, self._clock, self._spec, started)
+            self._phase = "anchor"
+        found = self._search.step(now_ns)
+        if found is None:
+            return self._search.wake_ns
+        source, start = found
+        self._note_start(start)
+        sequence = start.stored.sequence
+        return self._begin(source, Place(sequence, sequence), start.stored.element.kind, now_ns)
+
+    def _note_start(self, start: Start) -> None:
+        self._search = None
+        self._counters.is_oldest = start.is_oldest
+        if not self._counters.first_id:
+            self._counters.first_id = start.stored.element.element_id
+
+    def _begin(self, source: Source, place: Place, kind: ElementKind, now_ns: int) -> int:
+        self._open(source)
+        self._source = source
+        self._stream_clock.use(source.stream.time_base)
+        self._feed = Feed(source, kind, self._catalogue, self._clock, place)
+        self._sink_since_ns = now_ns
+        return self._await_sink(now_ns)
+
+    def _await_sink(self, now_ns: int) -> int:
+        delivery, since_ns = self._delivered, self._sink_since_ns or now_ns
+        delivery.settle(now_ns)
+        if not delivery.sink.is_ready:
+            self._phase = "sink"
+            if now_ns - since_ns > delivery.limit_ns:
+                waited_ms = (now_ns - since_ns) / 1e6
+                raise DeliveryTimeout(f"nobody was there to receive at the sink within {waited_ms:.0f} ms")
+            return now_ns + SINK_POLL_NS
+        self._sink_since_ns, self._phase = None, "streaming"
+        self._pacing.begin(now_ns)
+        return self._take_next(now_ns)
+
+    def _seek(self) -> None:
+        """Go on from another place; what was read ahead is not sent."""
+        if self._feed is not None:
+            self._feed.close()
+        self._feed = self._next = self._former = self._search = None
+        self._pacing.forget()
+        self._stream_clock.forget()
+
+    def _take_next(self, now_ns: int) -> int:
+        """Have the next element ready; when it is due, or when to look again."""
+        feed = self._feed
+        if feed is None:
+            return now_ns
+        entry = feed.take(self._spec, self._counters, now_ns)
+        if feed.is_new_loop:
+            self._pacing.forget()
+            self._stream_clock.forget()
+        if entry is None:
+            self._delivered.settle(now_ns)
+            self._phase = "idle"
+            return feed.wake_ns
+        self._phase = "streaming"
+        if self._forward_us and not feed.is_end:
+            return self._pass_over(entry, feed, now_ns)
+        self._next = entry
+        self._plan(entry, feed.has_waited)
+        return self._wake_ns(now_ns)
+
+    def _plan(self, entry: Entry, has_waited: bool) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if self._feed is not None and self._feed.is_end:
+            self._due_ns = now_ns
+            return
+        time_base = self._source.stream.time_base if self._source else 1 / RATE
+        timestamp_ns = _timestamp(entry) * time_base.numerator * 1_000_000_000 // time_base.denominator
+        self._due_ns = self._pacing.due_ns(timestamp_ns, now_ns, has_waited)
+
+    def _wake_ns(self, now_ns: int) -> int:
+        """When the next element is due, or sooner if the sink may tell news."""
+        delivery = self._delivered
+        if delivery.under_way:
+            delivery.settle(now_ns)
+            return min(self._due_ns, now_ns + SINK_POLL_NS)
+        return self._due_ns
+
+    def _send(self, entry: Entry, now_ns: int) -> bool:
+        feed, element = self._feed, entry.stored.element
+        if feed is None:
+            return True
+        if feed.is_end:
+            labels = self._rewrite.new_labels(labels_of(element.attributes))
+            is_taken = self._delivered.offer_end(labels, now_ns)
+        else:
+            is_taken = self._delivered.offer(self._rewritten(entry), self._planes(entry), now_ns)
+        if not is_taken:
+            self._phase = "blocked"
+            return False
+        self._handed_on(entry, feed, now_ns)
+        return True
+
+    def _rewritten(self, entry: Entry) -> Element:
+        try:
+            return self._rewrite.of(entry.stored.element)
+        except AttributeCollision as error:
+            raise AttributeTaken(str(error)) from error
+
+    def _planes(self, entry: Entry) -> Sequence[Buffer]:
+        if self._spec.metadata_only:
+            return ()
+        if entry.planes is None and entry.stored.payload is PayloadState.HERE:
+            return self._store.payloads([entry.stored])[0] or ()
+        return entry.planes or ()
+
+    def _handed_on(self, entry: Entry, feed: Feed, now_ns: int) -> None:
+        self._next = None
+        if not feed.is_end:
+            counters = self._counters
+            counters.late_ns = self._pacing.sent(now_ns)
+            counters.worst_late_ns = max(counters.worst_late_ns, counters.late_ns)
+            counters.payload_bytes += sum(entry.stored.planes)
+            self._stream_clock.handed_on(entry.stored.element, _timestamp(entry))
+        feed.sent(entry)
+        place = feed.place
+        position = (entry.stored.stream, feed.kind, place.sequence, place.first, place.loop)
+        self._delivered.record(Delivered(*position, *self._stream_clock.state))
+
+    def _pass_over(self, entry: Entry, feed: Feed, now_ns: int) -> int:
+        """What a former worker is known to have sent, though its ledger is lost, is not sent again."""
+        self._stream_clock.handed_on(entry.stored.element, _timestamp(entry))
+        feed.sent(entry)
+        if self.position >= self._forward_us:
+            self._forward_us = 0
+        return now_ns
+
+    def _wants_end(self, state: JobState) -> bool:
+        policy = self._spec.end_of_stream or EndOfStream()
+        wanted = {
+            JobState.FINISHED: policy.on_finish,
+            JobState.ERROR: policy.on_failure,
+            JobState.CANCELLED: policy.on_cancel,
+        }
+        return self._feed is not None and wanted[state]
+
+
+def _timestamp(entry: Entry) -> int:
+    """The time that counts, in ticks: dts, or pts where there is none."""
+    element = entry.stored.element
+    return element.dts if element.dts is not None else element.pts or 0
