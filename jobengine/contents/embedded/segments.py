@@ -43,7 +43,9 @@ class Segments:
 
     def numbers(self) -> list[int]:
         """Of all files there are, rising."""
-        return sorted(int(path.stem) for path in self._folder.glob(f"*{SUFFIX}"))
+        found = sorted(int(path.stem) for path in self._folder.glob(f"*{SUFFIX}"))
+        self._newest = max([self._newest, *found])
+        return found
 
     def create(self, number: int) -> None:
         """A new file, its name on disk. Raises OSError."""
@@ -106,7 +108,7 @@ class Segments:
         return self.path(number).stat().st_size
 
     def is_young(self, number: int) -> bool:
-        """Whether it is one of the newest segments that anybody asked for."""
+        """Whether it is one of the newest segments that this process knows of."""
         self._newest = max(self._newest, number)
         return number > self._newest - self._options.hot_segments
 

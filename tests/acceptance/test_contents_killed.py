@@ -1,0 +1,117 @@
+"""Processes that write to an embedded store are killed at any moment: what they were told is there."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobengine.clock import SystemClock
+from jobengine.contents.embedded import EmbeddedContents
+from jobengine.model.element import PTS_MAX, PTS_MIN
+from tests.acceptance.contents_writer import ELEMENTS_IN_A_COMMIT, OPTIONS, payload_of
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+def start_writer(folder: Path, stream: int) -> subprocess.Popen[bytes]:
+    """A process that writes to a stream and prints what was acknowledged to a file."""
+    with (folder.parent / f"acknowledged-{stream}").open("ab") as told:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.acceptance.contents_writer", str(folder), str(stream)],
+            cwd=ROOT,
+            stdout=told,
+        )
+
+
+def acknowledged(folder: Path, stream: int) -> int:
+    """The last pts that a writer was told of; -1 before the first."""
+    told = (folder.parent / f"acknowledged-{stream}").read_bytes()
+    lines = told[: told.rfind(b"\n") + 1].split()
+    return int(lines[-1]) if lines else -1
+
+
+def check(store: EmbeddedContents, stream: int, last: int) -> None:
+    """Everything that was acknowledged is there, every commit is whole, every payload is what was written."""
+    found = store.range(stream, PTS_MIN, PTS_MAX)
+    assert [each.element.pts for each in found] == list(range(len(found)))
+    assert len(found) % ELEMENTS_IN_A_COMMIT == 0
+    assert last < len(found) <= last + 1 + ELEMENTS_IN_A_COMMIT
+    for element, planes in zip(found, store.payloads(found), strict=True):
+        assert planes is not None
+        assert bytes(planes[0]) == payload_of(stream, element.element.pts or 0)
+
+
+@pytest.mark.timeout(120)
+def test_what_was_acknowledged_outlives_kill_9_of_two_writers(tmp_path: Path) -> None:
+    folder = tmp_path / "contents"
+    chance = random.Random(20261122)
+    for _ in range(4):
+        before = {
+            stream: acknowledged(folder, stream) if (tmp_path / f"acknowledged-{stream}").exists() else -1
+            for stream in (1, 2)
+        }
+        writers = {stream: start_writer(folder, stream) for stream in (1, 2)}
+        try:
+            for stream in writers:
+                goal = before[stream] + chance.randrange(20, 200)
+                wait_until(
+                    lambda stream=stream, goal=goal: acknowledged(folder, stream) >= goal, 30, "commits"
+                )
+        finally:
+            for writer in writers.values():
+                writer.kill()
+                writer.wait()
+        last = {stream: acknowledged(folder, stream) for stream in (1, 2)}
+
+        store = EmbeddedContents(folder, SystemClock(), OPTIONS)
+        try:
+            assert store.opening.reindexed_elements == 0
+            for stream in (1, 2):
+                check(store, stream, last[stream])
+        finally:
+            store.close()
+
+
+def test_after_a_kill_the_log_alone_has_everything(tmp_path: Path) -> None:
+    folder = tmp_path / "contents"
+    writer = start_writer(folder, 1)
+    try:
+        wait_until(lambda: acknowledged(folder, 1) >= 100, 30, "commits")
+    finally:
+        writer.kill()
+        writer.wait()
+    shutil.rmtree(folder / "index")
+
+    store = EmbeddedContents(folder, SystemClock(), OPTIONS)
+    try:
+        assert store.opening.reindexed_elements > 100
+        check(store, 1, acknowledged(folder, 1))
+    finally:
+        store.close()
+
+
+def test_processes_see_each_others_commits_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "contents"
+    store = EmbeddedContents(folder, SystemClock(), OPTIONS)
+    writer = start_writer(folder, 1)
+    try:
+        versions: list[int] = []
+        told = -1
+        for _ in range(5):
+            wait_until(lambda told=told: acknowledged(folder, 1) > told, 30, "commits of the other")
+            told = acknowledged(folder, 1)
+            assert (store.facts(1).last_pts or 0) >= told
+            found = store.range(1, told, told)
+            assert [bytes(planes[0]) for planes in store.payloads(found) if planes] == [payload_of(1, told)]
+            versions.append(store.version())
+        assert versions == sorted(set(versions))
+    finally:
+        writer.kill()
+        writer.wait()
+        store.close()
