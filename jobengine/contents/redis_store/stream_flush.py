@@ -22,8 +22,8 @@ def flush(draft: StreamDraft, keys: Keys, server: RedisServer, request: Request)
         request.add_many("UNLINK", draft.dropped_keys[0], draft.dropped_keys[1:])
         request.add("SREM", keys.limited, draft.number)
     draft.placement.finish(request, draft.needed)
+    _change_elements(draft, request)  # first: an id that is given up here may be taken again by a new one
     _add_elements(draft, request)
-    _change_elements(draft, request)
     removed = [sequence for sequence, data in draft.after.items() if data is None]
     if removed:
         add_gaps(draft.keys.gaps, removed, server, request)
