@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from jobengine.clock import SystemClock
-from jobengine.contents.memory import MemoryContents
+from jobengine.contents.embedded.store import EmbeddedContents
 from jobengine.errors import SettingsError
 from jobengine.ports.contents import ContentStore
 
@@ -15,7 +16,7 @@ def open_store(url: str) -> ContentStore:
 
     Raises SettingsError for a URL that names none, UnavailableError when it can't be reached.
     """
-    scheme = urlsplit(url).scheme
-    if scheme == "file":
-        return MemoryContents(SystemClock())
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return EmbeddedContents(Path(unquote(parts.path)), SystemClock())
     raise SettingsError(f"contents.url is {url!r}; it begins with file:/// or redis://")

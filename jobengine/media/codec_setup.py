@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import av
 from av.bitstream import BitStreamFilterContext
-from av.codec.context import CodecContext
+from av.codec.context import CodecContext, Flags2
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet, PacketSideData, PktSideDataT
@@ -34,7 +34,8 @@ from jobengine.media.stream_document import (
 )
 
 Json = Any
-_DECODERS = {"av1": "libdav1d"}
+_DECODERS = {"av1": "libdav1d", "mp1": "mp1float", "mp2": "mp2float", "mp3": "mp3float"}
+"""Where the decoder of the codec's own name is not the one that FFmpeg prefers."""
 _STAND_INS = {
     "video": ("mpeg4", "mjpeg", "mpeg2video", "libvpx", "libx264"),
     "audio": ("aac", "pcm_s16le", "libopus", "flac", "libmp3lame", "mp2"),
@@ -91,6 +92,7 @@ def open_decoder(document: Mapping[str, Json]) -> CodecContext:
         context = CodecContext.create(_DECODERS.get(name, name), "r")
         _apply(context, parameters)
         context.thread_count = 1
+        context.flags2 |= Flags2.skip_manual
         return context
     except (FFmpegError, ValueError) as error:
         raise MediaError(f"there is no decoder for {name or 'a codec without a name'} here") from error
@@ -220,7 +222,8 @@ def _apply_video(context: Any, parameters: Mapping[str, Json]) -> None:
         code = next((code for code, name in names.items() if name == parameters.get(member)), None)
         if code is not None:
             setattr(context, attribute, code)
-    _apply_sample_bits(context, parameters)
+    if parameters.get("bits_per_coded_sample") and context.is_decoder:
+        context.bits_per_coded_sample = int(parameters["bits_per_coded_sample"])
 
 
 def _apply_audio(context: Any, parameters: Mapping[str, Json]) -> None:
@@ -231,16 +234,10 @@ def _apply_audio(context: Any, parameters: Mapping[str, Json]) -> None:
         context.layout = layout
     if parameters.get("format"):
         context.format = str(parameters["format"])
-    _apply_sample_bits(context, parameters)
 
 
 def _channels(parameters: Mapping[str, Json]) -> str | None:
     return f"{parameters['channels']} channels" if parameters.get("channels") else None
-
-
-def _apply_sample_bits(context: Any, parameters: Mapping[str, Json]) -> None:
-    if parameters.get("bits_per_coded_sample") and context.is_decoder:
-        context.bits_per_coded_sample = int(parameters["bits_per_coded_sample"])
 
 
 def _disposition(document: Mapping[str, Json]) -> int:

@@ -142,7 +142,7 @@ def _element_of(packet: Packet[Any]) -> Element:
         "DISPOSABLE": packet.is_disposable,
     }
     members: dict[str, Json] = {}
-    if any(flags.values()):
+    if any(is_set for name, is_set in flags.items() if name != "KEY"):
         members["flags"] = {name: True for name, is_set in flags.items() if is_set}
     if packet.pos is not None:
         members["pos"] = packet.pos

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import chain, islice
@@ -45,6 +45,7 @@ class FileSource:
 
     is_finite = True
     damaged_packets = 0
+    holes: Sequence[tuple[float, float]] = ()
 
     def __init__(self, reader: FileReader, context: SourceContext) -> None:
         self.is_live = bool(reader.real_time)
@@ -82,6 +83,9 @@ class FileSource:
         if self._context.offset_ms and not position and self._feed.is_exhausted():
             raise MediaError(f"the startOffset lies behind the end of {self._name}")
         self._feed.drop(position - groups * out_step)
+
+    def ready(self, samples: int) -> int:
+        return samples
 
     def read(self, into: Samples) -> int:
         wanted = len(into) if self._limit is None else max(min(len(into), self._limit - self._delivered), 0)

@@ -197,7 +197,7 @@ class Muxer:
                 self._is_exact = False
         elif (container, kind) in ENCODED:
             encoded = EncodedPictures if kind == "video" else EncodedSound
-            self._tracks[index] = encoded(self._container, document, window, index in raw)
+            self._tracks[index] = encoded(self._container, document, window)
         else:
             self._left_out[index] = f"stream {index} ({kind}, {name}) has no place in {container}"
 

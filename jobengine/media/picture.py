@@ -12,9 +12,8 @@ from av.error import FFmpegError
 
 from jobengine.errors import MediaError
 from jobengine.media.codec_setup import parameters_of
+from jobengine.media.decoding import Decoding
 from jobengine.media.media_element import MediaElement
-from jobengine.media.transcode import Decoding
-from jobengine.model.element import ElementKind
 
 Json = Any
 MAX_SIDE_PIXELS = 16_384
@@ -59,16 +58,15 @@ def picture_at(
 
 
 def _find(document: Mapping[str, Json], elements: Iterable[MediaElement], wanted_pts: int | None) -> Any:
-    decoding: Decoding | None = None
+    decoding = Decoding(document)
     best: Any = None
     for item in elements:
-        decoding = decoding or Decoding(document, item.element.kind is ElementKind.FRAME)
         for frame in decoding.take(item):
             if best is None or wanted_pts is None or frame.pts is None or frame.pts <= wanted_pts:
                 best = frame
             if wanted_pts is None or (frame.pts is not None and frame.pts >= wanted_pts):
                 return best
-    for frame in decoding.finish() if decoding else ():
+    for frame in decoding.finish():
         if best is None or frame.pts is None or (wanted_pts is not None and frame.pts <= wanted_pts):
             best = frame
     if best is None:

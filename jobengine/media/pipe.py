@@ -14,13 +14,16 @@ from datetime import datetime
 import numpy as np
 
 from jobengine.errors import MediaError
+from jobengine.media.contents_port import Contents
 from jobengine.media.meter import ChannelLevel, Meter
 from jobengine.media.mixer import MixingDesk
 from jobengine.media.routing import Port, output_channels, output_layout
-from jobengine.media.sink import DEFAULT_RESOLUTION_BIT, OutputState, Sink, SinkForm
+from jobengine.media.sink import DEFAULT_RESOLUTION_BIT, OutputState, Sink
 from jobengine.media.source import Source, SourceContext
 from jobengine.media.sources import open_source
+from jobengine.media.target import SinkForm
 from jobengine.model.filters.audio_format import AudioFormat
+from jobengine.model.filters.content_writer import ABILITIES, ContentWriter
 from jobengine.model.pipe import Graph, Mixer, PipeSpec, span_ms
 from jobengine.model.roots import MediaRoots
 
@@ -33,7 +36,8 @@ class PipeContext:
     """Where a pipe runs. ``resume_position`` is where the stream clock begins; files are read from there.
 
     ``previous`` are the outputs of the worker before this one; they stand first in `Pipe.outputs`.
-    ``country`` is the default of the OriginatorReference (ISO 3166; ZZ is "unknown").
+    ``country`` is the default of the OriginatorReference (ISO 3166; ZZ is "unknown"). ``contents`` are
+    those that it may play and record, None if there are none.
     """
 
     roots: MediaRoots
@@ -41,6 +45,7 @@ class PipeContext:
     resume_position: int = 0
     previous: tuple[OutputState, ...] = ()
     country: str = "ZZ"
+    contents: Contents | None = None
 
 
 class Pipe:
@@ -97,7 +102,7 @@ class Pipe:
         self._desk.change(mixer, self.position)
 
     def advance(self, samples: int) -> int:
-        """Process up to ``samples``; fewer only at the end of the input, and then ``at_end`` is true.
+        """Process up to ``samples``; fewer at the end of the input (``at_end``), or where it lets wait.
 
         Blocks on media. Raises MediaError or DiskFull; ``position`` then counts what was mixed.
         """
@@ -105,7 +110,10 @@ class Pipe:
             raise MediaError("the pipe has not been started")
         done = 0
         while done < samples and not self.at_end:
-            done += self._advance_block(min(samples - done, self.block_samples))
+            wanted = self._ready(min(samples - done, self.block_samples))
+            if not wanted:
+                break
+            done += self._advance_block(wanted)
         return done
 
     def discard(self, samples: int) -> None:
@@ -122,6 +130,11 @@ class Pipe:
     def drops(self) -> int:
         """Damaged packets passed over."""
         return sum(source.damaged_packets for source in self._sources)
+
+    @property
+    def holes(self) -> Mapping[str, Sequence[tuple[float, float]]]:
+        """By input graph: where sound was missing in its source, from and to in seconds of that source."""
+        return {n: s.holes for n, s in zip(self._names, self._sources, strict=True) if s.holes}
 
     def take_levels(self) -> Mapping[str, tuple[ChannelLevel, ...]]:
         """Levels per graph and channel since the last call: inputs behind their level, outputs as written."""
@@ -153,6 +166,13 @@ class Pipe:
         self.at_end = self._has_ended() and length < wanted
         return length
 
+    def _ready(self, wanted: int) -> int:
+        """As many samples as every source can give now."""
+        for source in self._sources:
+            if not source.has_ended:
+                wanted = source.ready(wanted)
+        return wanted
+
     def _read(self, index: int, wanted: int) -> int:
         source, block = self._sources[index], self._blocks[index][:wanted]
         count = 0 if source.has_ended else source.read(block)
@@ -174,20 +194,28 @@ class Pipe:
         form = SinkForm(
             graph=name,
             stream_rate=self.sample_rate,
-            sample_rate=wanted.sample_rate or self.sample_rate,
+            sample_rate=wanted.sample_rate or _target_rate(graph, self.sample_rate),
             resolution_bit=wanted.resolution or DEFAULT_RESOLUTION_BIT,
             channels=channels,
             layout=output_layout(name, channels, inputs, mixer),
             block_samples=self.block_samples,
             host=self._context.host,
             country=self._context.country,
+            is_live=self.is_live,
         )
-        return Sink(form, graph.filter or [], self._context.roots)
+        return Sink(form, graph.filter or [], self._context.roots, self._context.contents)
 
 
 def _stream_rate(outputs: Sequence[Graph], sources: Sequence[Source]) -> int:
     wanted = outputs[0].format if outputs else None
     return (wanted.sample_rate if wanted else None) or sources[0].native_rate
+
+
+def _target_rate(graph: Graph, stream_rate: int) -> int:
+    """The stream's rate, or that of a target that knows only certain ones."""
+    last = next(reversed(graph.filter or ()), None)
+    rates = ABILITIES[last.codec or "pcm"].sample_rates_hz if isinstance(last, ContentWriter) else ()
+    return min(rates, key=lambda rate: (rate < stream_rate, abs(rate - stream_rate)), default=stream_rate)
 
 
 def _source_context(graph: Graph, context: PipeContext) -> SourceContext:
@@ -196,4 +224,5 @@ def _source_context(graph: Graph, context: PipeContext) -> SourceContext:
         host=context.host,
         offset_ms=span_ms(graph.start_offset) if graph.start_offset else 0,
         length_ms=span_ms(graph.duration) if graph.duration else None,
+        contents=context.contents,
     )

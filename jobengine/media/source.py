@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from jobengine.media.contents_port import Contents
 from jobengine.media.gain import Samples
 from jobengine.model.roots import MediaRoots
 
@@ -17,6 +19,7 @@ class SourceContext:
     host: str
     offset_ms: int = 0
     length_ms: int | None = None
+    contents: Contents | None = None
 
 
 class Source(Protocol):
@@ -30,10 +33,23 @@ class Source(Protocol):
     is_live: bool
     """Paced by the clock."""
     has_ended: bool
-    damaged_packets: int
+
+    @property
+    def damaged_packets(self) -> int:
+        """How much of the input could not be played."""
+        ...
+
+    @property
+    def holes(self) -> Sequence[tuple[float, float]]:
+        """Where sound was missing and silence took its place: from, to, in seconds of the source's time."""
+        ...
 
     def configure(self, rate: int, position: int) -> None:
         """Deliver at ``rate`` Hz, beginning at sample ``position`` of that rate. Raises MediaError."""
+        ...
+
+    def ready(self, samples: int) -> int:
+        """How many of ``samples`` can be read without waiting for more than some 100 ms; all at the end."""
         ...
 
     def read(self, into: Samples) -> int:

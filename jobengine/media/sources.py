@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from jobengine.errors import MediaError
+from jobengine.media.content_player import ContentPlayer
 from jobengine.media.devices import refuse_device
 from jobengine.media.file_reader import FileSource
 from jobengine.media.source import Source, SourceContext
 from jobengine.media.synthesizer import open_synthesizer
+from jobengine.model.filters.content_source import ContentSource
 from jobengine.model.filters.devices import AsioSource, Device, WasapiSource
 from jobengine.model.filters.file_reader import FileReader
 from jobengine.model.filters.filter import Filter
@@ -22,6 +24,7 @@ def _refuse(source: Device, context: SourceContext) -> NoReturn:
 
 SOURCES: dict[type[Filter], Callable[[Any, SourceContext], Source]] = {
     FileReader: FileSource,
+    ContentSource: ContentPlayer,
     AudioSynthesizer: open_synthesizer,
     AsioSource: _refuse,
     WasapiSource: _refuse,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from itertools import chain
 
 import av
@@ -36,6 +36,7 @@ class WaveformSource:
     is_finite = False
     has_ended = False
     damaged_packets = 0
+    holes: Sequence[tuple[float, float]] = ()
 
     def __init__(self, synthesizer: AudioSynthesizer) -> None:
         wanted = synthesizer.format
@@ -52,6 +53,9 @@ class WaveformSource:
         self._amplitude = (_AMPLITUDE_PERCENT if percent is None else percent) / 100
         period = rate // math.gcd(rate, int(self._frequency_hz)) if self._frequency_hz.is_integer() else 0
         self._table = self._compute(np.arange(period)) if 0 < period <= _MAX_PERIOD_SAMPLES else None
+
+    def ready(self, samples: int) -> int:
+        return samples
 
     def read(self, into: Samples) -> int:
         places = np.arange(self._position, self._position + len(into))
@@ -78,6 +82,7 @@ class GeneratorSource:
 
     is_finite = False
     damaged_packets = 0
+    holes: Sequence[tuple[float, float]] = ()
 
     def __init__(self, synthesizer: AudioSynthesizer) -> None:
         self._name = synthesizer.source or ""
@@ -101,6 +106,9 @@ class GeneratorSource:
         self._feed = FrameFeed(frames, self.channels, self._raw_layout, self.native_rate, rate)
         if not self.is_live:
             self._feed.drop(position)
+
+    def ready(self, samples: int) -> int:
+        return samples
 
     def read(self, into: Samples) -> int:
         try:

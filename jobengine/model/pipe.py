@@ -19,7 +19,6 @@ from jobengine.model.filters.audio_format import CHANNELS, AudioFormat
 from jobengine.model.filters.file_reader import FileReader
 from jobengine.model.filters.file_writer import FileWriter
 from jobengine.model.filters.filter import Filter, Place
-from jobengine.model.filters.flac_dest import FlacDest
 from jobengine.model.filters.registry import AnyFilter
 from jobengine.model.roots import MediaRoots
 
@@ -183,13 +182,10 @@ def _format_faults(graph: Graph, is_input: bool) -> list[Fault]:
         return []
     if is_input:
         return [Fault("/format", "belongs to output graphs; an input has the format of its source")]
-    faults = [Fault(f"/format{fault.pointer}", fault.detail) for fault in graph.format.check()]
-    if any(isinstance(item, FlacDest) for item in graph.filter or ()):
-        if (graph.format.channels or 0) > FlacDest.max_channels:
-            faults.append(Fault("/format/channels", f"FLAC holds at most {FlacDest.max_channels} channels"))
-        if graph.format.resolution not in (None, *FlacDest.resolutions_bit):
-            faults.append(Fault("/format/resolution", "FLAC is written with 16 or 24 bit, not as float"))
-    return faults
+    found = [*graph.format.check()]
+    for item in graph.filter or ():
+        found += item.check_format(graph.format)
+    return [Fault(f"/format{fault.pointer}", fault.detail) for fault in found]
 
 
 def _cut_faults(graph: Graph, input_count: int, is_input: bool) -> list[Fault]:

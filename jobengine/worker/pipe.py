@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from jobengine.clock import SystemClock
 from jobengine.errors import MediaError
 from jobengine.media.pipe import Pipe, PipeContext
 from jobengine.media.riff import measure_output
@@ -17,6 +18,7 @@ from jobengine.model.kind import MERGE_KEYS
 from jobengine.model.merge import merge
 from jobengine.model.pipe import PipeSpec
 from jobengine.ports.work import WorkContext, WorkOutput
+from jobengine.worker.pipe_contents import PipeContents
 
 _NOT_PREPARED = "the pipe has not been prepared"
 
@@ -26,6 +28,7 @@ class PipeWork:
 
     def __init__(self) -> None:
         self._pipe: Pipe | None = None
+        self._contents: PipeContents | None = None
         self._description: dict[str, Any] = {}
         self._log = structlog.get_logger("pipe")
 
@@ -54,7 +57,7 @@ class PipeWork:
         if self._pipe is None:
             return ()
         return [
-            WorkOutput(o.graph, o.kind, str(o.path), None, o.start_position, o.samples, None, o.closed)
+            WorkOutput(o.graph, o.kind, o.path, o.url, o.start_position, o.samples, None, o.closed)
             for o in self._pipe.outputs
         ]
 
@@ -63,8 +66,12 @@ class PipeWork:
         specification = self._specification()
         if not specification.input_graph:
             raise MediaError("the job has no pipeSpec with an inputGraph yet, so there is nothing to prepare")
+        self._contents = PipeContents(context, SystemClock()) if context.contents else None
         surroundings = PipeContext(
-            roots=context.roots, host=context.host, resume_position=self._resume_position(context)
+            roots=context.roots,
+            host=context.host,
+            resume_position=self._resume_position(context, specification),
+            contents=self._contents,
         )
         self._pipe = Pipe.prepare(specification, surroundings)
 
@@ -95,11 +102,21 @@ class PipeWork:
 
     @property
     def result(self) -> Mapping[str, Any]:
-        return {}
+        """The stretches of contents that were not there, by input graph, in seconds of the content."""
+        holes = self._pipe.holes if self._pipe else {}
+        found = {
+            graph: [{"fromS": begin, "toS": end} for begin, end in stretches]
+            for graph, stretches in holes.items()
+        }
+        return {"missing": found} if found else {}
 
     def close(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
+        try:
+            if self._pipe is not None:
+                self._pipe.close()
+        finally:
+            if self._contents is not None:
+                self._contents.close()
 
     @property
     def _opened(self) -> Pipe:
@@ -110,14 +127,16 @@ class PipeWork:
     def _specification(self) -> PipeSpec:
         return PipeSpec.model_validate(self._description.get("pipeSpec") or {})
 
-    def _resume_position(self, context: WorkContext) -> int:
+    def _resume_position(self, context: WorkContext, specification: PipeSpec) -> int:
         """Behind the last sample on disk: the outputs tell better than a heartbeat how far it got."""
         ends = {
             graph: start + samples
             for graph, path, start in context.previous_outputs
             if (samples := self._samples(path))
         }
-        return min(ends.values(), default=context.resume_position)
+        recorded = self._contents.recorded(specification) if self._contents else {}
+        position = min((ends | recorded).values(), default=context.resume_position)
+        return self._contents.rewind(specification, position) if self._contents else position
 
     def _samples(self, path: Path) -> int:
         try:

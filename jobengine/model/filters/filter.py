@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from jobengine.errors import Fault
 from jobengine.model.casing import CamelModel
+from jobengine.model.filters.audio_format import AudioFormat
 from jobengine.model.roots import MediaRoots
 
 
@@ -28,4 +29,8 @@ class Filter(CamelModel):
 
     def check(self, roots: MediaRoots) -> Iterator[Fault]:
         """What is wrong with a complete filter; pointers are relative to it."""
+        yield from ()
+
+    def check_format(self, wanted: AudioFormat) -> Iterator[Fault]:
+        """Why the sink or encoder of a graph can't write ``wanted``; pointers are relative to the format."""
         yield from ()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from jobengine.errors import Fault
+from jobengine.model.filters.audio_format import AudioFormat
 from jobengine.model.filters.filter import Filter, Place
 
 
@@ -19,3 +22,9 @@ class FlacDest(Filter):
     name: Literal["FLACDest"]
     title: str | None = None
     compression_level: int | None = Field(None, ge=0, le=12)
+
+    def check_format(self, wanted: AudioFormat) -> Iterator[Fault]:
+        if (wanted.channels or 0) > self.max_channels:
+            yield Fault("/channels", f"FLAC holds at most {self.max_channels} channels")
+        if wanted.resolution not in (None, *self.resolutions_bit):
+            yield Fault("/resolution", "FLAC is written with 16 or 24 bit, not as float")

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from jobengine.model.filters.content_source import ContentSource
+from jobengine.model.filters.content_writer import ContentWriter
 from jobengine.model.filters.devices import AsioRenderer, AsioSource, SoundMapper, WasapiSource
 from jobengine.model.filters.file_reader import FileReader
 from jobengine.model.filters.file_writer import FileWriter
@@ -20,19 +22,19 @@ from jobengine.model.filters.wav_dest import WavDest
 
 FILTERS: dict[str, type[Filter]] = {
     "FileReader": FileReader,
+    "ContentSource": ContentSource,
     "Audio Synthesizer": AudioSynthesizer,
     "ASIO Source": AsioSource,
     "WASAPI Source": WasapiSource,
     "WAVDest": WavDest,
     "FLACDest": FlacDest,
     "FileWriter": FileWriter,
+    "ContentWriter": ContentWriter,
     "ASIO Renderer": AsioRenderer,
     "SoundMapper": SoundMapper,
 }
 OTHER_NAMES = {"FLAC": "FLACDest"}
 NOT_YET = (
-    "ContentSource",
-    "ContentWriter",
     "DPE Writer",
     "FFmpeg Audio Transformer",
     "FFmpeg Streaming Renderer",
