@@ -13,6 +13,8 @@ from jobengine.errors import Fault
 from jobengine.model.convert import ConvertSpec, check_convert
 from jobengine.model.pipe import MERGE_KEYS as PIPE_MERGE_KEYS
 from jobengine.model.pipe import PipeSpec, check_pipe
+from jobengine.model.restream import CHANGEABLE as RESTREAM_CHANGEABLE
+from jobengine.model.restream import RestreamSpec, check_restream
 from jobengine.model.roots import MediaRoots
 
 
@@ -34,8 +36,13 @@ def _check_convert(specification: Mapping[str, Any], roots: MediaRoots) -> list[
     return check_convert(ConvertSpec.model_validate(specification), roots)
 
 
+def _check_restream(specification: Mapping[str, Any], roots: MediaRoots) -> list[Fault]:
+    return check_restream(RestreamSpec.model_validate(specification), roots)
+
+
 KINDS: tuple[Kind, ...] = (
     Kind(name="pipe", key="pipeSpec", changeable=frozenset({"mixer"}), check=_check_pipe),
     Kind(name="convert", key="convertSpec", changeable=frozenset(), check=_check_convert),
+    Kind(name="restream", key="restreamSpec", changeable=RESTREAM_CHANGEABLE, check=_check_restream),
 )
 MERGE_KEYS: Mapping[str, tuple[str, ...]] = {**PIPE_MERGE_KEYS}

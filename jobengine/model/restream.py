@@ -18,7 +18,7 @@ from jobengine.model.element import ElementKind
 from jobengine.model.message import Rewrite
 from jobengine.model.pacing import PacingSpec
 from jobengine.model.roots import MediaRoots
-from jobengine.model.sink import SinkSpec, check_sink
+from jobengine.model.sink import SinkSpec, check_sink, content_of, is_content
 
 MAX_WAIT_MS = 30 * 24 * 3600 * 1000
 STREAM_NAME_BYTES_MAX = 255
@@ -157,7 +157,16 @@ def check_restream(spec: RestreamSpec, roots: MediaRoots) -> list[Fault]:
     if spec.anchor is None:
         text = "is missing; an object with key, element, time or pts, or one of first, latest and start"
         faults.append(Fault("/anchor", text))
-    return [*faults, *_stream_faults(spec), *_attribute_faults(spec)]
+    return [*faults, *_circle_faults(spec), *_stream_faults(spec), *_attribute_faults(spec)]
+
+
+def _circle_faults(spec: RestreamSpec) -> Iterator[Fault]:
+    """A stream that is copied behind its own end never ends."""
+    source, url = spec.source, spec.sink.url if spec.sink else None
+    if source is None or url is None or not is_content(url):
+        return
+    if content_of(url) == (source.content, source.stream):
+        yield Fault("/sink/url", "is the stream that is read; a copy needs another content or index")
 
 
 def _stream_faults(spec: RestreamSpec) -> Iterator[Fault]:

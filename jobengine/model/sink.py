@@ -83,6 +83,11 @@ def kind_of_sink(url: str) -> SinkKind:
     }.get(scheme, SinkKind.SOCKET)
 
 
+def is_content(url: str) -> bool:
+    """Whether ``url`` names a stream of a content."""
+    return _CONTENT.fullmatch(url) is not None
+
+
 def content_of(url: str) -> tuple[str, int]:
     """Name and stream index of a ``content:`` URL that was checked."""
     match = _CONTENT.fullmatch(url)
@@ -112,7 +117,7 @@ def _url_fault(url: str, kind: SinkKind, roots: MediaRoots) -> str:
             sink_url(url)
         elif kind is SinkKind.FILE:
             roots.resolve_target(url.partition(":")[2])
-        elif kind is SinkKind.CONTENT and not _CONTENT.fullmatch(url):
+        elif kind is SinkKind.CONTENT and not is_content(url):
             return "names no stream of a content; right would be content:NAME/0"
         elif kind is SinkKind.HTTP:
             return _http_fault(url, roots)

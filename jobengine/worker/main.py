@@ -29,7 +29,7 @@ from jobengine.ports.work import Work, WorkContext
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
 from jobengine.worker.steps import Steps, run_alone
-from jobengine.worker.works import new_work
+from jobengine.worker.works import new_work, release
 
 HELLO_PERIOD_NS = 250_000_000
 CONNECT_PERIOD_NS = 2_000_000
@@ -65,6 +65,7 @@ def run_worker(fork: Fork) -> None:
     finally:
         link.close()
         context.term()
+        release()
 
 
 class Worker:
@@ -160,9 +161,15 @@ class Worker:
             if resume
             else (),
             contents=self._fork.contents,
+            ledger=str(ledger_of(Path(self._fork.spool))),
             results=self._fork.results,
             copy_urls=self._fork.copy_urls,
         )
+
+
+def ledger_of(spool: Path) -> Path:
+    """The ledger of the job whose reports go to ``spool``."""
+    return spool.with_suffix(".delivered")
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 from jobengine.errors import WorkerError
@@ -10,6 +11,7 @@ from jobengine.ports.work import Work
 _WORKS = {
     "pipe": ("jobengine.worker.pipe", "PipeWork"),
     "convert": ("jobengine.worker.convert.work", "ConvertWork"),
+    "restream": ("jobengine.worker.restream.resources", "new_restream"),
 }
 
 
@@ -20,6 +22,13 @@ def new_work(kind: str) -> Work:
     module, name = _WORKS[kind]
     work: Work = getattr(import_module(module), name)()
     return work
+
+
+def release() -> None:
+    """The process ends: close what works have shared in it."""
+    shared = sys.modules.get("jobengine.worker.restream.resources")
+    if shared is not None:
+        shared.release()
 
 
 def preload() -> None:

@@ -70,6 +70,7 @@ def test_every_form_of_an_anchor_is_accepted(anchor: Any) -> None:
         ({"sink": {"url": "dealer+connect:udp://127.0.0.1:5555"}}, "/sink/url"),
         ({"sink": {"url": "content:"}}, "/sink/url"),
         ({"sink": {"url": "file:/etc/passwd"}}, "/sink/url"),
+        ({"sink": {"url": "content:camera"}}, "/sink/url"),
         ({"sink": {"url": "https://other/jobs"}}, "/sink/url"),
         ({"sink": {"url": "content:copy/0", "options": {"sendHwm": 5}}}, "/sink/options"),
         ({"sink": {"url": "pub+connect:ipc:///tmp/x", "options": {"sendHwm": 0}}}, "/sink/options/sendHwm"),

@@ -1,0 +1,84 @@
+"""What the re-streaming jobs of one process share: open stores, sockets, and the thread that commits."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+
+import zmq
+
+from jobengine.clock import Clock, SystemClock
+from jobengine.contents.opening import open_store
+from jobengine.messaging.sockets.pool import SinkPool
+from jobengine.messaging.sockets.sink import open_socket_sink
+from jobengine.model.sink import SinkKind, SinkSpec, SinkTerms, content_of, kind_of_sink
+from jobengine.ports.contents import ContentStore
+from jobengine.ports.sink import Sink, SinkStream
+from jobengine.ports.work import WorkContext
+from jobengine.worker.restream.content_sink import ContentSink
+from jobengine.worker.restream.ready_sink import ReadySink
+from jobengine.worker.restream.work import RestreamWork
+
+
+class Resources:
+    """Opens each store once, and closes all at the end of the process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._stores: dict[str, ContentStore] = {}
+
+    def store(self, url: str) -> ContentStore:
+        """The store at ``url``; stays open until `close`."""
+        if url not in self._stores:
+            self._stores[url] = open_store(url)
+        return self._stores[url]
+
+    def sink(self, spec: SinkSpec, stream: SinkStream, context: WorkContext) -> Sink:
+        """A sink for one job."""
+        url, terms = spec.url or "", spec.options or SinkTerms()
+        if kind_of_sink(url) is SinkKind.CONTENT:
+            store = self.store(context.contents)
+            return ContentSink(store, self._clock, self._committer, content_of(url), stream)
+        opened = open_socket_sink(self._pool, url, terms.socket_options(), terms.codec, stream)
+        return ReadySink(opened, self._clock, terms.ready_wait_ms) if url.startswith("pub") else opened
+
+    def close(self) -> None:
+        """Close everything; sockets send what they hold, within their limits."""
+        if "_pool" in vars(self):
+            self._pool.close()
+            self._context.term()
+        if "_committer" in vars(self):
+            self._committer.shutdown()
+        for store in self._stores.values():
+            store.close()
+
+    @cached_property
+    def _context(self) -> zmq.Context[Any]:
+        return zmq.Context()
+
+    @cached_property
+    def _pool(self) -> SinkPool:
+        return SinkPool(self._context, self._clock)
+
+    @cached_property
+    def _committer(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, "commits")
+
+
+_of_process: list[Resources] = []
+
+
+def new_restream() -> RestreamWork:
+    """The work as a worker process runs it."""
+    clock = SystemClock()
+    if not _of_process:
+        _of_process.append(Resources(clock))
+    resources = _of_process[0]
+    return RestreamWork(clock, resources.store, resources.sink)
+
+
+def release() -> None:
+    """The process ends: close what its jobs have shared."""
+    while _of_process:
+        _of_process.pop().close()
