@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from jobengine.model.casing import CamelModel
 from jobengine.model.convert import ConvertSpec
+from jobengine.model.ingest import IngestSpec
 from jobengine.model.pipe import PipeSpec
 from jobengine.model.restream import RestreamSpec
 
@@ -30,6 +31,7 @@ class JobDescription(CamelModel):
     pipe_spec: PipeSpec | None = None
     convert_spec: ConvertSpec | None = None
     restream_spec: RestreamSpec | None = None
+    ingest_spec: IngestSpec | None = None
     output_switch: OutputSwitch | None = None
     database_groups: Any = None
     external_control: Any = None

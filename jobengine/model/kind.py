@@ -11,6 +11,7 @@ from typing import Any
 
 from jobengine.errors import Fault
 from jobengine.model.convert import ConvertSpec, check_convert
+from jobengine.model.ingest import IngestSpec, check_ingest
 from jobengine.model.pipe import MERGE_KEYS as PIPE_MERGE_KEYS
 from jobengine.model.pipe import PipeSpec, check_pipe
 from jobengine.model.restream import CHANGEABLE as RESTREAM_CHANGEABLE
@@ -36,6 +37,10 @@ def _check_convert(specification: Mapping[str, Any], roots: MediaRoots) -> list[
     return check_convert(ConvertSpec.model_validate(specification), roots)
 
 
+def _check_ingest(specification: Mapping[str, Any], roots: MediaRoots) -> list[Fault]:
+    return check_ingest(IngestSpec.model_validate(specification), roots)
+
+
 def _check_restream(specification: Mapping[str, Any], roots: MediaRoots) -> list[Fault]:
     return check_restream(RestreamSpec.model_validate(specification), roots)
 
@@ -44,5 +49,6 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="pipe", key="pipeSpec", changeable=frozenset({"mixer"}), check=_check_pipe),
     Kind(name="convert", key="convertSpec", changeable=frozenset(), check=_check_convert),
     Kind(name="restream", key="restreamSpec", changeable=RESTREAM_CHANGEABLE, check=_check_restream),
+    Kind(name="ingest", key="ingestSpec", changeable=frozenset(), check=_check_ingest),
 )
 MERGE_KEYS: Mapping[str, tuple[str, ...]] = {**PIPE_MERGE_KEYS}

@@ -7,11 +7,13 @@ from importlib import import_module
 
 from jobengine.errors import WorkerError
 from jobengine.ports.work import Work
+from jobengine.worker.convert.warm import warm_recipes
 
 _WORKS = {
     "pipe": ("jobengine.worker.pipe", "PipeWork"),
     "convert": ("jobengine.worker.convert.work", "ConvertWork"),
     "restream": ("jobengine.worker.restream.resources", "new_restream"),
+    "ingest": ("jobengine.worker.ingest.work", "new_ingest"),
 }
 
 
@@ -35,3 +37,4 @@ def preload() -> None:
     """Import every kind, for the nursery whose workers shall find them warm."""
     for module, _ in _WORKS.values():
         import_module(module)
+    warm_recipes()

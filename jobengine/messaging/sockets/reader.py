@@ -73,6 +73,8 @@ class SocketReader:
         self._topics = topics
         self._decoder = decoder
         self._gate = Gate(options, clock)
+        self.descriptors = (int(self._socket.getsockopt(zmq.FD)), self._endpoint.descriptor)
+        """Become readable when there may be something to receive."""
 
     @property
     def peers(self) -> int:

@@ -1,0 +1,1 @@
+"""Work kind ``ingest``: what comes over a socket is recorded into contents."""

@@ -1,0 +1,135 @@
+"""From received messages to durable elements, group by group; what can't be recorded is counted and told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from jobengine.contents.checks import check_writes
+from jobengine.errors import MalformedError
+from jobengine.messaging.sockets.codec import Decoder, Record, UnreadableRecord
+from jobengine.messaging.sockets.reader import Outcome, Received
+from jobengine.ports.contents import ContentStore, DeleteDocument, PutDocument, PutElement
+from jobengine.worker.ingest.tracks import SourceRefused, Track, Tracks
+
+Json = Any
+COUNTS = "ingest-counts"
+"""The collection of what each job has recorded, kept with the elements it counts."""
+
+_SKIPPED = {
+    Outcome.OTHER_TOPIC: "otherTopic",
+    Outcome.BLOCKED: "blocked",
+    Outcome.FENCED: "fenced",
+    Outcome.OTHER_VERSION: "otherVersion",
+    Outcome.UNREADABLE: "unreadable",
+    Outcome.TOO_SHORT: "tooShort",
+}
+_TOLD_MAX = 100
+_SENDERS_MAX = 4096
+
+
+class Recording:
+    """What one job records. ``store`` stays the caller's. Used by one thread."""
+
+    def __init__(
+        self, store: ContentStore, tracks: Tracks, decoder: Decoder, job_id: str, keeps_payload: bool
+    ) -> None:
+        self._store = store
+        self._tracks = tracks
+        self._decoder = decoder
+        self._job_id = job_id
+        self._keeps_payload = keeps_payload
+        self._sequences: dict[tuple[bytes, str], int] = {}
+        self._told = 0
+        self._log = structlog.get_logger("ingest")
+        known = store.document(COUNTS, job_id)
+        self.counts: Counter[str] = Counter(known.value if known else {})
+        self.last_id = b""
+
+    def take(self, messages: Sequence[Received]) -> None:
+        """Record a group and return when it is durable. Raises UnavailableError."""
+        puts: list[tuple[Track, PutElement]] = []
+        for message in messages:
+            self.counts["receivedBytes"] += len(message.record) + sum(part.nbytes for part in message.parts)
+            if message.outcome in _SKIPPED:
+                self.counts[_SKIPPED[message.outcome]] += 1
+                continue
+            put = self._put(message)
+            if put is not None:
+                puts.append(put)
+        if puts:
+            self._commit(puts)
+
+    def end(self) -> None:
+        """Nothing more will be recorded: the streams say so. The counts are told by the job's history."""
+        self._tracks.close()
+        self._store.commit([DeleteDocument(COUNTS, self._job_id)])
+
+    def _put(self, message: Received) -> tuple[Track, PutElement] | None:
+        try:
+            record = self._decoder.read(message.record, message.parts)
+            self._count_losses(record)
+            if record.element is None:
+                self.counts["ignored"] += 1
+                return None
+            track = self._tracks.of(record)
+        except UnreadableRecord as fault:
+            self._skip("unreadable", message.topic, str(fault))
+            return None
+        except SourceRefused as fault:
+            self._skip("refused", message.topic, str(fault))
+            return None
+        self.counts["ends"] += record.is_end
+        planes = record.planes if self._keeps_payload else None
+        return track, PutElement(track.number, track.place(record, record.element), planes)
+
+    def _commit(self, puts: Sequence[tuple[Track, PutElement]]) -> None:
+        try:
+            check_writes([put for _, put in puts])
+        except MalformedError:
+            puts = [pair for pair in puts if self._can_be_stored(*pair)]
+        for track, put in puts:
+            self.counts["elements"] += 1
+            self.counts["keyElements"] += put.element.is_key
+            track.elements += 1
+        counts = PutDocument(COUNTS, self._job_id, dict(self.counts), None)
+        outcomes = self._store.commit([*(put for _, put in puts), counts])
+        repeated = 0
+        for (track, put), outcome in zip(puts, outcomes, strict=False):
+            if outcome.changed:
+                self.last_id = outcome.element_id or self.last_id
+            else:
+                repeated += 1
+                track.elements -= 1
+                self.counts["keyElements"] -= put.element.is_key
+        self.counts["elements"] -= repeated
+        self.counts["repeated"] += repeated
+
+    def _can_be_stored(self, track: Track, put: PutElement) -> bool:
+        try:
+            check_writes([put])
+        except MalformedError as fault:
+            self._skip("refused", track.content.encode(), fault.detail)
+            return False
+        return True
+
+    def _count_losses(self, record: Record) -> None:
+        """Sequences count from 1 for each sender and source: a jump ahead is what was lost on the way."""
+        if not record.sequence:
+            return
+        key = record.sender, record.source
+        expected = self._sequences.get(key, 0) + 1
+        if key in self._sequences and record.sequence > expected:
+            self.counts["lost"] += record.sequence - expected
+        if len(self._sequences) >= _SENDERS_MAX and key not in self._sequences:
+            self._sequences.clear()
+        self._sequences[key] = 0 if record.is_end else record.sequence
+
+    def _skip(self, reason: str, topic: bytes, detail: str) -> None:
+        self.counts[reason] += 1
+        if self._told < _TOLD_MAX:
+            self._told += 1
+            self._log.warning("ingest.skipped", reason=reason, topic=repr(topic[:80]), detail=detail)
