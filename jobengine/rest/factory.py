@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Flask
 
+from jobengine.contents.rules import RuleBook
 from jobengine.rest import (
     about,
     events,
@@ -20,9 +21,11 @@ from jobengine.rest import (
 from jobengine.rest.api import Api
 from jobengine.rest.auth import Gate
 from jobengine.rest.beams import routes as beams
-from jobengine.rest.beams.hooks import NoHooks
 from jobengine.rest.event_feed import Seats
 from jobengine.rest.metrics import Metrics
+from jobengine.rest.rules import routes as rules
+from jobengine.rest.rules.firing import RuleHooks
+from jobengine.rest.rules.flights import Flights
 from jobengine.rest.services import HttpServices
 
 
@@ -44,7 +47,9 @@ def create_app(services: HttpServices, pages: Sequence[Blueprint] = ()) -> Flask
     variables.install(api, services)
     health.install(api, services)
     about.install(api, services)
-    beams.install(api, services, seats, NoHooks(), gate, metrics)
+    book = RuleBook(services.contents)
+    beams.install(api, services, seats, RuleHooks(book, Flights(services), services.roots), gate, metrics)
+    rules.install(api, services, book)
     for blueprint in pages:
         app.register_blueprint(blueprint)
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, g, request
 
 from jobengine.errors import JobEngineError
+from jobengine.rest import relations
 from jobengine.rest.api import Api
 from jobengine.rest.auth import Gate, Role
 from jobengine.rest.beams import batches, contents, elements, feed, payloads, streams
@@ -24,6 +25,7 @@ def install(
     """Add the routes, and stand in front of the application."""
     shelf = make_shelf(services, seats)
     contents.install(api, shelf)
+    relations.install(api, shelf)
     streams.install(api, shelf)
     routes = payloads.install(api, shelf)
     elements.install(api, shelf, routes)

@@ -11,7 +11,9 @@ from flask import Request, Response, current_app, request
 from werkzeug.wsgi import wrap_file
 
 from jobengine.contents.rules import RuleBook
-from jobengine.errors import JobEngineError
+from jobengine.errors import JobEngineError, MalformedError
+from jobengine.model.convert import ConvertSpec, check_convert
+from jobengine.model.roots import MediaRoots
 from jobengine.model.rule import Asked, NamedRule
 from jobengine.rest.auth import Actor
 from jobengine.rest.rules.flights import Flights, Order
@@ -23,8 +25,9 @@ CHUNK_BYTES = 256 * 1024
 class RuleHooks:
     """The rules of one store, as `jobengine.rest.beams.hooks.BeamHooks`. Thread-safe."""
 
-    def __init__(self, book: RuleBook, flights: Flights) -> None:
+    def __init__(self, book: RuleBook, flights: Flights, roots: MediaRoots) -> None:
         self._book = book
+        self._roots = roots
         self._flights = flights
 
     def concerns(self, method: str, path: str) -> bool:
@@ -60,11 +63,16 @@ class RuleHooks:
         return response
 
     def _orders(self, asked: Asked, actor: Actor) -> Iterator[tuple[NamedRule, Order]]:
+        """A job for each rule that fits. Raises MalformedError for parameters that its recipe refuses."""
         for named in self._book.rules():
             groups = named.fits(asked)
             if groups is not None:
+                document = named.document(asked, groups)
+                faults = check_convert(ConvertSpec.model_validate(document), self._roots)
+                if faults:
+                    raise MalformedError("; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults))
                 timeout = timedelta(milliseconds=named.rule.timeout_ms)
-                yield named, Order(named.name, asked.path, actor, named.document(asked, groups), timeout)
+                yield named, Order(named.name, asked.path, actor, document, timeout)
 
     def _fetch(self, named: NamedRule, asked: Asked, order: Order) -> tuple[Outcome, Response | None]:
         key = (named.name, asked.path, tuple(sorted(asked.query.items())))

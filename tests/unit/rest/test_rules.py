@@ -1,0 +1,117 @@
+"""Rules over HTTP: changed while the service runs, tried without doing anything, and what they ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.rest.bench import Bench
+
+OWN = {"pathPattern": r"\.own$", "recipe": "summary"}
+
+
+def names(bench: Bench) -> list[str]:
+    return [rule["name"] for rule in bench.client.get("/api/rules").get_json()]
+
+
+def put(bench: Bench, name: str, **members: Any) -> int:
+    return bench.client.put(f"/api/rules/{name}", json={**OWN, **members}).status_code
+
+
+def match(bench: Bench, path: str, **members: Any) -> list[str]:
+    answer = bench.client.post("/api/rules/match", json={"path": path, **members})
+    assert answer.status_code == 200, answer.text
+    return [one["rule"] for one in answer.get_json()["firing"]]
+
+
+def test_null_removes_a_shipped_rule_and_others_are_kept(bench: Bench) -> None:
+    before = bench.client.get("/api/rules/mp4").get_json()
+    patch = {"jpeg": None, "mp4": {"method": ["GET", "POST"]}}
+
+    answer = bench.client.patch("/api/rules", json=patch, content_type="application/merge-patch+json")
+
+    assert answer.status_code == 200
+    assert "jpeg" not in names(bench)
+    assert {"png", "ts", "wav", "txt", "fileStore", "dataMissing"} <= set(names(bench))
+    after = bench.client.get("/api/rules/mp4").get_json()
+    assert after == {**before, "method": ["GET", "POST"], "isShipped": False}
+
+
+def test_a_rule_is_added_replaced_and_removed_at_run_time(bench: Bench) -> None:
+    assert [put(bench, "own"), put(bench, "own", order=5)] == [201, 200]
+    assert match(bench, "/beams/a/x.own") == ["own"]
+    assert bench.client.delete("/api/rules/own").status_code == 204
+    assert bench.client.delete("/api/rules/own").status_code == 404
+    assert match(bench, "/beams/a/x.own") == []
+
+
+def test_a_wrong_rule_is_refused_with_its_places(bench: Bench) -> None:
+    answer = bench.client.put(
+        "/api/rules/own", json={"pathPattern": "(", "recipe": "wibble", "method": "get"}
+    )
+
+    assert answer.status_code == 422
+    assert {fault["pointer"] for fault in answer.get_json()["errors"]} == {"/pathPattern", "/method/0"}
+    assert "own" not in names(bench)
+
+
+def test_a_try_tells_what_would_fire_and_does_nothing(bench: Bench) -> None:
+    answer = bench.client.post(
+        "/api/rules/match", json={"path": "/beams/a%20b/video/1.4s.jpg", "query": {"width": "64", "x": "1"}}
+    )
+
+    (firing,) = answer.get_json()["firing"]
+    assert (firing["rule"], firing["postRoute"], firing["respond"]) == ("jpeg", False, True)
+    assert firing["convertSpec"]["source"] == [{"content": "a b", "stream": "video", "reference": "1.4s"}]
+    assert firing["convertSpec"]["parameters"] == {"width": "64"}
+    assert bench.client.get("/api/jobs?count").get_json() == {"count": 0}
+
+
+def test_a_rule_for_reads_is_not_for_writes(bench: Bench) -> None:
+    assert match(bench, "/beams/a/video/x.jpeg", method="GET") == ["jpeg"]
+    assert match(bench, "/beams/a/video/x.jpeg", method="PUT") == []
+
+
+def test_rules_behind_the_routes_fire_by_status(bench: Bench) -> None:
+    patch = {"dataMissing": {"enabled": True}, "fileStore": {"enabled": True}}
+    bench.client.patch("/api/rules", json=patch, content_type="application/merge-patch+json")
+
+    assert match(bench, "/beams/a/0/packet_-42/data", status=404) == ["dataMissing"]
+    assert match(bench, "/beams/a/0/packet_-42/data", status=200) == []
+    assert match(bench, "/beams/a/0/packet_1/data", method="PUT", status=201) == ["fileStore"]
+
+
+def test_a_request_does_not_hang_without_an_engine(bench: Bench) -> None:
+    bench.engine.is_away = True
+
+    answer = bench.client.get("/beams/a/video/1s.jpg")
+
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_request_does_not_hang_without_a_worker_and_its_job_is_cancelled(bench: Bench) -> None:
+    patch = {"jpeg": {"timeoutMs": 1}}
+    bench.client.patch("/api/rules", json=patch, content_type="application/merge-patch+json")
+
+    answer = bench.client.get("/beams/a/video/1s.jpg")
+
+    assert answer.status_code == 503
+    assert "no worker" in answer.get_json()["detail"]
+    (job,) = bench.client.get("/api/jobs").get_json()
+    assert job["clientData"] == {"rule": "jpeg", "path": "/beams/a/video/1s.jpg"}
+    assert [t["trigger"]["requestedProcState"] for t in job["transitions"]] == ["Start", "Cancel"]
+
+
+def test_parameters_that_the_recipe_refuses_make_no_job(bench: Bench) -> None:
+    answers = [bench.client.get(f"/beams/a/video/{ref}") for ref in ("1s.jpg?width=x", "wibble.jpg")]
+
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert bench.client.get("/api/jobs?count").get_json() == {"count": 0}
+
+
+def test_only_an_admin_changes_rules(bench: Bench) -> None:
+    headers = {"X-API-Key": bench.key("operator")}
+
+    assert bench.client.get("/api/rules", headers=headers).status_code == 200
+    assert bench.client.put("/api/rules/own", json=OWN, headers=headers).status_code == 403
+    assert bench.client.delete("/api/rules/jpeg", headers=headers).status_code == 403
