@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import xxhash
@@ -53,11 +53,11 @@ def answer_payload(payload: Payload, conditions: Conditions) -> PayloadAnswer:
     if conditions.if_none_match and _knows(conditions.if_none_match, tag):
         return PayloadAnswer(304, headers)
     headers["Content-Type"] = OCTETS
-    wanted = _RANGE.fullmatch(conditions.range) if conditions.range else None
-    if wanted is None or conditions.if_range not in ("", tag):
+    bounds = _bounds(conditions.range, length) if conditions.if_range in ("", tag) else None
+    if bounds is None:
         headers["Content-Length"] = str(length)
         return PayloadAnswer(200, headers, tuple(payload.planes))
-    first, last = _bounds(wanted.groupdict(), length)
+    first, last = bounds
     if first > last:
         return PayloadAnswer(416, {"Content-Range": f"bytes */{length}", "Accept-Ranges": "bytes"})
     headers["Content-Range"] = f"bytes {first}-{last}/{length}"
@@ -86,14 +86,18 @@ def _knows(if_none_match: str, tag: str) -> bool:
     return any(each in ("*", tag) for each in tags)
 
 
-def _bounds(wanted: Mapping[str, str | None], length: int) -> tuple[int, int]:
-    suffix = wanted["suffix"]
-    if suffix is not None:
-        return max(0, length - int(suffix)), length - 1 if int(suffix) else -1
-    first, last = int(wanted["first"] or 0), wanted["last"]
-    if last is not None and int(last) < first:
-        return 0, length - 1
-    return first, length - 1 if last is None else min(int(last), length - 1)
+def _bounds(text: str, length: int) -> tuple[int, int] | None:
+    """First and last byte of the range that is asked for, backwards if there is none; None: no range."""
+    wanted = _RANGE.fullmatch(text) if text else None
+    if wanted is None:
+        return None
+    if wanted["suffix"] is not None:
+        count = min(int(wanted["suffix"]), length)
+        return length - count, length - 1
+    first, last = int(wanted["first"]), int(wanted["last"] or length)
+    if wanted["last"] is not None and last < first:
+        return None
+    return first, min(last, length - 1)
 
 
 def _cut(planes: Sequence[Buffer], first: int, end: int) -> tuple[Buffer, ...]:

@@ -156,13 +156,14 @@ def on_event(requested: str, name: str = "go") -> dict[str, Any]:
     return {"trigger": {"type": "Event", "name": name, "requestedProcState": requested}}
 
 
-def make_bench(folder: Path, url: str, **http: Any) -> Bench:
+def make_bench(folder: Path, url: str, contents: dict[str, Any] | None = None, **http: Any) -> Bench:
     """A bench on the database ``url``, whose tables are there."""
     settings = load(
         flags={
             "data": str(folder),
             "database_url": url,
             "http": http,
+            "contents": contents or {},
             "engine": {"processing_host": HOST},
         }
     )
@@ -170,11 +171,11 @@ def make_bench(folder: Path, url: str, **http: Any) -> Bench:
     notices = CountedNotices()
     engine: Any = EngineHere(database, folder, notices)
     keys = ApiKeys(database)
-    contents = MemoryContents(CLOCK)
+    store = MemoryContents(CLOCK)
     whole_jobs = WholeJobs(database)
     services = HttpServices(
         settings=settings,
-        contents=contents,
+        contents=store,
         reader=JobReader(database),
         whole_jobs=whole_jobs,
         priors=Priors(whole_jobs),
@@ -188,4 +189,4 @@ def make_bench(folder: Path, url: str, **http: Any) -> Bench:
         worker_log=settings.worker_log,
     )
     app = create_app(services, [pages()])
-    return Bench(app.test_client(), engine, keys, settings, database, notices, contents)
+    return Bench(app.test_client(), engine, keys, settings, database, notices, store)
