@@ -14,7 +14,7 @@ from jobengine.contents.redis_store.commit_draft import CommitDraft
 from jobengine.contents.redis_store.head import STAMP_BYTES
 from jobengine.contents.redis_store.keys import Keys
 from jobengine.contents.redis_store.request import Request
-from jobengine.contents.redis_store.scripts import COMMIT, RELEASE
+from jobengine.contents.redis_store.scripts import COMMIT, DONE, RELEASE
 from jobengine.contents.redis_store.server import RedisServer
 from jobengine.contents.redis_store.stream_draft import TornError
 from jobengine.errors import UnavailableError
@@ -71,7 +71,7 @@ class Committer:
     def _send(self, request: Request, marker: bytes) -> bool:
         script = RELEASE if request.is_release else COMMIT
         keys = (marker, self._keys.version)
-        return bool(self._server.run(script, keys, request.arguments(), request.ahead()) == b"done")
+        return bool(self._server.run(script, keys, request.arguments(), request.ahead()) == DONE)
 
     @contextmanager
     def _lanes_of(self, writes: Sequence[Write], streams: Iterable[int]) -> Iterator[int]:

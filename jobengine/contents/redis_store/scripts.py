@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+DONE: Final = b"done"
+LOST: Final = b"lost"
+
 _COMMIT: Final = """
 local arguments, at = ARGV, 1
 local function take()

@@ -15,6 +15,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
 from redis.retry import Retry
 
+from jobengine.contents.redis_store.scripts import LOST
 from jobengine.contents.redis_store.wire import Command, Word, pack
 from jobengine.errors import UnavailableError
 from jobengine.ports.contents import Buffer
@@ -59,14 +60,16 @@ class RedisServer:
     ) -> Any:
         """The answer of a script, in the same round trip as commands that go ``ahead`` of it.
 
-        If it answers, it does not matter what became of these.
+        A refusal of these counts only if the script misses what they should have brought (`LOST`).
         """
         with self._failures_translated():
             *others, answer = self._run(script, keys, arguments, ahead)
             if isinstance(answer, NoScriptError):
                 self._names.pop(script, None)
                 *others, answer = self._run(script, keys, arguments, ahead)
-            return _without_errors([*others, answer])[-1] if isinstance(answer, RedisError) else answer
+            if answer == LOST or isinstance(answer, RedisError):
+                _without_errors([*others, answer])
+            return answer
 
     def close(self) -> None:
         """Close all connections."""
