@@ -1,17 +1,16 @@
-"""The worker's end of the control channel: a DEALER socket, reports kept until they are committed.
+"""The worker's end of the control channel: reports are kept until they are committed.
 
 Reports are numbered, spooled to disk, sent in order, and dropped only when acknowledged. Any ``Sync``
 means that the engine may have lost what was not committed: everything unacknowledged goes out again.
+How packed messages travel is a channel's business (`jobengine.messaging.worker_channel`).
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from typing import Any
+from typing import Protocol
 
 import structlog
-import zmq
 
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_messages import (
@@ -26,17 +25,25 @@ from jobengine.messaging.worker_messages import (
 )
 
 
-class WorkerLink:
-    """Speaks for one worker. Used by one thread."""
+class Channel(Protocol):
+    """Carries packed messages of one job."""
 
-    def __init__(self, context: zmq.Context[Any], address: str, identity: str, spool: Spool) -> None:
-        self._socket = context.socket(zmq.DEALER)
-        self._socket.setsockopt(zmq.IDENTITY, identity.encode())
-        self._socket.setsockopt(zmq.LINGER, 200)
-        self._socket.setsockopt(zmq.IMMEDIATE, 1)
-        self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
-        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
-        self._socket.connect(address)
+    def send(self, packed: bytes) -> bool:
+        """Send, or say False when no engine is connected. Never blocks."""
+        ...
+
+    def receive(self, timeout_ms: float) -> list[bytes]:
+        """What has arrived, waiting up to ``timeout_ms`` for the first."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class WorkerLink:
+    """Speaks for one job's worker. Used by one thread; owns its channel and its spool."""
+
+    def __init__(self, channel: Channel, spool: Spool) -> None:
+        self._channel = channel
         self._spool = spool
         self._log = structlog.get_logger("link")
         self._unacknowledged: deque[AnyReport] = deque()
@@ -62,36 +69,22 @@ class WorkerLink:
 
     def say(self, message: FromWorker) -> bool:
         """Send what need not arrive: heartbeats, answers. Dropped, and False, when no engine is connected."""
-        try:
-            self._socket.send(encode(message), zmq.DONTWAIT)
-        except zmq.Again:
-            return False
-        return True
+        return self._channel.send(encode(message))
 
     def flush(self) -> None:
         """Send what has not been sent, as far as the engine takes it; never blocks."""
-        while self._unsent:
-            try:
-                self._socket.send(encode(self._unsent[0]), zmq.DONTWAIT)
-            except zmq.Again:
-                return
+        while self._unsent and self._channel.send(encode(self._unsent[0])):
             self._unsent.popleft()
 
     def receive(self, timeout_ms: float) -> list[ToWorker]:
-        """Commands that have arrived, waiting up to ``timeout_ms`` (rounded up) for the first."""
-        commands: list[ToWorker] = []
-        if not self._socket.poll(max(0, math.ceil(timeout_ms))):
-            return commands
-        while True:
-            try:
-                command = to_worker.decode(self._socket.recv(zmq.DONTWAIT))
-            except zmq.Again:
-                return commands
+        """Commands that have arrived, waiting up to ``timeout_ms`` for the first."""
+        commands = [to_worker.decode(packed) for packed in self._channel.receive(timeout_ms)]
+        for command in commands:
             self._take_note(command)
-            commands.append(command)
+        return commands
 
     def close(self) -> None:
-        self._socket.close()
+        self._channel.close()
         self._spool.close()
 
     def _take_note(self, command: ToWorker) -> None:

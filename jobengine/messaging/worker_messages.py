@@ -186,7 +186,7 @@ class Withdrawn(msgspec.Struct, frozen=True, tag=True, tag_field="report"):
 
 
 class Fork(msgspec.Struct, frozen=True):
-    """The engine asks the nursery for a worker."""
+    """The engine asks the nursery for a worker; ``group``: for a place in a worker that jobs share."""
 
     job_id: str
     address: str
@@ -199,6 +199,15 @@ class Fork(msgspec.Struct, frozen=True):
     contents: str = ""
     results: str = ""
     copy_urls: tuple[str, ...] = ()
+    group: str = ""
+
+
+class Left(msgspec.Struct, frozen=True, tag=True):
+    """A job has left a worker that goes on with others; ``status`` is 0, or 1 if the job was broken."""
+
+    job_id: str
+    process_id: int
+    status: int
 
 
 class Forked(msgspec.Struct, frozen=True, tag=True):
@@ -235,7 +244,8 @@ FromWorker = AnyReport | Hello | Withdrawn | Progress
 ToWorker = Assign | Sync | Arm | Withdraw | Fire | Acknowledge | Release
 
 fork_decoder = msgspec.msgpack.Decoder(Fork)
-nursery_decoder = msgspec.msgpack.Decoder(Forked | Exited)
+left_decoder = msgspec.msgpack.Decoder(Left)
+nursery_decoder = msgspec.msgpack.Decoder(Forked | Exited | Left)
 from_worker = msgspec.msgpack.Decoder(FromWorker)
 to_worker = msgspec.msgpack.Decoder(ToWorker)
 encode = msgspec.msgpack.Encoder().encode

@@ -188,11 +188,12 @@ def goes_by_elements(work: Work) -> TypeGuard[ElementWork]:
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcess:
-    """A worker to be forked."""
+    """A worker to be forked. ``group``: a place in one that jobs of this group share will do."""
 
     job_id: str
     spool: Path
     log: Path
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +206,14 @@ class WorkerStarted:
 
 @dataclass(frozen=True, slots=True)
 class WorkerEnded:
-    """A worker process is gone. ``status``: exit code, minus the signal, or None if it can't be known."""
+    """A worker process is gone. ``status``: exit code, minus the signal, or None if it can't be known.
+
+    ``job_id``: only this job has left a process that others share.
+    """
 
     process_id: int
     status: int | None
+    job_id: str = ""
 
 
 class WorkerLauncher(Protocol):

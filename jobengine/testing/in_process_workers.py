@@ -6,14 +6,12 @@ the same in every run, and time passes only when the test moves the clock.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
-
-import zmq
 
 from jobengine.clock import Clock
 from jobengine.messaging.spool import Spool
@@ -144,8 +142,8 @@ class _ThreadedWorker:
         self._clock = clock
         self._my_turn = threading.Semaphore(0)
         self._turn_over = threading.Semaphore(0)
-        context = cast("zmq.Context[Any]", _Context(workers, self))
-        self._link = WorkerLink(context, fork.address, f"{fork.job_id}:{process_id}", Spool(Path(fork.spool)))
+        channel = _Channel(workers, self, f"{fork.job_id}:{process_id}")
+        self._link = WorkerLink(channel, Spool(Path(fork.spool)))
         self._worker = Worker(fork, self._link, clock, self.signal, process_id, new_work)
         self._thread = threading.Thread(target=self._run, name=f"worker {process_id}", daemon=True)
         self._thread.start()
@@ -194,45 +192,25 @@ class _ThreadedWorker:
             self._turn_over.release()
 
 
-class _Context:
-    """Makes the one socket that a worker needs."""
+class _Channel:
+    """The way of one worker to the engine and back."""
 
-    def __init__(self, workers: InProcessWorkers, worker: _ThreadedWorker) -> None:
+    def __init__(self, workers: InProcessWorkers, worker: _ThreadedWorker, identity: str) -> None:
         self._workers = workers
         self._worker = worker
+        self._identity = identity
 
-    def socket(self, kind: int) -> _Socket:
-        return _Socket(self._workers, self._worker)
-
-
-class _Socket:
-    """As much of a DEALER socket as `WorkerLink` uses."""
-
-    def __init__(self, workers: InProcessWorkers, worker: _ThreadedWorker) -> None:
-        self._workers = workers
-        self._worker = worker
-        self._identity = ""
-
-    def setsockopt(self, option: int, value: Any) -> None:
-        if option == zmq.IDENTITY:
-            self._identity = value.decode()
-
-    def connect(self, address: str) -> None:
-        """There is one place to connect to only."""
-
-    def send(self, packed: bytes, flags: int = 0) -> None:
+    def send(self, packed: bytes) -> bool:
         if not self._workers.is_connected:
-            raise zmq.Again
+            return False
         self._workers.wire.append((self._identity, packed))
+        return True
 
-    def poll(self, timeout_ms: int) -> bool:
-        self._worker.wait(timeout_ms)
-        return bool(self._worker.inbox)
-
-    def recv(self, flags: int = 0) -> bytes:
-        if not self._worker.inbox:
-            raise zmq.Again
-        return self._worker.inbox.popleft()
+    def receive(self, timeout_ms: float) -> list[bytes]:
+        self._worker.wait(math.ceil(timeout_ms))
+        arrived = list(self._worker.inbox)
+        self._worker.inbox.clear()
+        return arrived
 
     def close(self) -> None:
         """Nothing is held."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from jobengine.messaging.worker_messages import Exited, Fork, Forked, encode, nursery_decoder
+from jobengine.messaging.worker_messages import Exited, Fork, Forked, Left, encode, nursery_decoder
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker.nursery import MAX_MESSAGE_BYTES
 
@@ -59,6 +59,7 @@ class NurseryLauncher:
             address=self._surroundings.address,
             spool=str(process.spool),
             log=str(process.log),
+            group=process.group,
             media_base=self._surroundings.media_base,
             media_roots=self._surroundings.media_roots,
             url_schemes=self._surroundings.url_schemes,
@@ -150,6 +151,8 @@ class NurseryLauncher:
                     news.append(WorkerStarted(job_id, process_id))
                 case Exited(process_id=process_id, status=status):
                     self._statuses[process_id] = status
+                case Left(job_id=job_id, process_id=process_id, status=status):
+                    news.append(WorkerEnded(process_id, status, job_id))
 
     def _ended(self) -> list[WorkerEnded]:
         """The workers whose end can be told: a child's waits for the nursery's word on how it ended."""

@@ -21,6 +21,7 @@ import zmq
 from jobengine import logs
 from jobengine.clock import Clock, SystemClock, from_text
 from jobengine.messaging.spool import Spool
+from jobengine.messaging.worker_channel import DealerChannel
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release, ToWorker
 from jobengine.model.lifecycle import JobState
@@ -59,7 +60,8 @@ def run_worker(fork: Fork) -> None:
     signal_received = StopSignal()
     signal_received.install()
     context: zmq.Context[Any] = zmq.Context()
-    link = WorkerLink(context, fork.address, f"{fork.job_id}:{os.getpid()}", Spool(Path(fork.spool)))
+    channel = DealerChannel(context, fork.address, f"{fork.job_id}:{os.getpid()}")
+    link = WorkerLink(channel, Spool(Path(fork.spool)))
     try:
         Worker(fork, link, clock, signal_received, os.getpid(), new_work).run()
     finally:

@@ -2,7 +2,8 @@
 
 It opens no container, device, thread or ZeroMQ context, so that forking stays safe. It lives and dies
 with the engine; workers are sessions of their own and outlive both. Messages go over the socket pair
-that is its standard input: ``Fork`` in, ``Forked`` and ``Exited`` out.
+that is its standard input: ``Fork`` in, ``Forked``, ``Exited`` and ``Left`` out. Light jobs get a place in a
+worker that they share (`jobengine.worker.shared`); to those the nursery keeps a socket pair each.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from jobengine.messaging.worker_messages import Exited, Fork, Forked, encode, fork_decoder
 from jobengine.worker.main import run_worker
+from jobengine.worker.shared import run_shared
+from jobengine.worker.shared_workers import SharedWorkers
 from jobengine.worker.works import preload
 
 MAX_MESSAGE_BYTES = 65536
@@ -30,66 +34,95 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     preload()
     gc.freeze()
-    channel = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    signal.set_wakeup_fd(write_end)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    try:
-        _serve(channel, read_end, write_end)
-    finally:
+    Nursery(socket.socket(fileno=os.dup(sys.stdin.fileno()))).serve()
+
+
+class Nursery:
+    """Forks. ``engine`` is the socket to the engine, closed at the end."""
+
+    def __init__(self, engine: socket.socket) -> None:
+        self._engine = engine
+        self._child_ended, self._wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._shared = SharedWorkers(self._fork_shared)
+
+    def serve(self) -> None:
+        """Until the engine closes its end."""
+        signal.set_wakeup_fd(self._wakeup)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        try:
+            while self._turn():
+                pass
+        finally:
+            signal.set_wakeup_fd(-1)
+            self._engine.close()
+
+    def _turn(self) -> bool:
+        poller = select.poll()
+        shared = tuple(self._shared.descriptors())
+        for descriptor in (self._engine.fileno(), self._child_ended, *shared):
+            poller.register(descriptor, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poller.poll()}
+        for descriptor in ready.intersection(shared):
+            for left in self._shared.take(descriptor):
+                self._engine.send(encode(left))
+        if self._child_ended in ready:
+            os.read(self._child_ended, 4096)
+            _report_ended(self._engine)
+        if self._engine.fileno() not in ready:
+            return True
+        packed = self._engine.recv(MAX_MESSAGE_BYTES)
+        if packed:
+            self._take(fork_decoder.decode(packed))
+        return bool(packed)
+
+    def _take(self, fork: Fork) -> None:
+        if fork.group:
+            process_id = self._shared.place(fork)
+        else:
+            process_id = self._fork(lambda: run_worker(fork), fork.log)
+        self._engine.send(encode(Forked(fork.job_id, process_id)))
+
+    def _fork_shared(self, fork: Fork, channel: socket.socket) -> int:
+        log = str(Path(fork.log).with_name(f"shared-{fork.group}.log"))
+        return self._fork(lambda: run_shared(fork.address, channel), log)
+
+    def _fork(self, run: Callable[[], None], log: str) -> int:
+        """A child that runs ``run`` and ends; its process id, in the parent."""
+        process_id = os.fork()
+        if process_id:
+            return process_id
+        status = 1
+        try:
+            self._become_worker(log)
+            run()
+            status = 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _become_worker(self, log: str) -> None:
+        """Let go of everything that is the nursery's; output goes to a log."""
+        os.setsid()
         signal.set_wakeup_fd(-1)
-        channel.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._engine.close()
+        self._shared.close()
+        for fd in (self._child_ended, self._wakeup):
+            os.close(fd)
+        _send_output_to(log)
 
 
-def _serve(channel: socket.socket, child_ended: int, wakeup: int) -> None:
-    poller = select.poll()
-    poller.register(channel, select.POLLIN)
-    poller.register(child_ended, select.POLLIN)
-    while True:
-        ready = {fd for fd, _ in poller.poll()}
-        if child_ended in ready:
-            os.read(child_ended, 4096)
-            _report_ended(channel)
-        if channel.fileno() in ready:
-            packed = channel.recv(MAX_MESSAGE_BYTES)
-            if not packed:
-                return
-            _fork_worker(fork_decoder.decode(packed), channel, (child_ended, wakeup))
-
-
-def _fork_worker(fork: Fork, channel: socket.socket, pipe: tuple[int, int]) -> None:
-    process_id = os.fork()
-    if process_id:
-        channel.send(encode(Forked(fork.job_id, process_id)))
-        return
-    status = 1
-    try:
-        _become_worker(fork, channel, pipe)
-        run_worker(fork)
-        status = 0
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
-
-
-def _become_worker(fork: Fork, channel: socket.socket, pipe: tuple[int, int]) -> None:
-    """Let go of everything that is the nursery's; output goes to the job's log."""
-    os.setsid()
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    channel.close()
-    for fd in pipe:
-        os.close(fd)
-    Path(fork.log).parent.mkdir(parents=True, exist_ok=True)
-    log = os.open(fork.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+def _send_output_to(log: str) -> None:
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
     os.close(null)
-    os.close(log)
+    os.close(file)
 
 
 def _report_ended(channel: socket.socket) -> None:

@@ -15,6 +15,7 @@ from jobengine.clock import to_text
 from jobengine.messaging.addresses import Addresses
 from jobengine.messaging.engine_sockets import EngineSockets
 from jobengine.messaging.spool import Spool, read_spool
+from jobengine.messaging.worker_channel import DealerChannel
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import (
     Acknowledge,
@@ -56,7 +57,7 @@ def ends(tmp_path: Path) -> Addresses:
 
 @pytest.fixture
 def link(context: zmq.Context[Any], ends: Addresses, tmp_path: Path) -> Iterator[WorkerLink]:
-    link = WorkerLink(context, ends.workers, IDENTITY, Spool(tmp_path / "spool"))
+    link = WorkerLink(DealerChannel(context, ends.workers, IDENTITY), Spool(tmp_path / "spool"))
     yield link
     link.close()
 
@@ -147,7 +148,7 @@ def test_missing_spool_is_empty(tmp_path: Path) -> None:
 
 
 def test_full_disk_keeps_no_report_from_the_engine(context: zmq.Context[Any], ends: Addresses) -> None:
-    link = WorkerLink(context, ends.workers, IDENTITY, Spool(Path("/dev/full")))
+    link = WorkerLink(DealerChannel(context, ends.workers, IDENTITY), Spool(Path("/dev/full")))
     try:
         with engine(context, ends) as sockets:
             link.report(report(1))

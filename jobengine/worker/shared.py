@@ -1,0 +1,259 @@
+"""A worker process that many jobs share: one thread, one loop over absolute moments, no task for each job.
+
+Jobs come from the nursery, over a socket pair; each is the steps of a `jobengine.worker.main.Worker` of its
+own. The loop resumes whoever's moment has come, or whoever was sent something. A job that breaks is told
+to the nursery as gone; it never touches another one.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import select
+import socket
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import structlog
+import zmq
+
+from jobengine import logs
+from jobengine.clock import Clock, SystemClock
+from jobengine.messaging.spool import Spool
+from jobengine.messaging.worker_channel import JobChannel, SharedChannel
+from jobengine.messaging.worker_link import WorkerLink
+from jobengine.messaging.worker_messages import Fork, Left, encode, fork_decoder
+from jobengine.ports.work import Work, goes_by_elements
+from jobengine.worker.main import StopSignal, Worker
+from jobengine.worker.steps import Steps
+from jobengine.worker.works import new_work, release
+
+MAX_MESSAGE_BYTES = 65536
+LOOK_NS = 1_000_000
+"""How long the loop may be busy with jobs until it looks for messages again."""
+
+
+class JobLog:
+    """A text stream that writes to the log of the job whose turn it is."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+
+    def write(self, text: str) -> int:
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Everything is written at once."""
+
+    def isatty(self) -> bool:
+        return False
+
+
+class _Job:
+    """One job among others. ``wake_ns``: when its turn is; other entries of the heap are stale."""
+
+    def __init__(self, fork: Fork, link: WorkerLink, channel: JobChannel) -> None:
+        self.job_id = fork.job_id
+        self.log = Path(fork.log)
+        self.link = link
+        self.channel = channel
+        self.steps: Steps | None = None
+        self.work: Work | None = None
+        self.has_begun = False
+        self.wake_ns = 0
+        self.descriptors: tuple[int, ...] = ()
+
+    def resume(self) -> int:
+        """One turn; when the next is wanted. Raises StopIteration at the end, and whatever goes wrong."""
+        if self.steps is None:
+            raise StopIteration
+        if self.has_begun:
+            return self.steps.send(self.link.receive(0))
+        self.has_begun = True
+        return next(self.steps)
+
+
+class SharedWorker:
+    """Runs jobs until there are none and the nursery is gone. ``nursery`` is a socket of messages."""
+
+    def __init__(
+        self,
+        nursery: socket.socket,
+        channel: SharedChannel,
+        clock: Clock,
+        signals: StopSignal,
+        new_work: Callable[[str], Work],
+        log: JobLog,
+    ) -> None:
+        self._nursery: socket.socket | None = nursery
+        self._channel = channel
+        self._clock = clock
+        self._signals = signals
+        self._new_work = new_work
+        self._log = log
+        self._logger = structlog.get_logger("shared")
+        self._jobs: dict[bytes, _Job] = {}
+        self._heap: list[tuple[int, int, _Job]] = []
+        self._turn = 0
+        self._look_ns = 0
+        self._watchers: dict[int, set[_Job]] = {}
+        self._poller = select.epoll()
+        self._poller.register(nursery, select.EPOLLIN)
+        self._poller.register(channel.descriptor, select.EPOLLIN)
+
+    def run(self) -> None:
+        """Serve; blocks."""
+        while self._jobs or (self._nursery is not None and not self._signals.stop):
+            self._look(self._wait_s())
+            self._run_due()
+        self._poller.close()
+
+    def _wait_s(self) -> float:
+        """Until the next moment; a while where there is none, not at all while the loop is late."""
+        while self._heap and self._heap[0][0] != self._heap[0][2].wake_ns:
+            heappop(self._heap)
+        if not self._heap:
+            return 1.0
+        return max(0.0, (self._heap[0][0] - self._clock.monotonic_ns()) / 1e9)
+
+    def _look(self, wait_s: float) -> None:
+        """Take in what has arrived; waits to the microsecond, which epoll by itself would not."""
+        now_ns = self._clock.monotonic_ns()
+        if wait_s == 0.0 and now_ns < self._look_ns:
+            return
+        self._look_ns = now_ns + LOOK_NS
+        self._wake(job.identity for job in self._channel.distribute())
+        if wait_s > 0.0 and self._heap and self._heap[0][0] <= now_ns:
+            wait_s = 0.0
+        if not select.select((self._poller,), (), (), wait_s)[0]:
+            return
+        for descriptor, _ in self._poller.poll(0):
+            if descriptor == self._channel.descriptor:
+                self._wake(job.identity for job in self._channel.distribute())
+            elif self._nursery is not None and descriptor == self._nursery.fileno():
+                self._take_jobs(self._nursery)
+            else:
+                self._wake(job.channel.identity for job in self._watchers.get(descriptor, ()))
+
+    def _wake(self, identities: Iterable[bytes]) -> None:
+        now_ns = self._clock.monotonic_ns()
+        for identity in identities:
+            job = self._jobs.get(identity)
+            if job is not None and job.wake_ns > now_ns:
+                self._schedule(job, now_ns)
+
+    def _schedule(self, job: _Job, wake_ns: int) -> None:
+        self._turn += 1
+        job.wake_ns = wake_ns
+        heappush(self._heap, (wake_ns, self._turn, job))
+
+    def _run_due(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        heap, until_ns = self._heap, now_ns + LOOK_NS
+        while heap and heap[0][0] <= now_ns < until_ns:
+            wake_ns, _, job = heappop(heap)
+            if wake_ns == job.wake_ns:
+                self._step(job)
+                now_ns = self._clock.monotonic_ns()
+
+    def _step(self, job: _Job) -> None:
+        self._log.path = job.log
+        job.wake_ns = -1
+        try:
+            wake_ns = job.resume()
+        except StopIteration:
+            self._leave(job, 0)
+        except Exception:
+            self._logger.exception("job.broken", job_id=job.job_id)
+            self._leave(job, 1)
+        else:
+            if not job.descriptors:
+                self._watch(job)
+            self._schedule(job, wake_ns)
+
+    def _watch(self, job: _Job) -> None:
+        """Look at the descriptors that the work may be woken by; works of one sink have the same ones."""
+        work = job.work
+        job.descriptors = tuple(work.descriptors) if work is not None and goes_by_elements(work) else ()
+        for descriptor in job.descriptors:
+            watchers = self._watchers.setdefault(descriptor, set())
+            if not watchers:
+                self._poller.register(descriptor, select.EPOLLIN | select.EPOLLET)
+            watchers.add(job)
+
+    def _unwatch(self, job: _Job) -> None:
+        for descriptor in job.descriptors:
+            watchers = self._watchers[descriptor]
+            watchers.discard(job)
+            if not watchers:
+                del self._watchers[descriptor]
+                self._poller.unregister(descriptor)
+
+    def _take_jobs(self, nursery: socket.socket) -> None:
+        while True:
+            try:
+                packed = nursery.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            if not packed:
+                self._poller.unregister(nursery)
+                nursery.close()
+                self._nursery = None
+                return
+            self._take_job(fork_decoder.decode(packed))
+
+    def _take_job(self, fork: Fork) -> None:
+        self._log.path = Path(fork.log)
+        channel = self._channel.open(f"{fork.job_id}:{os.getpid()}")
+        try:
+            link = WorkerLink(channel, Spool(Path(fork.spool)))
+        except OSError:
+            self._logger.exception("job.not_taken", job_id=fork.job_id)
+            channel.close()
+            self._tell(Left(fork.job_id, os.getpid(), 1))
+            return
+        job = _Job(fork, link, channel)
+
+        def new_work(kind: str) -> Work:
+            job.work = self._new_work(kind)
+            return job.work
+
+        job.steps = Worker(fork, link, self._clock, self._signals, os.getpid(), new_work).steps()
+        self._jobs[channel.identity] = job
+        self._schedule(job, self._clock.monotonic_ns())
+
+    def _leave(self, job: _Job, status: int) -> None:
+        self._unwatch(job)
+        del self._jobs[job.channel.identity]
+        job.link.close()
+        self._tell(Left(job.job_id, os.getpid(), status))
+
+    def _tell(self, left: Left) -> None:
+        if self._nursery is not None:
+            try:
+                self._nursery.send(encode(left), socket.MSG_DONTWAIT)
+            except OSError as error:
+                self._logger.warning("nursery.not_told", job_id=left.job_id, detail=str(error))
+
+
+def run_shared(address: str, nursery: socket.socket) -> None:
+    """Run as a worker that jobs share; returns when there are no jobs and no nursery any more."""
+    faulthandler.enable()
+    log = JobLog()
+    logs.configure(style="json", stream=cast("TextIO", log))
+    signals = StopSignal()
+    signals.install()
+    context: zmq.Context[Any] = zmq.Context()
+    channel = SharedChannel(context, address, os.getpid())
+    try:
+        SharedWorker(nursery, channel, SystemClock(), signals, new_work, log).run()
+    finally:
+        channel.close()
+        context.term()
+        release()
