@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Self
 
+from jobengine.client.contents import Contents
 from jobengine.client.event_feed import Event, EventFeed
 from jobengine.client.http import Http, path
 from jobengine.client.jobs import Jobs
@@ -67,6 +68,7 @@ class Client:
         self.jobs = Jobs(self._http)
         self.events = Events(self._http)
         self.variables = Variables(self._http)
+        self.contents = Contents(self._http)
 
     def __enter__(self) -> Self:
         return self

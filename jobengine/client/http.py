@@ -42,6 +42,7 @@ class Http:
             base_url=self.url,
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),
+            follow_redirects=True,
             trust_env=not _is_loopback(self.url),
         )
 
@@ -62,7 +63,8 @@ class Http:
         """A successful answer. Raises the error that the service named, or UnavailableError.
 
         Parameters and headers that are None are left out; ``place`` is a path, or a whole URL of this
-        service. A JSON answer with one of the ``accepted`` statuses is an answer as well.
+        service. Redirects are followed. A JSON answer with one of the ``accepted`` statuses is an answer as
+        well.
         """
         given = {name: value for name, value in (headers or {}).items() if value is not None}
         request = self._client.build_request(
@@ -74,6 +76,20 @@ class Http:
         )
         response = self._send(request, repeat=method in _SAFE_TO_REPEAT or "Idempotency-Key" in given)
         if response.is_success or (response.status_code in accepted and _is_plain_json(response)):
+            return response
+        raise error_of(response)
+
+    def put(
+        self, place: str, data: bytes, media_type: str, params: Mapping[str, Any], repeat: bool
+    ) -> httpx.Response:
+        """A successful answer to a PUT of bytes. ``repeat``: doing it twice is as doing it once, so it may be
+        tried again when the connection fails. Raises the error that the service named, or UnavailableError.
+        """
+        known = {name: value for name, value in params.items() if value is not None}
+        headers = {"Content-Type": media_type}
+        request = self._client.build_request("PUT", place, params=known, content=data, headers=headers)
+        response = self._send(request, repeat)
+        if response.is_success:
             return response
         raise error_of(response)
 

@@ -1,0 +1,198 @@
+"""A content becomes a media file: packets as they are stored, in a container of the file's ending.
+
+Payloads are fetched some ahead, so that the network is busy while the file is written; memory is flat. A
+range begins exactly in MP4 and MOV (by an edit list) and where it is encoded anew; else at the key frame
+before it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobengine.client.content_import import IMPORT_ID
+from jobengine.errors import ConflictError, MalformedError, MediaError, NotFoundError
+from jobengine.media.media_element import MediaElement
+from jobengine.media.mux import CONTAINERS, Muxer
+from jobengine.media.ordering import in_decode_order
+from jobengine.media.window import Window
+from jobengine.model.beam.elements import read_element, to_element
+from jobengine.model.element import ElementKind
+from jobengine.model.media_reference import Times, parse_reference
+
+if TYPE_CHECKING:
+    from jobengine.client.contents import Contents
+
+Json = Any
+Progress = Callable[[int, int], None]
+_FETCHERS = 4
+_AHEAD = 32
+_WHOLE = "first-last"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportWanted:
+    """What to export: streams by their names in the Beam API, none: all; ``range`` as ``10s-20s``."""
+
+    content: str
+    streams: tuple[str, ...] = ()
+    range: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What came of an export. Streams by index; ``left_out`` says why. ``missing``: elements whose payload
+    is gone, which are not in the file."""
+
+    copied: tuple[int, ...]
+    encoded: tuple[int, ...]
+    left_out: Mapping[int, str]
+    is_exact: bool
+    elements: int
+    missing: int
+
+
+def export_file(
+    contents: Contents, wanted: ExportWanted, file: Path, on_progress: Progress | None
+) -> Exported:
+    """Write ``file``, which must not exist yet. ``on_progress`` is told the elements done, and their number.
+
+    The file gets its name when it is complete. Raises ConflictError if it is there, MediaError, DiskFull,
+    and what the service says.
+    """
+    container = CONTAINERS.get(file.suffix[1:].lower())
+    if container is None:
+        known = ", ".join(f".{ending}" for ending in CONTAINERS)
+        raise MediaError(f"{file.name} does not tell its container; known endings are {known}")
+    if file.exists():
+        raise ConflictError(f"{file} is there already")
+    part = file.with_name(f".{file.name}.part")
+    try:
+        exported = _Export(contents, wanted, on_progress).write(part, container)
+        os.link(part, file)
+    except FileExistsError as error:
+        raise ConflictError(f"{file} is there already") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return exported
+
+
+class _Export:
+    def __init__(self, contents: Contents, wanted: ExportWanted, on_progress: Progress | None) -> None:
+        self._contents, self._wanted, self._on_progress = contents, wanted, on_progress
+        self._window = _window(wanted.range)
+        self._elements = self._missing = 0
+
+    def write(self, part: Path, container: str) -> Exported:
+        document = self._contents.get(self._wanted.content)
+        streams = self._streams(document)
+        metadata = {
+            str(key): str(value)
+            for key, value in (document.get("metadata") or {}).items()
+            if key != IMPORT_ID
+        }
+        raw = {stream["index"] for stream in streams if self._is_raw(stream)}
+        muxer = Muxer(part, container, streams, self._window, metadata, raw)
+        try:
+            with ThreadPoolExecutor(_FETCHERS, "export") as pool:
+                for item in self._with_payload(self._in_time(streams), pool):
+                    muxer.write(item)
+                    self._elements += 1
+                    self._tell()
+        except BaseException:
+            muxer.abandon()
+            raise
+        muxed = muxer.close()
+        return Exported(
+            muxed.copied, muxed.encoded, muxed.left_out, muxed.is_exact, self._elements, self._missing
+        )
+
+    def _streams(self, document: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+        name = self._wanted.content
+        chosen = [self._contents.stream(name, stream) for stream in self._wanted.streams]
+        streams = list({stream["index"]: stream for stream in chosen or document["streams"]}.values())
+        if not streams:
+            raise NotFoundError(f"content {name!r} has no streams")
+        return streams
+
+    def _is_raw(self, stream: Mapping[str, Json]) -> bool:
+        try:
+            first = next(self._documents(stream), None)
+        except NotFoundError:
+            return False
+        return first is not None and first["type"] == "Frame"
+
+    def _in_time(self, streams: list[Mapping[str, Json]]) -> Iterator[tuple[int, Json]]:
+        """Elements of all streams by their time, so that the muxer can interleave them."""
+        merged = heapq.merge(*(self._timed(stream) for stream in streams), key=lambda entry: entry[0])
+        return ((index, document) for _, index, document in merged)
+
+    def _timed(self, stream: Mapping[str, Json]) -> Iterator[tuple[Fraction, int, Json]]:
+        base = Fraction(*(stream.get("time_base") or (0, 1)))
+        try:
+            for document in self._documents(stream):
+                yield document["pts"] * base, stream["index"], document
+        except NotFoundError:
+            return
+
+    def _documents(self, stream: Mapping[str, Json]) -> Iterator[Json]:
+        reference = self._wanted.range or _WHOLE
+        return self._contents.elements(
+            self._wanted.content, str(stream["index"]), reference, to_key=self._wanted.range is not None
+        )
+
+    def _with_payload(
+        self, documents: Iterator[tuple[int, Json]], pool: ThreadPoolExecutor
+    ) -> Iterator[MediaElement]:
+        items = in_decode_order(
+            MediaElement(index, to_element(read_element(document)), ()) for index, document in documents
+        )
+        ahead: deque[tuple[MediaElement, Future[bytes]]] = deque()
+        for item in items:
+            ahead.append((item, pool.submit(self._fetch, item)))
+            if len(ahead) >= _AHEAD:
+                yield from self._joined(*ahead.popleft())
+        while ahead:
+            yield from self._joined(*ahead.popleft())
+
+    def _joined(self, item: MediaElement, payload: Future[bytes]) -> Iterator[MediaElement]:
+        try:
+            data = memoryview(payload.result())
+        except NotFoundError:
+            self._missing += 1
+            return
+        sizes = item.element.plane_sizes or (len(data),)
+        if item.element.kind is ElementKind.PACKET:
+            yield MediaElement(item.stream_index, item.element, (data[: sizes[0]],))
+            return
+        planes, begin = [], 0
+        for size in sizes:
+            planes.append(data[begin : begin + size])
+            begin += size
+        yield MediaElement(item.stream_index, item.element, planes)
+
+    def _fetch(self, item: MediaElement) -> bytes:
+        kind = "packet" if item.element.kind is ElementKind.PACKET else "frame"
+        return self._contents.payload(
+            self._wanted.content, str(item.stream_index), f"{kind}_{item.element.pts}"
+        )
+
+    def _tell(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self._elements, 0)
+
+
+def _window(text: str | None) -> Window | None:
+    if text is None:
+        return None
+    parsed = parse_reference(text)
+    if not isinstance(parsed, Times) or parsed.last is None or parsed.last <= parsed.first:
+        raise MalformedError(f"{text!r} is not a range of time, such as 10s-20s or 1m-1m30s")
+    return Window(parsed.first, parsed.last)
