@@ -113,6 +113,9 @@ class ContentsSettings(Section):
     url: str | None = Field(
         None, description="redis://host:port/number or file:///folder; default: files in data/contents."
     )
+    commit_interval_ms: float = Field(
+        10, ge=0, le=1000, description="How long commits to files may wait for others to share a sync."
+    )
     packet_lifetime_s: float | None = Field(
         None,
         gt=0,
@@ -193,7 +196,8 @@ class Settings(BaseSettings):
     @property
     def contents_url(self) -> str:
         """The URL of the contents store, for `jobengine.contents.opening`."""
-        return self.contents.url or (self.data / "contents").as_uri()
+        folder = (self.data / "contents").as_uri()
+        return self.contents.url or f"{folder}?commit_interval_ms={self.contents.commit_interval_ms:g}"
 
     @property
     def media_base(self) -> Path:

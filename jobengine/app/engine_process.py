@@ -7,6 +7,7 @@ import os
 import signal
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import zmq
 
 from jobengine import logs
 from jobengine.app.parent import end_with_parent
+from jobengine.app.payload_sweep import PayloadSweep
 from jobengine.clock import SystemClock, to_text
+from jobengine.contents.opening import open_store
 from jobengine.engine.engine import Engine, EngineParts
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
@@ -77,9 +80,21 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
         requests=Requests(name, name, workers, host, clock),
         clock=clock,
     )
+    sweep = _sweep(settings)
+    sweep.start()
+    stack.callback(sweep.end)
     engine = Engine(name, parts, settings.engine.group_size)
     driven = ServiceParts(engine, store, sockets, launcher, timer, clock)
     return EngineService(driven, _terms(settings, name, epoch))
+
+
+def _sweep(settings: Settings) -> PayloadSweep:
+    return PayloadSweep(
+        partial(open_store, settings.contents_url),
+        SystemClock(),
+        settings.contents.sweep_interval_s,
+        timedelta(hours=settings.engine.idempotency_hours),
+    )
 
 
 def _collect_seldom() -> None:

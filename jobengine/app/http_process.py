@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.util import Finalize
 from pathlib import PurePosixPath
 from typing import Any
 
 import zmq
 
 from jobengine import logs
-from jobengine.app.parent import end_with_parent
+from jobengine.app.parent import end_parent, end_with_parent
 from jobengine.clock import SystemClock
 from jobengine.contents.opening import open_store
 from jobengine.history.database import Database
@@ -51,9 +52,12 @@ def build_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
     notices.start()
     threading.Thread(target=_end_notices, args=(stopping, notices), name="stopping", daemon=True).start()
     whole_jobs = WholeJobs(database)
+    contents = open_store(settings.contents_url)
+    # The server ends its workers without exit handlers; a store that was not closed looks itself through.
+    Finalize(None, contents.close, exitpriority=1)
     services = HttpServices(
         settings=settings,
-        contents=open_store(settings.contents_url),
+        contents=contents,
         reader=JobReader(database),
         whole_jobs=whole_jobs,
         priors=Priors(whole_jobs),
@@ -65,6 +69,7 @@ def build_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
         roots=media_roots(settings),
         check_migrations=database.check_head,
         worker_log=settings.worker_log,
+        shut_down=end_parent,
     )
     return create_app(services, [pages()])
 

@@ -1,0 +1,90 @@
+"""Lets payloads go that are past their time or limits: one thread of the engine process.
+
+A store that can't be reached is tried again; the engine never waits for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from jobengine.clock import Clock, to_us
+from jobengine.contents.repeats import Repeats
+from jobengine.errors import UnavailableError
+from jobengine.ports.contents import ContentStore
+
+FORGET_EVERY_S = 3600.0
+STEPS = 1_000
+"""Of one sweep at most; what is left waits for the next."""
+END_TIMEOUT_S = 10.0
+
+
+class PayloadSweep:
+    """Sweeps the store that ``open_store`` opens, every ``interval_s``, from `start` to `end`.
+
+    Requests under an ``Idempotency-Key`` are remembered for ``remembered``.
+    """
+
+    def __init__(
+        self, open_store: Callable[[], ContentStore], clock: Clock, interval_s: float, remembered: timedelta
+    ) -> None:
+        self._open_store = open_store
+        self._clock = clock
+        self._interval_s = interval_s
+        self._remembered = remembered
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="payload-sweep", daemon=True)
+        self._log = structlog.get_logger("contents")
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop behind the step that is going on, and close the store; blocks for at most ten seconds."""
+        self._ending.set()
+        self._thread.join(END_TIMEOUT_S)
+
+    def _run(self) -> None:
+        is_away = False
+        while not self._ending.is_set():
+            try:
+                store = self._open_store()
+                try:
+                    is_away = False
+                    self._sweep_until_end(store)
+                finally:
+                    store.close()
+            except UnavailableError as error:
+                if not is_away:
+                    self._log.warning("contents.not_swept", detail=error.detail)
+                is_away = True
+                self._ending.wait(self._interval_s)
+
+    def _sweep_until_end(self, store: ContentStore) -> None:
+        repeats = Repeats(store, self._clock)
+        forget_at_ns = self._clock.monotonic_ns()
+        while not self._ending.is_set():
+            self._sweep(store)
+            now_ns = self._clock.monotonic_ns()
+            if now_ns >= forget_at_ns:
+                repeats.forget(self._clock.now() - self._remembered)
+                forget_at_ns = now_ns + int(FORGET_EVERY_S * 1e9)
+            self._ending.wait(self._interval_s)
+
+    def _sweep(self, store: ContentStore) -> None:
+        payloads = payload_bytes = freed_bytes = 0
+        for _ in range(STEPS):
+            step = store.expire(to_us(self._clock.now()))
+            payloads += step.payloads
+            payload_bytes += step.payload_bytes
+            freed_bytes += step.freed_bytes
+            if self._ending.is_set() or not (step.payloads or step.freed_bytes):
+                break
+        if payloads or freed_bytes:
+            self._log.info(
+                "contents.swept", payloads=payloads, payload_bytes=payload_bytes, freed_bytes=freed_bytes
+            )

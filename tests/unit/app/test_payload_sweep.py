@@ -1,0 +1,80 @@
+"""Payloads go by themselves, and the store may be away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from jobengine.app.payload_sweep import PayloadSweep
+from jobengine.clock import SystemClock, to_us
+from jobengine.contents.memory import MemoryContents
+from jobengine.contents.repeats import Repeats
+from jobengine.errors import UnavailableError
+from jobengine.model.element import Element, ElementKind, PayloadState
+from jobengine.ports.contents import ContentStore, PutElement
+from tests.waiting import wait_until
+
+TIMEOUT_S = 10
+CLOCK = SystemClock()
+
+
+class StoreThatIsAwayAtFirst:
+    """Opens at the third try."""
+
+    def __init__(self) -> None:
+        self.store = MemoryContents(CLOCK)
+        self.tries = 0
+
+    def open(self) -> ContentStore:
+        self.tries += 1
+        if self.tries < 3:
+            raise UnavailableError("not yet")
+        return self.store
+
+
+@contextmanager
+def swept(source: StoreThatIsAwayAtFirst, remembered: timedelta) -> Iterator[None]:
+    sweep = PayloadSweep(source.open, CLOCK, 0.01, remembered)
+    sweep.start()
+    try:
+        yield
+    finally:
+        sweep.end()
+
+
+def test_a_payload_past_its_time_goes_once_the_store_is_there() -> None:
+    source = StoreThatIsAwayAtFirst()
+    past = to_us(CLOCK.now()) - 1
+    source.store.commit([PutElement(1, Element(ElementKind.PACKET, 0), [b"x"], expires_us=past)])
+
+    with swept(source, timedelta(hours=1)):
+        wait_until(
+            lambda: source.store.nth(1, 0, 1)[0].payload is PayloadState.GONE,
+            TIMEOUT_S,
+            "the payload is gone",
+        )
+
+
+def test_old_requests_are_forgotten() -> None:
+    source = StoreThatIsAwayAtFirst()
+    repeats = Repeats(source.store, CLOCK)
+    source.store.commit([repeats.note("scope", "key", "hash", "name")])
+
+    with swept(source, timedelta(hours=-1)):
+        wait_until(
+            lambda: repeats.find("scope", "key", "hash") is None, TIMEOUT_S, "the request is forgotten"
+        )
+
+
+def test_the_end_closes_the_store() -> None:
+    source = StoreThatIsAwayAtFirst()
+
+    with swept(source, timedelta(hours=1)):
+        wait_until(lambda: source.tries == 3, TIMEOUT_S, "the store is open")
+
+    try:
+        source.store.version()
+    except UnavailableError:
+        return
+    raise AssertionError("the store is still open")

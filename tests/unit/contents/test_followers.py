@@ -1,0 +1,78 @@
+"""Waiting for commits."""
+
+from __future__ import annotations
+
+import threading
+
+from jobengine.clock import SystemClock
+from jobengine.contents.followers import Followers
+from jobengine.contents.memory import MemoryContents
+from jobengine.errors import UnavailableError
+from jobengine.model.element import Element, ElementKind
+from jobengine.ports.contents import PutElement
+from tests.waiting import wait_until
+
+TIMEOUT_S = 10
+
+
+def put(store: MemoryContents) -> None:
+    store.commit([PutElement(1, Element(ElementKind.PACKET, None))])
+
+
+def test_a_commit_that_came_before_the_wait_is_not_missed() -> None:
+    store = MemoryContents(SystemClock())
+    followers = Followers(store)
+    version = followers.version()
+    put(store)
+
+    assert followers.wait(version, TIMEOUT_S)
+
+
+def test_a_commit_wakes_everybody_who_waits() -> None:
+    store = MemoryContents(SystemClock())
+    followers = Followers(store)
+    version, woken = followers.version(), []
+    threads = [
+        threading.Thread(target=lambda: woken.append(followers.wait(version, TIMEOUT_S))) for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    put(store)
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+
+    assert woken == [True] * 5
+
+
+def test_nothing_new_is_told_after_the_time() -> None:
+    followers = Followers(MemoryContents(SystemClock()))
+
+    assert not followers.wait(followers.version(), 0.02)
+
+
+def test_nobody_looks_when_nobody_waits() -> None:
+    followers = Followers(MemoryContents(SystemClock()))
+    followers.wait(followers.version(), 0.02)
+
+    wait_until(lambda: "followers" not in _threads(), TIMEOUT_S, "the thread has ended")
+
+
+def test_those_who_wait_find_out_that_the_store_has_gone() -> None:
+    store = MemoryContents(SystemClock())
+    followers = Followers(store)
+    version = followers.version()
+    store.close()
+
+    assert followers.wait(version, TIMEOUT_S) or _is_away(followers)
+
+
+def _is_away(followers: Followers) -> bool:
+    try:
+        followers.version()
+    except UnavailableError:
+        return True
+    return False
+
+
+def _threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate()}
