@@ -1,6 +1,7 @@
 """A durable state-machine job engine for media streams.
 
-``from jobengine import Client`` talks to a running service.
+``Client`` talks to a running service; ``Recipe`` is the base of what convert jobs make, ``Result`` what they
+return.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jobengine.client import Client
+    from jobengine.model.recipe import Recipe, Result
 
     __version__: str
 
-__all__ = ["Client", "__version__"]
+__all__ = ["Client", "Recipe", "Result", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +23,10 @@ def __getattr__(name: str) -> Any:
         from jobengine.client import Client
 
         return Client
+    if name in ("Recipe", "Result"):
+        from jobengine.model import recipe
+
+        return getattr(recipe, name)
     if name == "__version__":
         from importlib.metadata import version
 

@@ -10,7 +10,7 @@ import pytest
 
 import jobengine
 
-PUBLIC = ("Client", "Processor", "__version__", "worker")
+PUBLIC = ("Client", "Processor", "Recipe", "Result", "__version__", "worker")
 ROOT = Path(__file__).parents[2]
 # Running it is what it is for.
 NOT_IMPORTED = ("jobengine.__main__",)

@@ -1,0 +1,160 @@
+"""A payload's way back, on a real service: the steps that the authors of Content Beam wrote down.
+
+1. Making a content makes its equivalent in a folder. 2. Each payload that comes is copied there. 3. As long
+as it is cached it is served. 4. When it has expired, the copy is found, kept again and served, and the next
+ones are warmed; and what is a rendition is made of its source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jobengine.clock import SystemClock, to_us
+from jobengine.contents.catalogue import Catalogue
+from jobengine.contents.opening import open_store
+from jobengine.model.element import PayloadState
+from jobengine.ports.contents import DropPayloads
+from tests.acceptance.films import bring_in, make_film
+from tests.services import Service
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(180)
+STREAM = {"type": "Stream", "index": 0, "time_base": [1, 25], "codecpar": {"codec_type": "video"}}
+PAYLOADS = {f"packet_{n}": bytes([n]) * (100 + n) for n in range(5)}
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    service = Service(tmp_path / "data")
+    try:
+        yield service.start()
+    finally:
+        service.remove()
+
+
+@pytest.fixture
+def http(service: Service) -> Iterator[httpx.Client]:
+    """A client of a service whose rules for copies are in force."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", timeout=60) as client:
+        patch = {"fileStore": {"enabled": True}, "dataMissing": {"enabled": True}}
+        headers = {"Content-Type": "application/merge-patch+json"}
+        client.patch("/api/rules", json=patch, headers=headers).raise_for_status()
+        yield client
+
+
+def drop_payloads(service: Service, name: str) -> None:
+    """Let every payload of a content go, as time would."""
+    with closing(open_store((service.data / "contents").as_uri())) as store:
+        content = Catalogue(store, SystemClock()).get(name)
+        store.commit(
+            [DropPayloads(content.stream_number(i), -(2**62), 2**62) for i in range(len(content.streams))]
+        )
+
+
+def states(service: Service, name: str) -> list[PayloadState]:
+    with closing(open_store((service.data / "contents").as_uri())) as store:
+        content = Catalogue(store, SystemClock()).get(name)
+        return [each.payload for each in store.range(content.stream_number(0), -(2**62), 2**62)]
+
+
+def put(http: httpx.Client, name: str) -> None:
+    """A content of five packets, as a client would write them."""
+    http.post("/beams", json={"type": "format", "url": name, "streams": [STREAM]}).raise_for_status()
+    for number, (element, payload) in enumerate(PAYLOADS.items()):
+        document = {"type": "Packet", "stream_index": 0, "pts": number, "size": len(payload)}
+        http.put(f"/beams/{name}/0/{element}", json=document).raise_for_status()
+        octets = {"Content-Type": "application/octet-stream"}
+        http.put(f"/beams/{name}/0/{element}/data", content=payload, headers=octets).raise_for_status()
+
+
+def jobs_of(http: httpx.Client, rule: str) -> list[Any]:
+    found: list[Any] = http.get("/api/jobs", params={"filter": f'clientData.rule == "{rule}"'}).json()
+    return found
+
+
+def test_the_four_steps_of_the_documented_flow(service: Service, http: httpx.Client) -> None:
+    put(http, "news")
+    copies = service.media / "copies" / "news"
+    wait_until(lambda: len(list(copies.rglob("*.raw"))) == len(PAYLOADS), 60, "every payload is copied")
+    wait_until(lambda: http.get("/beams/news/equivalent").json() == [copies.as_uri()], 20, "it is related")
+
+    assert http.get("/beams/news/0/packet_1/data").content == PAYLOADS["packet_1"]
+    assert jobs_of(http, "dataMissing") == []
+
+    drop_payloads(service, "news")
+    before_us = to_us(SystemClock().now())
+    answer = http.get("/beams/news/0/packet_1/data")
+
+    assert (answer.status_code, answer.content) == (200, PAYLOADS["packet_1"])
+    assert answer.headers["Beam-PTS"] == "1"
+    gone, here = PayloadState.GONE, PayloadState.HERE
+    assert states(service, "news") == [gone, here, here, here, gone]
+    (job,) = jobs_of(http, "dataMissing")
+    assert job["currentState"] == "Finished"
+
+    assert http.get("/beams/news/0/packet_2.raw").content == PAYLOADS["packet_2"]
+    assert len(jobs_of(http, "dataMissing")) == 1
+    with closing(open_store((service.data / "contents").as_uri())) as store:
+        store.expire(before_us + timedelta(seconds=60) // timedelta(microseconds=1))
+        content = Catalogue(store, SystemClock()).get("news")
+        assert store.range(content.stream_number(0), 1, 1)[0].payload is here
+        store.expire(before_us + timedelta(seconds=300) // timedelta(microseconds=1))
+        assert store.range(content.stream_number(0), 1, 1)[0].payload is gone
+
+
+def test_what_nobody_has_stays_missing(service: Service, http: httpx.Client) -> None:
+    put(http, "news")
+    copies = service.media / "copies" / "news"
+    wait_until(lambda: len(list(copies.rglob("*.raw"))) == len(PAYLOADS), 60, "every payload is copied")
+    (copies / "stream_0" / "packet_1_0.raw").unlink()
+    (copies / "stream_0" / "packet_2_0.raw").write_bytes(b"short")
+    drop_payloads(service, "news")
+
+    answers = [http.get(f"/beams/news/0/packet_{n}/data").status_code for n in (1, 2, 3, 99)]
+
+    assert answers == [404, 404, 200, 404]
+
+
+def test_the_cheaper_equivalent_is_asked_first(service: Service, http: httpx.Client) -> None:
+    put(http, "near")
+    put(http, "news")
+    copies = service.media / "copies" / "news"
+    wait_until(lambda: len(list(copies.rglob("*.raw"))) == len(PAYLOADS), 60, "every payload is copied")
+    http.post("/beams/near/equivalent/news").raise_for_status()
+    (copies / "stream_0" / "packet_1_0.raw").write_bytes(b"x" * len(PAYLOADS["packet_1"]))
+    drop_payloads(service, "news")
+
+    assert http.get("/beams/news/0/packet_1/data").content == PAYLOADS["packet_1"]
+
+
+@pytest.mark.needs("ffmpeg")
+def test_a_rendition_is_made_just_in_time(service: Service, http: httpx.Client, tmp_path: Path) -> None:
+    content = bring_in(service, make_film(tmp_path / "film.mp4"), "film")
+    base = (content.streams[0] or {})["time_base"]
+    raw = {"codec_type": "video", "name": "rawvideo", "width": 320, "height": 180, "format": "yuv420p"}
+    small = {"codec_type": "video", "name": "mjpeg", "width": 80, "height": 45}
+    for name, codec in (("frames", raw), ("small", small)):
+        stream = {"type": "Stream", "index": 0, "time_base": base, "codecpar": codec}
+        http.post("/beams", json={"type": "format", "url": name, "streams": [stream]}).raise_for_status()
+        http.post(f"/beams/{name}/rendition/film", json={"stream_map": {"0": "video"}}).raise_for_status()
+
+    frame = http.get("/beams/frames/0/frame_17920/data")
+    assert frame.status_code == 200, frame.text
+    assert sum(int(size) for size in frame.headers["Beam-Buf-Sizes"].strip("[]").split(",")) == len(
+        frame.content
+    )
+    told = http.get("/beams/frames/0/frame_17920").json()
+    assert (told["width"], told["height"], told["format"]) == (320, 180, "yuv420p")
+
+    picture = http.get("/beams/small/0/packet_17920/data")
+    assert picture.content[:2] == b"\xff\xd8"
+    assert http.get("/beams/small/0/packet_17921/data").status_code == 404
+    assert http.get("/beams/small/0/packet_17920.jpg").content[:2] == b"\xff\xd8"
+    assert len(jobs_of(http, "dataMissing")) == 3
