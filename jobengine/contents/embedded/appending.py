@@ -50,16 +50,13 @@ def append(  # noqa: PLR0915 - one loop, see above
         element_id, size, checksum = ready.element_id, ready.payload_bytes, ready.payload_checksum
         if element_id > stream.last_id:
             stream.last_id = element_id
-        elif not ready.has_new_id:
-            known = changes.find_id(stream, element_id)
-            if known is not None:
-                outcomes.append(_known(changes, stream, known))
-                continue
+        elif not ready.has_new_id and (known := _known(changes, stream, element_id)) is not None:
+            outcomes.append(known)
+            continue
         pts = sequence if ready.pts is None else ready.pts
         tail = ready.tail(pts)
-        metadata_bytes = len(ready.attributes) + len(ready.sizes)
-        prefix = pack_prefix(MAGIC, VERSION, kind, metadata_bytes, size, checksum, number, life, sequence)
-        head = prefix + tail
+        said = len(ready.attributes) + len(ready.sizes)
+        head = pack_prefix(MAGIC, VERSION, kind, said, size, checksum, number, life, sequence) + tail
         head = pack_checksum(digest(head, seed)) + head
         payload_offset = offset + len(head)
         payload_segment, payload_place = (segment, payload_offset >> 3) if ready.planes else (0, 0)
@@ -93,8 +90,8 @@ def append(  # noqa: PLR0915 - one loop, see above
     return outcomes
 
 
-def _known(changes: Changes, stream: StreamRow, sequence: int) -> Outcome:
-    row = changes.row(stream, sequence)
-    if row is None:
-        raise LookupError(f"the index names element {sequence} and doesn't have it")
-    return Outcome(False, 0, sequence, row.pts, row.element_id)
+def _known(changes: Changes, stream: StreamRow, element_id: bytes) -> Outcome | None:
+    """What is answered for an element that is there already."""
+    sequence = changes.find_id(stream, element_id)
+    row = None if sequence is None else changes.row(stream, sequence)
+    return None if row is None else Outcome(False, 0, sequence, row.pts, element_id)

@@ -127,7 +127,7 @@ class Deciding:
         pending = self.part.laid_out((row.segment, row.offset))
         if pending is not None:
             return bytes(pending[0][: row.attributes_bytes])
-        return self.reader.attributes([row])[0]
+        return self.reader.attributes([row.encode()])[0]
 
     def planes_of(self, row: Row) -> Sequence[Buffer]:
         """An element's payload, also of one of this very commit; empty if it isn't here."""
@@ -136,7 +136,7 @@ class Deciding:
         pending = self.part.laid_out((row.payload_segment, row.payload_offset))
         if pending is not None and row.payload_bytes:
             return pending
-        return self.reader.payloads([row])[0] or ()
+        return self.reader.payloads([row.encode()])[0] or ()
 
     def _replace_or_create(self, ready: ReadyElement) -> Outcome:
         stream = self.changes.stream(ready.stream) or self.changes.begin_stream(ready.stream)

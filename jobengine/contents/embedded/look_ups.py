@@ -9,7 +9,6 @@ from typing import Final
 from jobengine.contents.embedded import keys
 from jobengine.contents.embedded.index import Index
 from jobengine.contents.embedded.ranks import Ranks
-from jobengine.contents.embedded.row import Row, decode_row
 from jobengine.contents.embedded.tables import StreamRow
 from jobengine.contents.embedded.transaction import Cursor, Transaction
 from jobengine.model.element import PTS_MAX, PTS_MIN, StreamFacts
@@ -17,8 +16,8 @@ from jobengine.model.element import PTS_MAX, PTS_MIN, StreamFacts
 _RANKED_OFFSET: Final = 256
 """Offsets up to here are walked; beyond, counters tell the place."""
 
-Found = tuple[int, Row]
-"""Sequence and row."""
+Found = tuple[int, bytes]
+"""Sequence, and the row as the index keeps it."""
 
 
 class LookUps:
@@ -151,22 +150,20 @@ class LookUps:
                     for key, data in islice(cursor.iternext(), limit):
                         if not key.startswith(life):
                             break
-                        found.append((keys.to_number(key[8:]), decode_row(data)))
+                        found.append((keys.to_number(key[8:]), data))
             return found, stream.next_sequence
 
-    def rows(self, places: Sequence[tuple[int, int]]) -> list[Row | None]:
+    def rows(self, places: Sequence[tuple[int, int]]) -> list[bytes | None]:
         """The row of each (stream, sequence)."""
-        lives: dict[int, bytes | None] = {}
+        lives: dict[int, bytes] = {}
         with self._index.read() as transaction:
             for number in {number for number, _ in places}:
                 stream = self._stream(transaction, number)
-                lives[number] = keys.number(stream.life) if stream else None
-            found: list[Row | None] = []
-            for number, sequence in places:
-                life = lives[number]
-                data = life and transaction.get(life + keys.number(sequence), db=self._table["rows"])
-                found.append(decode_row(data) if data else None)
-            return found
+                lives[number] = keys.number(stream.life) if stream else keys.LAST_8
+            wanted = [lives[number] + sequence.to_bytes(8, "big") for number, sequence in places]
+            with transaction.cursor(db=self._table["rows"]) as cursor:
+                found = dict(cursor.getmulti(wanted))
+        return [found.get(key) for key in wanted]
 
     def _stream(self, transaction: Transaction, number: int) -> StreamRow | None:
         data = transaction.get(keys.number(number), db=self._table["streams"])
@@ -194,7 +191,7 @@ class LookUps:
 
     def _row(self, transaction: Transaction, life: bytes, place: bytes | None) -> Found | None:
         data = place and transaction.get(life + place, db=self._table["rows"])
-        return (keys.to_number(place), decode_row(data)) if place and data else None
+        return (keys.to_number(place), data) if place and data else None
 
 
 def _behind(life: bytes, pts: int) -> bytes:

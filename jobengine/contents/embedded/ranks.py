@@ -1,10 +1,10 @@
 """How many elements stand before a time: counters over ever longer prefixes of pts.
 
 LMDB can't say how many keys lie before one. So for each stream there are counters of the elements whose pts
-are in one bucket, a power of two of ticks, of 256 buckets each, of 256 of those, and so on. Finding the
-n-th reads at most 256 counters of each level and then walks the keys of one bucket, however large the
-stream is. How large buckets are is settled by the duration of a stream's first element; it is a matter of
-speed only.
+are in one bucket, a power of two of ticks; of 512 buckets each, of 512 of those, four levels in all. Finding
+the n-th reads at most 512 counters of each level and then walks the keys of one bucket, however large the
+stream is (beyond 2^32 elements the uppermost level grows). How large buckets are is settled by the duration
+of a stream's first element; it is a matter of speed only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from jobengine.contents.embedded.transaction import Cursor, Transaction
 SMALLEST_BUCKET: Final = 10
 LARGEST_BUCKET: Final = 24
 _ELEMENTS_IN_A_BUCKET: Final = 32
-_FAN_OUT: Final = 8
+_FAN_OUT: Final = 9
+_LEVELS: Final = 4
 _PREFIX_AT: Final = 9
 
 
@@ -36,12 +37,11 @@ def count_changes(
 ) -> None:
     """Add to the counters, given how many elements (life, bits, bucket) got or lost."""
     level: Mapping[tuple[bytes, int, int], int] = changes
-    while level:
+    for _ in range(_LEVELS):
         _count_level(transaction, table, level)
         upper: Counter[tuple[bytes, int, int]] = Counter()
         for (life, bits, prefix), change in level.items():
-            if bits + _FAN_OUT < 64:
-                upper[life, bits + _FAN_OUT, prefix >> _FAN_OUT] += change
+            upper[life, bits + _FAN_OUT, prefix >> _FAN_OUT] += change
         level = upper
 
 
@@ -71,9 +71,9 @@ class Ranks:
         value = pts + BIAS
         total = 0
         with self.transaction.cursor(db=self.table) as cursor:
-            for bits in self._levels():
+            for level, bits in enumerate(self._levels()):
                 own = value >> bits
-                first = own >> _FAN_OUT << _FAN_OUT if bits + _FAN_OUT < 64 else 0
+                first = own >> _FAN_OUT << _FAN_OUT if level else 0
                 total += sum(count for _, count in self._counters(cursor, bits, first, own - 1))
         with self.transaction.cursor(db=self.times) as cursor:
             end = self.life + number(value)
@@ -103,7 +103,7 @@ class Ranks:
 
     def _levels(self) -> Iterator[int]:
         """Bits of the buckets' ticks, from the largest buckets on."""
-        return reversed(range(self.bits, 64, _FAN_OUT))
+        return reversed([self.bits + level * _FAN_OUT for level in range(_LEVELS)])
 
     def _counters(self, cursor: Cursor, bits: int, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Prefixes of one level from ``first`` to ``last`` with their counts."""

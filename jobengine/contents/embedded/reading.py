@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from jobengine.contents.embedded.record import HEADER_BYTES, DamagedError, check_payload
-from jobengine.contents.embedded.row import Row
+from jobengine.contents.embedded.record import DamagedError, check_payload
+from jobengine.contents.embedded.row import payload_of, record_span
 from jobengine.contents.embedded.segments import Segments
 from jobengine.errors import UnavailableError
 
@@ -19,6 +19,8 @@ CHUNK_BYTES: Final = 4 << 20
 """Old bytes are read in pieces of this size, unless one payload is larger."""
 SKIPPED_BYTES: Final = 64 << 10
 """Rather read than skipped."""
+
+_EMPTY: Final = memoryview(b"")
 
 Span = tuple[int, int, int]
 """Segment, offset, length."""
@@ -40,50 +42,65 @@ class LogReader:
     def __init__(self, segments: Segments) -> None:
         self._segments = segments
 
-    def attributes(self, rows: Sequence[Row]) -> list[bytes]:
-        """What is said of each element."""
-        spans = [(row.segment, row.offset + HEADER_BYTES, row.attributes_bytes) for row in rows]
-        return [bytes(view) for view in self.spans(spans)]
+    def attributes(self, rows: Sequence[bytes]) -> list[bytes]:
+        """What is said of each element, given its row as the index keeps it."""
+        return [bytes(view) for view in self._spans([record_span(row) for row in rows])]
 
-    def payloads(self, rows: Sequence[Row | None]) -> list[list[memoryview] | None]:
+    def payloads(self, rows: Sequence[bytes | None]) -> list[list[memoryview] | None]:
         """The planes of each; None where there are none. Raises UnavailableError for damage."""
-        here = [row for row in rows if row is not None and row.is_here]
-        views = iter(self.spans([(row.payload_segment, row.payload_offset, sum(row.stored)) for row in here]))
-        return [self._planes(row, next(views)) if row is not None and row.is_here else None for row in rows]
+        payloads = [None if row is None else payload_of(row) for row in rows]
+        views = iter(self._spans([payload[0] for payload in payloads if payload is not None]))
+        found: list[list[memoryview] | None] = []
+        for payload in payloads:
+            if payload is None:
+                found.append(None)
+                continue
+            (segment, offset, _), sizes, checksum = payload
+            view = next(views)
+            if not self._segments.is_young(segment):
+                _check(view, checksum, f"segment {segment} at {offset}")
+            found.append([view] if len(sizes) == 1 else _cut(view, sizes))
+        return found
 
-    def spans(self, spans: Sequence[Span]) -> list[memoryview]:
+    def _spans(self, spans: Sequence[Span]) -> list[memoryview]:
         """Bytes at each place, old ones read in few calls."""
-        young = self._segments.is_young
-        found: dict[int, memoryview] = {}
+        found: list[memoryview] = []
         old: list[int] = []
+        mapped, mapped_segment = _EMPTY, 0
         for place, (segment, offset, length) in enumerate(spans):
-            if not length:
-                found[place] = memoryview(b"")
-            elif young(segment):
-                found[place] = self._segments.view(segment, offset, length)
-            else:
-                old.append(place)
+            end = offset + length
+            if segment != mapped_segment or end > len(mapped):
+                mapped_segment = 0
+                if not length:
+                    found.append(_EMPTY)
+                    continue
+                if not self._segments.is_young(segment):
+                    old.append(place)
+                    found.append(_EMPTY)
+                    continue
+                mapped, mapped_segment = self._segments.mapped(segment, end), segment
+            found.append(mapped[offset:end])
         for chunk in _chunks(spans, old):
             data = self._segments.read(chunk.segment, chunk.start, chunk.end - chunk.start)
             for place in chunk.wanted:
                 _, offset, length = spans[place]
                 found[place] = data[offset - chunk.start : offset - chunk.start + length]
-        return [found[place] for place in range(len(spans))]
+        return found
 
-    def _planes(self, row: Row, payload: memoryview) -> list[memoryview]:
-        if not self._segments.is_young(row.payload_segment):
-            try:
-                check_payload(payload, row.payload_checksum, f"element {row.element_id.hex()}")
-            except DamagedError as fault:
-                raise UnavailableError(f"{fault} on disk") from fault
-        if len(row.stored) == 1:
-            return [payload]
-        planes = []
-        start = 0
-        for size in row.stored:
-            planes.append(payload[start : start + size])
-            start += size
-        return planes
+
+def _check(payload: memoryview, checksum: int, what: str) -> None:
+    try:
+        check_payload(payload, checksum, what)
+    except DamagedError as fault:
+        raise UnavailableError(f"{fault} on disk") from fault
+
+
+def _cut(payload: memoryview, sizes: Sequence[int]) -> list[memoryview]:
+    planes, start = [], 0
+    for size in sizes:
+        planes.append(payload[start : start + size])
+        start += size
+    return planes
 
 
 def _chunks(spans: Sequence[Span], places: Sequence[int]) -> list[_Chunk]:

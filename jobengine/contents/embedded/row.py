@@ -28,6 +28,11 @@ from jobengine.model.element import Element, ElementKind, StoredElement
 PLACES = struct.Struct("<IIIIQ")
 """Segment and offset of the record, and of the payload, in units of 8 bytes; the payload's checksum."""
 _ROW = struct.Struct("<qqqqq16sHBBIIIIIQ")
+# Parts of a row, for readers that want no more than that.
+_ELEMENT = struct.Struct("<qqqqq16sHBB")
+_COUNTS, _COUNTS_AT = struct.Struct("<HBB"), _ELEMENT.size - 4
+_ATTRIBUTES, _ATTRIBUTES_AT = struct.Struct("<III"), _ELEMENT.size
+_PAYLOAD, _PAYLOAD_AT = struct.Struct("<IIQ"), _ELEMENT.size + _ATTRIBUTES.size
 _KINDS = (ElementKind.PACKET, ElementKind.FRAME)
 
 
@@ -151,17 +156,34 @@ def is_elsewhere(row: Row) -> bool:
     return was
 
 
-def to_stored(stream: int, sequence: int, row: Row, attributes: bytes) -> StoredElement:
-    """The element as readers get it."""
-    flags = row.flags
+def record_span(data: bytes) -> tuple[int, int, int]:
+    """Segment, offset and length of the attributes of a row as the index keeps it."""
+    attributes_bytes, segment, offset = _ATTRIBUTES.unpack_from(data, _ATTRIBUTES_AT)
+    return segment, offset * ALIGNMENT + HEADER_BYTES, attributes_bytes
+
+
+def payload_of(data: bytes) -> tuple[tuple[int, int, int], tuple[int, ...], int] | None:
+    """Segment, offset and length of the payload of a row, the sizes of its planes and its checksum."""
+    flags, declared, stored = _COUNTS.unpack_from(data, _COUNTS_AT)
+    if not flags & FLAG_HERE:
+        return None
+    segment, offset, checksum = _PAYLOAD.unpack_from(data, _PAYLOAD_AT)
+    sizes = sizes_struct(stored).unpack_from(data, _ROW.size + 4 * declared)
+    return (segment, offset * ALIGNMENT, sum(sizes)), sizes, checksum
+
+
+def to_stored(stream: int, sequence: int, data: bytes, attributes: bytes) -> StoredElement:
+    """The element as readers get it, of a row as the index keeps it."""
+    pts, dts, duration, _, stored_us, element_id, flags, declared, stored = _ELEMENT.unpack_from(data)
+    sizes = sizes_struct(declared + stored).unpack_from(data, _ROW.size)
     element = Element(
         _KINDS[flags & FLAG_FRAME],
-        row.pts,
-        row.dts if flags & FLAG_DTS else None,
-        row.duration if flags & FLAG_DURATION else None,
-        bool(flags & FLAG_KEY),
-        row.declared,
+        pts,
+        dts if flags & FLAG_DTS else None,
+        duration if flags & FLAG_DURATION else None,
+        flags & FLAG_KEY != 0,
+        sizes[:declared],
         attributes,
-        row.element_id,
+        element_id,
     )
-    return StoredElement(stream, sequence, element, row.stored_us, payload_state(flags), row.stored)
+    return StoredElement(stream, sequence, element, stored_us, payload_state(flags), sizes[declared:])

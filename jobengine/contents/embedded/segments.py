@@ -81,12 +81,10 @@ class Segments:
         """Return when everything written to it is on disk. Raises OSError, then nothing is known."""
         os.fdatasync(self._file(number))
 
-    def view(self, number: int, offset: int, length: int) -> memoryview:
-        """Bytes of a young segment, mapped. Raises FileNotFoundError once the segment is removed."""
+    def mapped(self, number: int, end: int) -> memoryview:
+        """A young segment up to an offset at least. Raises FileNotFoundError once it is removed."""
         view = self._views.get(number)
-        if view is None or offset + length > len(view):
-            view = self._map(number)
-        return view[offset : offset + length]
+        return self._map(number) if view is None or end > len(view) else view
 
     def read(self, number: int, offset: int, length: int) -> memoryview:
         """Bytes of any segment, read. Fewer where the file ends; raises FileNotFoundError."""
