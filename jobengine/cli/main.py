@@ -19,6 +19,7 @@ PLACES = {
     "serve": "jobengine.cli.serve:serve",
     "demo": "jobengine.cli.demo:demo",
     "job": "jobengine.cli.job:job",
+    "content": "jobengine.cli.content:content",
     "event": "jobengine.cli.event:event",
     "variable": "jobengine.cli.variable:variable",
     "service": "jobengine.cli.service:service",
