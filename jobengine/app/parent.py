@@ -19,3 +19,8 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
+
+
+def end_parent() -> None:
+    """Tell the process that started this one to end, as a supervisor would; returns at once."""
+    os.kill(os.getppid(), signal.SIGTERM)
