@@ -15,6 +15,7 @@ BENCHMARKS = (
     "pipe_throughput",
     "recordings",
     "http_jobs",
+    "contents_redis",
 )
 
 

@@ -24,6 +24,8 @@ _HAS_DTS: Final = 4
 _HAS_DURATION: Final = 8
 _HAS_EXPIRY: Final = 16
 _STATE_SHIFT: Final = 5
+_KINDS: Final = tuple(ElementKind)
+_STATES: Final = tuple(PayloadState)
 _COUNTS: Final = struct.Struct("<BBB")
 """Flags, declared planes, stored planes."""
 _ID_AT: Final = struct.calcsize("<BBBqqqqq")
@@ -92,7 +94,7 @@ def unpack_row(data: bytes) -> Row:
     layout = _layout(declared, stored)
     _, _, _, pts, dts, duration, stored_us, expires_us, element_id, *rest = layout.unpack_from(data)
     element = Element(
-        ElementKind(flags & _IS_FRAME),
+        _KINDS[flags & _IS_FRAME],
         pts,
         dts if flags & _HAS_DTS else None,
         duration if flags & _HAS_DURATION else None,
@@ -105,7 +107,7 @@ def unpack_row(data: bytes) -> Row:
     return Row(
         element,
         stored_us,
-        PayloadState(flags >> _STATE_SHIFT),
+        _STATES[flags >> _STATE_SHIFT],
         places,
         expires_us if flags & _HAS_EXPIRY else None,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from jobengine.contents.redis_store.gaps import add_gaps
 from jobengine.contents.redis_store.keys import Keys
 from jobengine.contents.redis_store.order import sequence_bytes, time_member
@@ -11,6 +13,9 @@ from jobengine.contents.redis_store.server import RedisServer
 from jobengine.contents.redis_store.stream_draft import StreamDraft
 from jobengine.contents.redis_store.wire import Word
 from jobengine.model.element import PayloadState
+
+_SCORE: Final = b"0"
+"""Of all members that are ordered by their bytes."""
 
 
 def flush(draft: StreamDraft, keys: Keys, server: RedisServer, request: Request) -> int:
@@ -48,13 +53,13 @@ def _add_elements(draft: StreamDraft, request: Request) -> None:
             continue
         field = sequence_bytes(sequence)
         rows += (field, data)
-        times += (0, place + field)
+        times += (_SCORE, place + field)
         ids += (id_of(data), field)
         if is_held(data):
             held += (sequence, field)
         if is_key(data):
-            key_times += (0, place + field)
-            key_ids += (0, id_of(data) + field)
+            key_times += (_SCORE, place + field)
+            key_ids += (_SCORE, id_of(data) + field)
     k = draft.keys
     request.add_many("HSET", k.rows, rows, 2)
     request.add_many("ZADD", k.times, times, 2)
@@ -96,7 +101,7 @@ def _remove(draft: StreamDraft, before: Row, field: bytes, request: Request) -> 
 
 
 def _index_key(name: str, draft: StreamDraft, row: Row, field: bytes, request: Request) -> None:
-    score: tuple[Word, ...] = (0,) if name == "ZADD" else ()
+    score: tuple[Word, ...] = (_SCORE,) if name == "ZADD" else ()
     request.add(name, draft.keys.key_times, *score, _time(row, field))
     request.add(name, draft.keys.key_ids, *score, row.element.element_id + field)
 

@@ -54,6 +54,7 @@ def _add(rope: Rope, packed: list[Buffer], small: list[Buffer]) -> None:
         if len(buffer) < _LARGE_BYTES:
             small.append(buffer)
         else:
-            packed.append(b"".join(small))
+            if small:
+                packed.append(b"".join(small))
+                small.clear()
             packed.append(buffer)
-            small.clear()
