@@ -15,6 +15,7 @@ BENCHMARKS = (
     "pipe_throughput",
     "recordings",
     "http_jobs",
+    "contents_store",
     "contents_redis",
 )
 

@@ -1,0 +1,329 @@
+"""The embedded contents store beside the disk, the file system and RocksDB.
+
+Ingest: packets of 16 kB with 400 bytes of attributes, 64 to a commit, each commit on disk before the next;
+beside it `pwritev` and `fdatasync` of the same payloads, and RocksDB with synced batches of the payload and
+two index keys for each packet. Scan: every payload as bytes, beside reading a file in pieces of that size.
+Look-ups: by exact time, by id, the key element before a time or an id, the n-th, as the stream grows.
+
+    python -m benchmarks.contents_store [--quick] [--groups 1500] [--rounds 3] [--elements 10000000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from rocksdict import Options, Rdict, WriteBatch, WriteOptions
+
+from benchmarks.harness import Figure, Report, median, percentile, run, scratch, take_turns
+from jobengine.clock import SystemClock
+from jobengine.contents.embedded import EmbeddedContents, EmbeddedOptions
+from jobengine.ids import new_element_id
+from jobengine.model.element import Element, ElementKind
+from jobengine.ports.contents import PutElement
+
+PAYLOAD_BYTES = 16 << 10
+GROUP = 64
+TICKS = 3003
+ATTRIBUTES = os.urandom(400)
+PAYLOAD = os.urandom(PAYLOAD_BYTES)
+STREAMS, RATE_HZ, THREADS = 200, 30, 4
+LOOK_UP_MS = 1.0
+
+
+def measure(report: Report, given: argparse.Namespace) -> None:
+    """All of it, from the longest question to the shortest."""
+    groups, rounds = (300, 1) if given.quick else (given.groups, given.rounds)
+    with scratch() as folder:
+        ingest(report, folder, groups, rounds)
+    with scratch() as folder:
+        live(report, folder, 4 if given.quick else 20)
+    with scratch() as folder:
+        scans(report, folder, 200 if given.quick else 1000)
+    with scratch() as folder:
+        reopening(report, folder, 3000 if given.quick else 30_000)
+    with scratch() as folder:
+        sizes = [10_000, 300_000] if given.quick else [10_000, 1_000_000, given.elements]
+        look_ups(report, folder, sizes)
+
+
+@contextmanager
+def opened(folder: Path, **options: int) -> Iterator[EmbeddedContents]:
+    """A store in a folder, closed afterwards."""
+    store = EmbeddedContents(folder, SystemClock(), EmbeddedOptions(**options))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def packet(number: int, stream: int = 0, payload: bytes | None = PAYLOAD) -> PutElement:
+    """A packet of 30 a second, every thirtieth a key."""
+    sizes = (PAYLOAD_BYTES,) if payload else ()
+    element = Element(
+        ElementKind.PACKET, number * TICKS, None, TICKS, number % 30 == 0, sizes, ATTRIBUTES, new_element_id()
+    )
+    return PutElement(stream, element, (payload,) if payload else None)
+
+
+def ingest(report: Report, folder: Path, groups: int, rounds: int) -> None:
+    """Bytes a second, CPU of one packet, and what memory grows by."""
+    writes = [[packet(group * GROUP + n, group % 4) for n in range(GROUP)] for group in range(groups)]
+    gc.freeze()  # what was made ready beforehand is no part of the work
+    cpu_us: list[float] = []
+    grown: list[float] = []
+    cases = {
+        "ours": partial(ours, folder, writes, cpu_us, grown),
+        "plain": partial(plain, folder, groups),
+        "rocksdb": partial(rocksdb, folder, writes),
+    }
+    taken = {name: median(values) for name, values in take_turns(cases, rounds).items()}
+    gc.unfreeze()
+    rate, disk, rocks = taken["ours"], taken["plain"], taken["rocksdb"]
+    report.add(Figure("durable ingest", "MB/s", rate, disk, "write + fdatasync", ">= 0.5", rate >= disk / 2))
+    report.add(Figure("durable ingest", "MB/s", rate, rocks, "RocksDB", ">= 3", rate >= rocks * 3))
+    cpu = median(cpu_us)
+    report.add(Figure("CPU of a durable packet", "us", cpu, target="<= 15", met=cpu <= 15))
+    amount = f"{groups * GROUP * PAYLOAD_BYTES / 1e6:,.0f} MB"
+    report.add(
+        Figure(f"memory grown by {amount}", "MB", median(grown), target="<= 32", met=median(grown) <= 32)
+    )
+
+
+def ours(
+    folder: Path, writes: Sequence[Sequence[PutElement]], cpu_us: list[float], grown: list[float]
+) -> float:
+    """MB/s of commits in one thread."""
+    with opened(folder / "ours") as store:
+        for group in writes[:8]:
+            store.commit([packet(1, 99) for _ in group])
+        before, cpu, start = anonymous_mb(), time.process_time(), time.perf_counter()
+        for group in writes:
+            store.commit(group)
+        took = time.perf_counter() - start
+        cpu_us.append((time.process_time() - cpu) / len(writes) / GROUP * 1e6)
+        grown.append(anonymous_mb() - before)
+    shutil.rmtree(folder / "ours")
+    return len(writes) * GROUP * PAYLOAD_BYTES / took / 1e6
+
+
+def plain(folder: Path, groups: int) -> float:
+    """MB/s of the same payloads in the same groups, without anything else."""
+    path = folder / "plain"
+    file = os.open(path, os.O_WRONLY | os.O_CREAT)
+    buffers, offset = [PAYLOAD] * GROUP, 0
+    start = time.perf_counter()
+    for _ in range(groups):
+        offset += os.pwritev(file, buffers, offset)
+        os.fdatasync(file)
+    took = time.perf_counter() - start
+    os.close(file)
+    path.unlink()
+    return offset / took / 1e6
+
+
+def rocksdb(folder: Path, writes: Sequence[Sequence[PutElement]]) -> float:
+    """MB/s of the same in RocksDB, found by place, time and id."""
+    path = folder / "rocksdb"
+    synced = WriteOptions()
+    synced.sync = True
+    database = Rdict(str(path), Options(raw_mode=True))
+    database.set_write_options(synced)
+    sequence = 0
+    start = time.perf_counter()
+    for group in writes:
+        batch = WriteBatch(raw_mode=True)
+        for write in group:
+            element, place = write.element, sequence.to_bytes(8, "big")
+            stream = write.stream.to_bytes(8, "big")
+            batch.put(b"r" + stream + place, element.attributes + PAYLOAD)
+            batch.put(b"t" + stream + (element.pts or 0).to_bytes(8, "big") + place, b"")
+            batch.put(b"i" + stream + element.element_id, place)
+            sequence += 1
+        database.write(batch)
+    took = time.perf_counter() - start
+    database.close()
+    shutil.rmtree(path)
+    return len(writes) * GROUP * PAYLOAD_BYTES / took / 1e6
+
+
+def live(report: Report, folder: Path, seconds: int) -> None:
+    """From the moment a packet comes to its acknowledgement, 200 streams in four threads."""
+    late_ms: list[list[float]] = [[] for _ in range(THREADS)]
+    with opened(folder / "live") as store:
+        start = time.perf_counter() + 0.1
+        threads = [
+            threading.Thread(target=receive, args=(store, number, start, seconds, late_ms[number]))
+            for number in range(THREADS)
+        ]
+        cpu = time.process_time()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        cores = (time.process_time() - cpu) / seconds
+    all_ms = [late for each in late_ms for late in each]
+    what = f"{STREAMS} streams x {RATE_HZ}/s, {len(all_ms) / seconds:,.0f} packets/s: acknowledged, p"
+    report.add(Figure(what + "50", "ms", percentile(all_ms, 50)))
+    p99 = percentile(all_ms, 99)
+    report.add(Figure(what + "99", "ms", p99, target="< 30", met=p99 < 30))
+    report.add(Figure("cores for that", "", cores))
+
+
+def receive(store: EmbeddedContents, thread: int, start: float, seconds: int, late_ms: list[float]) -> None:
+    """A thread that commits what has come of its streams, as fast as it is acknowledged."""
+    streams = range(thread, STREAMS, THREADS)
+    due = [(start + n / RATE_HZ + stream / STREAMS / RATE_HZ, stream, n)
+           for n in range(seconds * RATE_HZ) for stream in streams]  # fmt: skip
+    at = 0
+    while at < len(due):
+        now = time.perf_counter()
+        behind = at
+        while behind < len(due) and due[behind][0] <= now:
+            behind += 1
+        if behind == at:
+            time.sleep(due[at][0] - now)
+            continue
+        store.commit([packet(n, stream) for _, stream, n in due[at:behind]])
+        done = time.perf_counter()
+        late_ms += [(done - moment) * 1e3 for moment, _, _ in due[at:behind]]
+        at = behind
+
+
+def scans(report: Report, folder: Path, groups: int) -> None:
+    """Every payload of a stream in order, as bytes."""
+    path = folder / "plain"
+    count = groups * GROUP
+    for name, options in (("mapped", {"hot_segments": 1000}), ("read and checked", {"hot_segments": 0})):
+        with opened(folder / name, **options) as store:
+            for group in range(groups):
+                store.commit([packet(group * GROUP + n) for n in range(GROUP)])
+            path.write_bytes(PAYLOAD * count)
+            cases: dict[str, Callable[[], float]] = {
+                "ours": partial(scan, store, count),
+                "file": partial(read_file, path, count),
+            }
+            cases["ours"](), cases["file"]()
+            taken = {case: median(values) for case, values in take_turns(cases, 3).items()}
+        rate, file = taken["ours"], taken["file"]
+        report.add(Figure(f"scan, {name}", "MB/s", rate, file, "reading a file", ">= 0.5", rate >= file / 2))
+        shutil.rmtree(folder / name)
+
+
+def scan(store: EmbeddedContents, count: int) -> float:
+    """MB/s."""
+    start = time.perf_counter()
+    at = total = 0
+    while at < count:
+        found = [entry for entry in store.scan(0, at, 256) if not hasattr(entry, "first_sequence")]
+        for planes in store.payloads(found):
+            total += len(bytes(planes[0])) if planes else 0
+        at = found[-1].sequence + 1
+    took = time.perf_counter() - start
+    if total != count * PAYLOAD_BYTES:
+        raise RuntimeError(f"{total} bytes were read of {count * PAYLOAD_BYTES}")
+    return total / took / 1e6
+
+
+def read_file(path: Path, count: int) -> float:
+    """MB/s in pieces of a payload's size."""
+    file = os.open(path, os.O_RDONLY)
+    start = time.perf_counter()
+    for n in range(count):
+        os.pread(file, PAYLOAD_BYTES, n * PAYLOAD_BYTES)
+    took = time.perf_counter() - start
+    os.close(file)
+    return count * PAYLOAD_BYTES / took / 1e6
+
+
+def look_ups(report: Report, folder: Path, sizes: Sequence[int]) -> None:
+    """The slowest kind at each size."""
+    ids: list[bytes] = []
+    with opened(folder / "look-ups") as store:
+        count = 0
+        for size in sizes:
+            while count < size:
+                writes = [packet(count + n, payload=None) for n in range(min(2000, size - count))]
+                ids += [write.element.element_id for write in writes[::97]]
+                store.commit(writes)
+                count += len(writes)
+            taken = {name: taken_ms(look_up) for name, look_up in kinds(store, size, ids).items()}
+            name = max(taken, key=lambda kind: percentile(taken[kind], 99))
+            p99 = percentile(taken[name], 99)
+            what = f"look-ups of {size:,}, the slowest kind ({name}): p"
+            report.add(Figure(what + "50", "ms", median(taken[name])))
+            report.add(Figure(what + "99", "ms", p99, target=f"< {LOOK_UP_MS:g}", met=p99 < LOOK_UP_MS))
+
+
+def kinds(store: EmbeddedContents, size: int, ids: Sequence[bytes]) -> dict[str, Callable[[], object]]:
+    """One of each kind of look-up, at another place each time."""
+    chance = random.Random(1)
+    return {
+        "exact time": lambda: store.range(0, *[chance.randrange(size) * TICKS] * 2),
+        "key before": lambda: store.key_by_pts(0, chance.randrange(size * TICKS)),
+        "id": lambda: store.by_id(0, chance.choice(ids)),
+        "key before id": lambda: store.key_by_id(0, chance.choice(ids)),
+        "n-th": lambda: store.nth(0, chance.randrange(size), 1),
+    }
+
+
+def taken_ms(look_up: Callable[[], object], times: int = 3000) -> list[float]:
+    """How long each of many took."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        if not look_up():
+            raise RuntimeError("nothing was found")
+        taken.append((time.perf_counter() - start) * 1e3)
+    return taken
+
+
+def reopening(report: Report, folder: Path, packets: int) -> None:
+    """Opening after the writer was killed in the middle of it."""
+    store_folder, told = folder / "killed", folder / "told"
+    with told.open("wb") as file:
+        writer = subprocess.Popen(
+            [sys.executable, "-m", "tests.acceptance.contents_writer", str(store_folder), "0"], stdout=file
+        )
+    while told.read_bytes().count(b"\n") * 5 < packets:
+        if writer.poll() is not None:
+            raise RuntimeError("the writer ended by itself")
+        time.sleep(0.05)
+    writer.kill()
+    writer.wait()
+    start = time.perf_counter()
+    store = EmbeddedContents(store_folder, SystemClock())
+    took_ms = (time.perf_counter() - start) * 1e3
+    cut, elements = store.opening.cut_bytes, store.facts(0).count
+    store.close()
+    what = f"opened after kill -9 ({elements:,} elements, {cut:,} bytes cut)"
+    report.add(Figure(what, "ms", took_ms, target="< 100", met=took_ms < 100))
+
+
+def anonymous_mb() -> float:
+    """Memory of this process that is no file's."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("this system doesn't tell RssAnon")
+
+
+if __name__ == "__main__":
+    run(
+        "Contents store",
+        measure,
+        ("--groups", 1500),
+        ("--rounds", 3),
+        ("--elements", 10_000_000),
+    )
