@@ -23,6 +23,7 @@ from jobengine.rest.auth import Gate
 from jobengine.rest.beams import routes as beams
 from jobengine.rest.event_feed import Seats
 from jobengine.rest.metrics import Metrics
+from jobengine.rest.replay import routes as replay
 from jobengine.rest.rules import routes as rules
 from jobengine.rest.rules.firing import RuleHooks
 from jobengine.rest.rules.flights import Flights
@@ -50,6 +51,7 @@ def create_app(services: HttpServices, pages: Sequence[Blueprint] = ()) -> Flask
     book = RuleBook(services.contents)
     beams.install(api, services, seats, RuleHooks(book, Flights(services), services.roots), gate, metrics)
     rules.install(api, services, book)
+    replay.install(api, services)
     for blueprint in pages:
         app.register_blueprint(blueprint)
     return app

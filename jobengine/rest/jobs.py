@@ -233,9 +233,14 @@ def _changes(update: JobUpdate) -> dict[str, Json]:
 def job_id_of(call: Call[Any]) -> str:
     """The job that the address names. Raises NotFoundError for what can't be an id."""
     job_id = call.path["jobId"]
-    if not _ID.fullmatch(job_id):
+    if not is_job_id(job_id):
         raise NotFoundError(f"there is no job {job_id}")
     return job_id.lower()
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a text can be the id of a job."""
+    return _ID.fullmatch(text) is not None
 
 
 def idempotency_key(actor: Actor, scope: str, body: bytes) -> IdempotencyKey | None:

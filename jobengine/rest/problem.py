@@ -53,8 +53,7 @@ def as_problem(error: JobEngineError) -> dict[str, Any]:
 
 
 def _members(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
-    beam = {"statusCode": status, "error": HTTPStatus(status).phrase, "message": detail} if _is_beam() else {}
-    return beam | {
+    return _of_dialect(status, detail) | {
         "type": f"/api/problems/{code}",
         "title": title,
         "status": status,
@@ -65,9 +64,11 @@ def _members(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
     }
 
 
-def _is_beam() -> bool:
-    """Clients of the Content Beam API know errors by other members; there, both are answered."""
-    return request.path == "/beams" or request.path.startswith("/beams/")
+def _of_dialect(status: int, detail: str) -> dict[str, Any]:
+    """Clients of the Content Beam API and of Savant Replay know errors by further members."""
+    if request.path == "/beams" or request.path.startswith("/beams/"):
+        return {"statusCode": status, "error": HTTPStatus(status).phrase, "message": detail}
+    return {"error": detail} if request.path.startswith("/api/v1/") else {}
 
 
 def _answer(problem: dict[str, Any]) -> Response:

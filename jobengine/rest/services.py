@@ -41,7 +41,7 @@ class HttpServices:
     """``engine`` answers writes; ``probe`` asks the same engine with a short timeout, for readiness.
 
     ``check_migrations`` raises when the tables are not those of this version. ``worker_log`` is where the
-    log of a job's workers is.
+    log of a job's workers is. ``shut_down`` tells the service to end, and returns at once.
     """
 
     settings: Settings
@@ -57,3 +57,4 @@ class HttpServices:
     roots: MediaRoots
     check_migrations: Callable[[], None]
     worker_log: Callable[[str], Path]
+    shut_down: Callable[[], None]

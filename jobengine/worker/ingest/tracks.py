@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jobengine.contents.catalogue import MAX_STREAMS, Catalogue, Content, Limits
+from jobengine.contents.sources import source_write
 from jobengine.errors import ConflictError, JobEngineError, MalformedError, NotFoundError, RevisionMismatch
 from jobengine.messaging.sockets.codec import Record
 from jobengine.model.beam.formats import FormatDocument, check_name
@@ -23,6 +24,7 @@ from jobengine.ports.contents import ContentStore
 
 Json = Any
 _SOURCE = "source"
+_SOURCE_BYTES_MAX = 255
 _RACES = 100
 _FORMAT: Mapping[str, Json] = {"type": "format", "interleaved": True}
 
@@ -117,6 +119,7 @@ class Tracks:
             return replace(content, streams=streams, ended=content.ended - {index})
 
         content = self._change(name, with_stream, _format(record))
+        self._store.commit([source_write(record.source, name, index)])
         number = content.stream_number(index)
         facts = self._store.facts(number)
         base = _time_base(content.streams[index] or {})
@@ -124,8 +127,8 @@ class Tracks:
 
     def _name_for(self, source: str) -> str:
         name = self._spec.content.replace(SOURCE_PLACEHOLDER, source)
-        if not name or not name.isprintable():
-            raise SourceRefused("has no printable name")
+        if not source or not source.isprintable() or len(source.encode()) > _SOURCE_BYTES_MAX:
+            raise SourceRefused(f"has no printable name of at most {_SOURCE_BYTES_MAX} bytes")
         try:
             check_name(name)
         except JobEngineError as refused:

@@ -85,6 +85,7 @@ class EngineHere:
         self._answers: list[Accepted | Refused] = []
         self._lock = threading.Lock()
         self.is_away = False
+        self.is_told_to_end = False
         store = SqlJobStore(database)
         store.claim_service("test", process_id=1, url="", now="2026-01-01T00:00:00.000000Z")
         nobody = NoWorkers()
@@ -112,6 +113,9 @@ class EngineHere:
         if isinstance(answer, Refused):
             raise error_class(answer.code)(answer.detail, **answer.facts)
         return answer
+
+    def shut_down(self) -> None:
+        self.is_told_to_end = True
 
     def _settle(self) -> None:
         """Carry out everything that is due."""
@@ -187,6 +191,7 @@ def make_bench(folder: Path, url: str, contents: dict[str, Any] | None = None, *
         roots=MediaRoots(PurePosixPath(settings.media_base), (PurePosixPath(folder),)),
         check_migrations=database.check_head,
         worker_log=settings.worker_log,
+        shut_down=engine.shut_down,
     )
     app = create_app(services, [pages()])
     return Bench(app.test_client(), engine, keys, settings, database, notices, store)
