@@ -54,8 +54,13 @@ class ElementDrive:
         """Hand on what is due, one element at most; when to go on."""
         return self._work.step()
 
-    def catch_up(self, plan: Plan, elapsed_ms: float) -> bool:
+    @property
+    def due_position(self) -> int:
         """Between two elements is always now."""
+        return self._work.position
+
+    def catch_up(self, plan: Plan, elapsed_ms: float, goal: int) -> bool:
+        """It is there."""
         return False
 
     def stand_still(self) -> None:

@@ -51,12 +51,16 @@ class TickDrive:
         self._advance_to(target)
         return now_ns
 
-    def catch_up(self, plan: Plan, elapsed_ms: float) -> bool:
-        """A paced work goes on to now, before something unplanned takes effect; False: it is there."""
-        available = self._pacer.available() if self._work.is_paced else 0
-        if self._work.position >= available or self.ended:
+    @property
+    def due_position(self) -> int:
+        """Where a paced work should be now; what unplanned takes effect there."""
+        return self._pacer.available() if self._work.is_paced else self._work.position
+
+    def catch_up(self, plan: Plan, elapsed_ms: float, goal: int) -> bool:
+        """Go on towards the goal, to the next transition at most; False: it is there."""
+        if self._work.position >= goal or self.ended:
             return False
-        limit = min(available, self._work.position + self._work.block_ticks)
+        limit = min(goal, self._work.position + self._work.block_ticks)
         self._advance_to(self._target(plan, elapsed_ms, limit))
         return True
 

@@ -23,10 +23,10 @@ from jobengine.messaging.worker_messages import (
 )
 from jobengine.model.plan import Planned
 from jobengine.ports.work import WorkContext
-from jobengine.testing import SyntheticWork
+from jobengine.testing import ManualClock, SyntheticWork
 from jobengine.testing.clock import START
 from jobengine.testing.synthetic_work import Stage as FailingCall
-from tests.unit.worker.stage import ENGINE, Stage, planned, start
+from tests.unit.worker.stage import ENGINE, ScriptedLink, Stage, planned, start
 
 RATE = 48_000
 
@@ -313,3 +313,12 @@ class TestCommands:
 
 def finish_at(ms: float) -> Planned:
     return planned(9, "Time", "Finish", startTime=moment(ms))
+
+
+def test_a_clock_that_goes_on_meanwhile_does_not_keep_a_command_waiting_for_ever(stage: Stage) -> None:
+    """Between any two readings time passes; catching up aims at the moment when the command came."""
+    stage.clock = ManualClock(step=timedelta(microseconds=40))
+    stage.link = ScriptedLink(stage.clock)
+    stage.arm(100, planned(1, "Immediate", "Finish"))
+    stage.run(SyntheticWork(RATE), [start()])
+    assert stage.passed[-1][:2] == ("t1", "Finished")
