@@ -270,7 +270,7 @@ def kinds(store: EmbeddedContents, size: int, ids: Sequence[bytes]) -> dict[str,
     """One of each kind of look-up, at another place each time."""
     chance = random.Random(1)
     return {
-        "exact time": lambda: store.range(0, *[chance.randrange(size) * TICKS] * 2),
+        "exact time": lambda: store.range(0, (pts := chance.randrange(size) * TICKS), pts),
         "key before": lambda: store.key_by_pts(0, chance.randrange(size * TICKS)),
         "id": lambda: store.by_id(0, chance.choice(ids)),
         "key before id": lambda: store.key_by_id(0, chance.choice(ids)),

@@ -24,6 +24,7 @@ _ELEMENTS_IN_A_BUCKET: Final = 32
 _FAN_OUT: Final = 9
 _LEVELS: Final = 4
 _PREFIX_AT: Final = 9
+_NONE: Final = bytes(8)
 
 
 def bucket_bits(duration: int) -> int:
@@ -46,13 +47,19 @@ def count_changes(
 
 
 def _count_level(transaction: Transaction, table: Any, changes: Mapping[tuple[bytes, int, int], int]) -> None:
-    by_key = {_key(*place): change for place, change in changes.items()}
+    by_key = {
+        life + bits.to_bytes(1, "big") + prefix.to_bytes(8, "big"): change
+        for (life, bits, prefix), change in changes.items()
+    }
     with transaction.cursor(db=table) as cursor:
-        before = {key: to_number(count) for key, count in cursor.getmulti(list(by_key))}
-        counts = [(key, before.get(key, 0) + change) for key, change in by_key.items()]
-        cursor.putmulti([(key, number(count)) for key, count in counts])
+        before = dict(cursor.getmulti(list(by_key)))
+        counts = [
+            (key, (to_number(before.get(key, b"")) + change).to_bytes(8, "big"))
+            for key, change in by_key.items()
+        ]
+        cursor.putmulti(counts)
     for key, count in counts:
-        if not count:
+        if count == _NONE:
             transaction.delete(key, db=table)
 
 

@@ -78,6 +78,8 @@ def _cut(survey: Survey, tails: Mapping[int, int], segments: Segments) -> int:
             cut_bytes += cut_tail(segments, number, tails.get(number, 0))
         if number not in tails:
             segments.remove(number)
+        elif number in written_to:
+            segments.sync(number)  # a group that was taken without having been acknowledged
     return cut_bytes
 
 

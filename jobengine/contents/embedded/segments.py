@@ -19,7 +19,7 @@ from jobengine.contents.embedded.options import EmbeddedOptions
 from jobengine.ports.contents import Buffer
 
 SUFFIX: Final = ".segment"
-_FILES_AT_ONCE: Final = 32
+_FILES_AT_ONCE: Final = 8
 """How many are kept open to be written to; few lifetimes are in use at once."""
 _BUFFERS_AT_ONCE: Final = 1024
 """How many `os.pwritev` takes (IOV_MAX of Linux)."""
@@ -54,11 +54,7 @@ class Segments:
         with self._lock:
             self._writing[number] = file
             self._allocated[number] = 0
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._folder)
 
     def reserve(self, number: int, end: int) -> None:
         """Take disk space up to an offset, and some beyond. Raises OSError if there is none."""
@@ -149,9 +145,22 @@ class Segments:
             os.close(file)
         with self._lock:
             self._views[number] = view
-            for old in [each for each in self._views if not self.is_young(each)]:
+            # Others may have removed files; their space is free when nobody holds them.
+            for old in [each for each in self._views if not self._is_wanted(each)]:
                 del self._views[old]
         return view
+
+    def _is_wanted(self, number: int) -> bool:
+        return self.is_young(number) and self.path(number).exists()
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to disk. Raises OSError."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _write_all(file: int, offset: int, buffers: Sequence[Buffer]) -> int:

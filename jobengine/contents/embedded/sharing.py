@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from jobengine.clock import Clock
+from jobengine.contents.embedded.segments import sync_folder
 from jobengine.errors import UnavailableError
 
 FORMAT: Final = 1
@@ -77,7 +78,8 @@ class Users:
                 pass  # somebody else was faster; theirs counts
             finally:
                 draft.unlink()
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
+            sync_folder(self._folder.parent)
         try:
             identity = msgspec.json.decode(path.read_bytes(), type=Identity)
         except msgspec.DecodeError as fault:
@@ -99,7 +101,7 @@ class Users:
         draft = self._folder / f"mark.json.{os.getpid()}"
         _write(draft, msgspec.json.encode(Mark(_boot_id(), ended_cleanly)))
         draft.rename(self._folder / "mark.json")
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
 
     def _lock(self, kind: int, clock: Clock, timeout_s: float) -> None:
         deadline_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
@@ -125,11 +127,3 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
