@@ -132,7 +132,7 @@ class Engine:
             if job is not None and not self._workers.adopt(job):
                 process_id = job.record.worker_process_id
                 self._workers.note_gone(job)
-                self._unsettled.append(WorkerEnded(process_id, None))
+                self._unsettled.append(WorkerEnded(process_id, None, job_id))
         self._log.info("engine.resumed", workers=len(self._workers.all()))
 
     def finish_all(self, reason: str) -> int:
@@ -172,7 +172,8 @@ class Engine:
         for edit, error in self._edits.expired():
             self._teller.answer(edit.client, _refusal(edit.request, error))
         if not self._was_down:
-            self._unsettled += [WorkerEnded(worker.process_id, None) for worker in self._workers.given_up()]
+            silent = self._workers.given_up()
+            self._unsettled += [WorkerEnded(worker.process_id, None, worker.job_id) for worker in silent]
         self._cache.trim()
         now_ns = self._clock.monotonic_ns()
         if not self._was_down:
@@ -312,10 +313,10 @@ class Engine:
 
     def _take_news(self, decisions: Decisions) -> None:
         for one in self._unsettled:
-            worker = self._workers.with_process(one.process_id) if isinstance(one, WorkerEnded) else None
             if isinstance(one, WorkerStarted):
                 self._workers.started(one)
-            elif worker is not None:
+                continue
+            for worker in self._workers.ended(one):
                 self._take_ended(worker.job_id, describe_end(one.status), decisions)
 
     def _note_silence(self, decisions: Decisions) -> None:

@@ -75,6 +75,7 @@ class Losses:
             resume=self._resume(job, at, reached),
             return_to=former,
             restarts=worker.restarts + 1,
+            group=worker.group,
         )
         job.forget_plan()
         decisions.launching.add(record.job_id)
@@ -91,10 +92,11 @@ class Losses:
         return Resume(int(at.position.get("pts", 0)), reached, outputs)
 
     def _close_outputs(self, job: LiveJob, decisions: Decisions) -> None:
-        """Nobody writes these files any more: what is on disk is what there is."""
+        """Nobody writes these any more: of files, what is on disk is what there is."""
         for output in job.outputs.values():
-            if not output.closed and output.path is not None:
-                output.samples = self._measure(Path(output.path))
+            if not output.closed:
+                if output.path is not None:
+                    output.samples = self._measure(Path(output.path))
                 output.closed = True
                 decisions.output(output, "output.closed")
 

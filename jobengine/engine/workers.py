@@ -13,6 +13,7 @@ import structlog
 from jobengine.clock import Clock, to_text
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.live import LiveJob, in_list_order, planned
+from jobengine.messaging.spool import ledger_of
 from jobengine.messaging.worker_messages import (
     Acknowledge,
     Arm,
@@ -24,10 +25,10 @@ from jobengine.messaging.worker_messages import (
     Sync,
     ToWorker,
 )
-from jobengine.model.kind import MERGE_KEYS
+from jobengine.model.kind import MERGE_KEYS, group_of
 from jobengine.model.merge import merge
 from jobengine.model.record import TransitionRecord
-from jobengine.ports.work import WorkerLauncher, WorkerProcess, WorkerStarted
+from jobengine.ports.work import WorkerEnded, WorkerLauncher, WorkerProcess, WorkerStarted
 
 LAUNCH_RETRY_S = 10.0
 STEADY_S = 60.0
@@ -43,7 +44,8 @@ class CommandChannel(Protocol):
 
 @dataclass(slots=True)
 class Worker:
-    """What the engine knows of one worker. ``process_id`` 0: not forked yet."""
+    """What the engine knows of one job's worker. ``process_id`` 0: not forked yet; jobs of one ``group`` may
+    have the same process."""
 
     job_id: str
     process_id: int = 0
@@ -57,6 +59,7 @@ class Worker:
     resume: Resume | None = None
     return_to: str = ""
     restarts: int = 0
+    group: str = ""
     needs_sync: bool = False
 
     @property
@@ -73,6 +76,9 @@ class WorkerFolders:
 
     def spool(self, job_id: str) -> Path:
         return self.spools / f"{job_id}.reports"
+
+    def ledger(self, job_id: str) -> Path:
+        return ledger_of(self.spool(job_id))
 
     def log(self, job_id: str) -> Path:
         return self.logs / f"{job_id}.log"
@@ -107,8 +113,13 @@ class Workers:
     def all(self) -> list[Worker]:
         return list(self._by_job.values())
 
-    def with_process(self, process_id: int) -> Worker | None:
-        return next((w for w in self._by_job.values() if w.process_id == process_id), None)
+    def ended(self, news: WorkerEnded) -> list[Worker]:
+        """Those that are gone: all of a process, or one that has left it."""
+        return [
+            worker
+            for worker in self._by_job.values()
+            if worker.process_id == news.process_id and news.job_id in ("", worker.job_id)
+        ]
 
     def launch(self, job: LiveJob, need: TransitionRecord | None, decisions: Decisions) -> None:
         """Ask for a worker because ``need`` has to pass; it is tried again if none shows up."""
@@ -120,7 +131,8 @@ class Workers:
         if need is not None:
             need.wake_time = to_text(decisions.now + timedelta(seconds=LAUNCH_RETRY_S))
             decisions.change_transition(job, need)
-        worker = Worker(job_id, prepare_id=need.transition_id if need else None)
+        group = group_of(job.record.kind)
+        worker = Worker(job_id, prepare_id=need.transition_id if need else None, group=group)
         decisions.after_commit(lambda: self.start(worker))
 
     def start(self, worker: Worker) -> None:
@@ -128,12 +140,13 @@ class Workers:
         worker.last_heard_ns = self._clock.monotonic_ns()
         self._by_job[worker.job_id] = worker
         spool, log = self.folders.spool(worker.job_id), self.folders.log(worker.job_id)
-        self._launcher.launch(WorkerProcess(worker.job_id, spool, log))
+        self._launcher.launch(WorkerProcess(worker.job_id, spool, log, worker.group))
 
     def forget(self, worker: Worker) -> None:
         """The job has no worker any more."""
         self._by_job.pop(worker.job_id, None)
         self.folders.spool(worker.job_id).unlink(missing_ok=True)
+        self.folders.ledger(worker.job_id).unlink(missing_ok=True)
 
     def given_up(self) -> list[Worker]:
         """Workers that never came forward; those not even forked are forgotten, so that it is tried again.
@@ -171,14 +184,17 @@ class Workers:
     def note_gone(self, job: LiveJob) -> None:
         """A worker of a former service that is gone already; its end is dealt with like any other."""
         record = job.record
-        self._by_job[record.job_id] = Worker(record.job_id, record.worker_process_id, is_assigned=True)
+        group = group_of(record.kind)
+        worker = Worker(record.job_id, record.worker_process_id, is_assigned=True, group=group)
+        self._by_job[record.job_id] = worker
 
     def adopt(self, job: LiveJob) -> bool:
         """Take up a worker that a former service left running; False if it is gone."""
         record = job.record
         if not self._launcher.watch(record.worker_process_id):
             return False
-        worker = Worker(record.job_id, record.worker_process_id, is_assigned=True)
+        group = group_of(record.kind)
+        worker = Worker(record.job_id, record.worker_process_id, is_assigned=True, group=group)
         worker.acknowledged = record.report_sequence
         worker.last_heard_ns = self._clock.monotonic_ns()
         self._by_job[record.job_id] = worker
@@ -292,6 +308,7 @@ class Workers:
             "drops": beat.drops,
             "lateMs": beat.late_ms,
             "levels": beat.levels,
+            "counters": beat.counters,
             "outputs": {str(number): samples for number, samples in beat.outputs.items()},
             "workerProcessId": worker.process_id,
             "ageMs": round((now_ns - worker.last_heard_ns) / 1e6, 1),

@@ -17,7 +17,7 @@ import zmq
 
 from jobengine.messaging.addresses import Addresses
 from jobengine.messaging.engine_messages import Answer, AnyRequest, Committed, encode, request_decoder
-from jobengine.messaging.worker_messages import FromWorker, ToWorker, from_worker
+from jobengine.messaging.worker_messages import FromWorker, Release, ToWorker, from_worker
 
 REQUEST_QUEUE = 20_000
 REPORT_QUEUE = 100_000
@@ -48,6 +48,8 @@ class EngineSockets:
         for ours in (self._requests, self._workers, self._wake):
             self._poller.register(ours, zmq.POLLIN)
         self._others: set[int] = set()
+        self._routes: dict[bytes, bytes] = {}
+        """Workers in a process that jobs share, each with the identity of that process."""
 
     def poll(self, timeout_ms: int, others: Sequence[int], limit: int) -> Arrivals:
         """Wait for something to arrive; at most ``limit`` messages of each kind.
@@ -61,10 +63,11 @@ class EngineSockets:
         if self._wake in ready:
             os.eventfd_read(self._wake)
         if self._requests in ready:
-            arrivals.requests = self._read(self._requests, request_decoder, limit)
+            read = self._read(self._requests, request_decoder, limit)
+            arrivals.requests = [(route[0], request) for route, request in read]
         if self._workers in ready:
             read = self._read(self._workers, from_worker, limit)
-            arrivals.reports = [(identity.decode(), message) for identity, message in read]
+            arrivals.reports = [(self._sender(route), message) for route, message in read]
         arrivals.descriptors = [fd for fd in ready if fd in self._others]
         return arrivals
 
@@ -78,7 +81,12 @@ class EngineSockets:
 
     def command(self, identity: str, command: ToWorker) -> None:
         """Tell a worker; dropped when it is not connected, since a Sync will follow when it is."""
-        self._workers.send_multipart((identity.encode(), encode(command)))
+        worker = identity.encode()
+        process = self._routes.get(worker)
+        route = (worker,) if process is None else (process, worker)
+        self._workers.send_multipart((*route, encode(command)))
+        if isinstance(command, Release):
+            self._routes.pop(worker, None)
 
     def notify(self, job_ids: tuple[str, ...]) -> None:
         """Tell all http processes that there are new events to read."""
@@ -96,17 +104,23 @@ class EngineSockets:
             self._poller.register(fd, zmq.POLLIN)
         self._others = others
 
+    def _sender(self, route: Sequence[bytes]) -> str:
+        """Which worker speaks. One of many in its process names itself in a frame of its own."""
+        if len(route) > 1:
+            self._routes[route[1]] = route[0]
+        return route[-1].decode()
+
     def _read(
         self, socket: zmq.Socket[bytes], decoder: msgspec.msgpack.Decoder[Any], limit: int
     ) -> list[Any]:
-        messages: list[tuple[bytes, Any]] = []
+        messages: list[tuple[Sequence[bytes], Any]] = []
         while len(messages) < limit:
             try:
-                identity, packed = socket.recv_multipart(zmq.DONTWAIT)
+                *route, packed = socket.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:
                 break
             try:
-                messages.append((identity, decoder.decode(packed)))
+                messages.append((route, decoder.decode(packed)))
             except msgspec.MsgspecError as error:
                 self._log.warning("message.unreadable", detail=str(error))
         return messages

@@ -42,6 +42,11 @@ class Spool:
         os.close(self._fd)
 
 
+def ledger_of(spool: Path) -> Path:
+    """Where a work keeps what must survive its worker, beside the reports of the job."""
+    return spool.with_suffix(".delivered")
+
+
 def read_spool(path: Path) -> Iterator[AnyReport]:
     """The reports of a spool in order; a record that is torn or can't be read ends it."""
     try:

@@ -21,12 +21,17 @@ from jobengine.model.roots import MediaRoots
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of work. ``changeable`` are the members that may change once a worker has prepared it."""
+    """One kind of work.
+
+    ``changeable`` are the members that may change once a worker has prepared it. ``group``: jobs of kinds
+    with the same group share worker processes; without one each job has a process of its own.
+    """
 
     name: str
     key: str
     changeable: frozenset[str]
     check: Callable[[Mapping[str, Any], MediaRoots], list[Fault]]
+    group: str = ""
 
 
 def _check_pipe(specification: Mapping[str, Any], roots: MediaRoots) -> list[Fault]:
@@ -48,7 +53,18 @@ def _check_restream(specification: Mapping[str, Any], roots: MediaRoots) -> list
 KINDS: tuple[Kind, ...] = (
     Kind(name="pipe", key="pipeSpec", changeable=frozenset({"mixer"}), check=_check_pipe),
     Kind(name="convert", key="convertSpec", changeable=frozenset(), check=_check_convert),
-    Kind(name="restream", key="restreamSpec", changeable=RESTREAM_CHANGEABLE, check=_check_restream),
+    Kind(
+        name="restream",
+        key="restreamSpec",
+        changeable=RESTREAM_CHANGEABLE,
+        check=_check_restream,
+        group="light",
+    ),
     Kind(name="ingest", key="ingestSpec", changeable=frozenset(), check=_check_ingest),
 )
 MERGE_KEYS: Mapping[str, tuple[str, ...]] = {**PIPE_MERGE_KEYS}
+
+
+def group_of(kind: str | None) -> str:
+    """The group of a kind by its name; empty if its jobs share nothing."""
+    return next((one.group for one in KINDS if one.name == kind), "")

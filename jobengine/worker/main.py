@@ -20,7 +20,7 @@ import zmq
 
 from jobengine import logs
 from jobengine.clock import Clock, SystemClock, from_text
-from jobengine.messaging.spool import Spool
+from jobengine.messaging.spool import Spool, ledger_of
 from jobengine.messaging.worker_channel import DealerChannel
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release, ToWorker
@@ -167,11 +167,6 @@ class Worker:
             results=self._fork.results,
             copy_urls=self._fork.copy_urls,
         )
-
-
-def ledger_of(spool: Path) -> Path:
-    """The ledger of the job whose reports go to ``spool``."""
-    return spool.with_suffix(".delivered")
 
 
 def _moment(text: str | None) -> datetime | None:

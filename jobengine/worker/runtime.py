@@ -177,11 +177,13 @@ class Runtime:
 
     def _catch_up(self) -> Steps:
         """A paced work goes up to now before something unplanned is applied, so it takes effect now."""
-        if self.state is not JobState.RUNNING:
-            return
         goal = self._driven.due_position
-        while self.state is JobState.RUNNING and self._driven.catch_up(self._plan, self._elapsed_ms(), goal):
+        while self._is_running and self._driven.catch_up(self._plan, self._elapsed_ms(), goal):
             yield from self._settle_due()
+
+    @property
+    def _is_running(self) -> bool:
+        return self.state is JobState.RUNNING
 
     def _obey(self, command: ToWorker) -> None:
         now = self._clock.now()

@@ -210,6 +210,9 @@ class SharedWorker:
 
     def _take_job(self, fork: Fork) -> None:
         self._log.path = Path(fork.log)
+        former = self._jobs.get(f"{fork.job_id}:{os.getpid()}".encode())
+        if former is not None:
+            self._leave(former, 0)
         channel = self._channel.open(f"{fork.job_id}:{os.getpid()}")
         try:
             link = WorkerLink(channel, Spool(Path(fork.spool)))
