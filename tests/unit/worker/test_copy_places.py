@@ -1,0 +1,130 @@
+"""Copies lie below the media roots or the URLs that the operator allows, whatever a content is called."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from jobengine.errors import MediaError
+from jobengine.model.element import ElementKind
+from jobengine.model.roots import MediaRoots
+from jobengine.worker.convert.copy_places import UrlPlace, known_place, new_place, payload_path
+
+PATH = payload_path(1, ElementKind.PACKET, -42, 0)
+
+
+@pytest.fixture
+def roots(tmp_path: Path) -> MediaRoots:
+    return MediaRoots(PurePosixPath(tmp_path / "media"))
+
+
+class _Objects(BaseHTTPRequestHandler):
+    """An object store: what is put can be got."""
+
+    kept: dict[str, bytes]
+
+    def do_PUT(self) -> None:
+        self.kept[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(201)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        data = self.kept.get(self.path)
+        self.send_response(404 if data is None else 200)
+        self.end_headers()
+        self.wfile.write(data or b"")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def objects() -> Iterator[str]:
+    """The URL of an object store."""
+    handler = type("Objects", (_Objects,), {"kept": {}})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = False
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/bucket"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "name", ["news", "a b/c?d", "..", ".", "../../etc/passwd", "file:///x", "\u00e4\u00df"]
+)
+def test_a_copy_in_a_folder_is_found_again_by_its_url(roots: MediaRoots, tmp_path: Path, name: str) -> None:
+    place = new_place(roots, (), "copies", name)
+    place.write(PATH, [b"ab", memoryview(b"cd")])
+
+    found = known_place(roots, (), place.url)
+
+    assert found is not None
+    assert found.read(PATH) == b"abcd"
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert file.parts[: len(tmp_path.parts) + 2] == (*tmp_path.parts, "media", "copies")
+
+
+def test_a_copy_replaces_the_one_before_it(roots: MediaRoots) -> None:
+    place = new_place(roots, (), "copies", "news")
+    place.write(PATH, [b"long before"])
+    place.write(PATH, [b"now"])
+
+    assert place.read(PATH) == b"now"
+    assert place.read(payload_path(1, ElementKind.FRAME, -42, 0)) is None
+
+
+@pytest.mark.parametrize("base", ["/etc", "../out", "copies/../../out"])
+def test_a_folder_outside_the_roots_is_refused(roots: MediaRoots, base: str) -> None:
+    with pytest.raises(MediaError):
+        new_place(roots, (), base, "news")
+
+
+def test_a_link_that_leads_out_is_refused(roots: MediaRoots, tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "copies").symlink_to("/tmp")
+
+    with pytest.raises(MediaError):
+        new_place(roots, (), "copies", "news").write(PATH, [b"x"])
+
+
+def test_an_object_store_keeps_copies_too(roots: MediaRoots, objects: str) -> None:
+    place = new_place(roots, [objects], objects, "a b/c")
+    place.write(PATH, [b"ab", b"cd"])
+
+    found = known_place(roots, [objects], place.url)
+
+    assert found is not None
+    assert found.read(PATH) == b"abcd"
+    assert found.read("stream_0/packet_1_0.raw") is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://store.example.evil.com/bucket/a",
+        "http://store.example/bucket2/a",
+        "http://store.example/a",
+        "https://store.example/bucket/a",
+        "http://store.example:81/bucket/a",
+        "http://user@store.example/bucket/a",
+        "http://store.example/bucket/../a",
+        "http://store.example/bucket/%2e%2e/a",
+        "http://store.example/bucket/a?x=1",
+        "http://169.254.169.254/latest",
+    ],
+)
+def test_a_url_that_the_operator_did_not_allow_is_refused(url: str) -> None:
+    with pytest.raises(MediaError, match="allows"):
+        UrlPlace(url, ["http://store.example/bucket"])
+
+
+@pytest.mark.parametrize("name", ["news", "urn:uuid:1", "ftp://host/x", "file://host/x"])
+def test_other_names_are_no_places(roots: MediaRoots, name: str) -> None:
+    assert known_place(roots, (), name) is None
