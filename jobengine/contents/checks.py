@@ -24,6 +24,7 @@ from jobengine.ports.contents import (
 )
 
 STREAM_MAX: Final = 2**64 - 1
+SEQUENCE_MAX: Final = 2**64 - 1
 ELEMENT_ID_BYTES: Final = 16
 PLANES_MAX: Final = 64
 PLANE_BYTES_MAX: Final = 2**32 - 1
@@ -56,6 +57,17 @@ def must_match(collection: str, key: str, revision: int, expected: int | None) -
         raise RevisionMismatch(
             f"document {key!r} of {collection!r} has revision {revision}, expected was {expected}"
         )
+
+
+def check_pin(stream: int, first_sequence: int, last_sequence: int, until_us: int) -> None:
+    """Raise MalformedError for a pin that can't hold anything."""
+    fault = _stream_fault(stream) or _time_fault("until_us", until_us)
+    if not 0 <= first_sequence <= last_sequence <= SEQUENCE_MAX:
+        fault = (
+            fault or f"sequences go up from 0 to {SEQUENCE_MAX}: {first_sequence} to {last_sequence} don't"
+        )
+    if fault:
+        raise MalformedError(f"pin: {fault}")
 
 
 def check_page(offset: int, limit: int | None) -> None:

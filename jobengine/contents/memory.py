@@ -15,7 +15,7 @@ import msgspec
 from sortedcontainers import SortedDict
 
 from jobengine.clock import Clock, to_us
-from jobengine.contents.checks import check_page, check_writes, document_json, must_match
+from jobengine.contents.checks import check_page, check_pin, check_writes, document_json, must_match
 from jobengine.contents.memory_expiry import Pin, expire_stream
 from jobengine.contents.memory_stream import Held, MemoryStream
 from jobengine.errors import ConflictError, NotFoundError, UnavailableError
@@ -175,6 +175,7 @@ class MemoryContents:
 
     def pin(self, stream: int, first_sequence: int, last_sequence: int, until_us: int) -> str:
         """Keep payloads of a range from going until a moment; the pin's id."""
+        check_pin(stream, first_sequence, last_sequence, until_us)
         with self._lock:
             self._must_be_open()
             pin = new_id()

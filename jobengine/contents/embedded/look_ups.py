@@ -166,6 +166,8 @@ class LookUps:
         return [found.get(key) for key in wanted]
 
     def _stream(self, transaction: Transaction, number: int) -> StreamRow | None:
+        if not 0 <= number <= keys.LAST:
+            return None
         data = transaction.get(keys.number(number), db=self._table["streams"])
         return StreamRow.decode(data) if data else None
 

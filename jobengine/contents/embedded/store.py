@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from jobengine.clock import Clock, to_us
-from jobengine.contents.checks import check_page, check_writes
+from jobengine.contents.checks import check_page, check_pin, check_writes
 from jobengine.contents.embedded.committing import Committer
 from jobengine.contents.embedded.deciding import PutPin, RemovePin
 from jobengine.contents.embedded.documents import Documents, to_document
@@ -157,6 +157,7 @@ class EmbeddedContents:
 
     def pin(self, stream: int, first_sequence: int, last_sequence: int, until_us: int) -> str:
         """Keep payloads of a range from going until a moment; the pin's id."""
+        check_pin(stream, first_sequence, last_sequence, until_us)
         self._must_be_open()
         name = new_id()
         pin = PinRow(stream, 0, first_sequence, last_sequence, until_us)

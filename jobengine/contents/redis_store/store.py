@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from jobengine.clock import Clock
-from jobengine.contents.checks import check_page, check_writes
+from jobengine.contents.checks import check_page, check_pin, check_writes
 from jobengine.contents.redis_store.committer import Committer
 from jobengine.contents.redis_store.document_draft import read_document
 from jobengine.contents.redis_store.expiry import StreamExpiry, streams_to_look_at
@@ -139,6 +139,7 @@ class RedisContents:
 
     def pin(self, stream: int, first_sequence: int, last_sequence: int, until_us: int) -> str:
         """Keep payloads of a range from going until a moment; the pin's id."""
+        check_pin(stream, first_sequence, last_sequence, until_us)
         self._must_be_open()
         name = new_id()
         pin = Pin(stream, first_sequence, last_sequence, until_us)

@@ -189,3 +189,10 @@ def test_a_page_below_zero_is_refused(store: ContentStore) -> None:
     ):
         with pytest.raises(MalformedError):
             look_up()
+
+
+@pytest.mark.parametrize("stream", [-1, 2**64])
+def test_a_stream_beyond_64_bits_is_an_unknown_one(store: ContentStore, stream: int) -> None:
+    assert store.facts(stream).count == 0
+    assert store.range(stream, 0, 1) == []
+    assert store.by_sequence(stream, 0) is None

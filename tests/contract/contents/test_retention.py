@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from jobengine.clock import to_us
+from jobengine.errors import MalformedError
 from jobengine.model.element import PayloadState
 from jobengine.ports.contents import (
     ContentStore,
@@ -147,6 +150,14 @@ def test_a_pin_does_not_hold_what_is_dropped_or_deleted(store: ContentStore) -> 
     store.commit([DropPayloads(STREAM, 1, 1), DeleteElements(STREAM, 2, 2)])
 
     assert here(store) == [3]
+
+
+@pytest.mark.parametrize(
+    "pin", [(-1, 0, 1, 0), (0, -1, 1, 0), (0, 2, 1, 0), (0, 0, 2**64, 0), (0, 0, 1, 2**63)]
+)
+def test_a_pin_that_can_hold_nothing_is_refused(store: ContentStore, pin: tuple[int, int, int, int]) -> None:
+    with pytest.raises(MalformedError):
+        store.pin(*pin)
 
 
 def test_dropped_payloads_leave_their_elements(store_factory: StoreFactory) -> None:
