@@ -130,6 +130,9 @@ class ContentsSettings(Section):
     max_batch_bytes: int = Field(
         64 * 1024 * 1024, ge=1024, le=2**32 - 1, description="Largest batch of elements, in bytes."
     )
+    hot_payload_bytes: int = Field(
+        64 * 1024 * 1024, ge=0, description="Payloads kept in memory while nothing is committed, in bytes."
+    )
     time_tolerance_ms: float = Field(
         5, ge=0, le=60_000, description="How far an element may be from a reference by real time."
     )

@@ -8,6 +8,7 @@ bodies must be JSON, which needs a preflight that is never granted: there are no
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from flask import Flask, Response, request
 
@@ -52,6 +53,7 @@ def install(app: Flask, settings: HttpSettings) -> None:
         return response
 
 
+@lru_cache(maxsize=256)
 def is_local(host: str, allowed: frozenset[str]) -> bool:
     """Whether a Host header names this service."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host

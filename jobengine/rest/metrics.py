@@ -44,18 +44,18 @@ class Metrics:
             g.started_ns = self._clock.monotonic_ns()
 
         @app.after_request
-        def count_call(response: Response) -> Response:
+        def count(response: Response) -> Response:
             if "started_ns" in g and response.mimetype != "text/event-stream":
                 route = str(request.url_rule) if request.url_rule else "none"
-                self.count(route, request.method, response.status_code, g.started_ns)
+                seconds = (self._clock.monotonic_ns() - g.started_ns) / 1e9
+                self.durations(route, request.method, response.status_code).observe(seconds)
             return response
 
         app.add_url_rule("/metrics", "metrics", self._show)
 
-    def count(self, route: str, method: str, status: int, started_ns: int) -> None:
-        """Count a call that ends now."""
-        seconds = (self._clock.monotonic_ns() - started_ns) / 1e9
-        self._durations.labels(route, method, str(status)).observe(seconds)
+    def durations(self, route: str, method: str, status: int) -> Histogram:
+        """What the seconds of such calls are told to."""
+        return self._durations.labels(route, method, str(status))
 
     def _show(self) -> Response:
         self._lateness.update()

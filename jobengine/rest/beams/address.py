@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from flask import Request
 
-from jobengine.contents.catalogue import Catalogue
+from jobengine.contents.catalogue import Catalogue, Content
 from jobengine.contents.stream_names import RELATIONS, is_stream_name
-from jobengine.errors import ConflictError, UnavailableError
+from jobengine.errors import ConflictError, NotFoundError, UnavailableError
 
 BEAMS = "/beams"
 SENT_PATH = "jobengine.sent_path"
@@ -46,6 +46,16 @@ class Addresses:
         possible = [split for split in splits if split]
         found = next((split for split in possible if self._exists(split[0])), None)
         return found or next(iter([*likely, *possible]), [text])
+
+    def content(self, name: str, *rest: str) -> Content:
+        """The content of an address that reads like stream, element and payload behind a name.
+
+        Raises NotFoundError if `split` would find another.
+        """
+        content = self._catalogue.find(name)
+        if content is None or ("/" in name and self.split("/".join((name, *rest)))[0] != name):
+            raise NotFoundError(f"there is no content {name!r}")
+        return content
 
     def check_new(self, name: str) -> None:
         """Raise ConflictError if the addresses of ``name`` would be those of streams of another content."""

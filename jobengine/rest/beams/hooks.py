@@ -19,8 +19,9 @@ class BeamHooks(Protocol):
     def concerns(self, method: str, path: str) -> bool:
         """Whether `before`, or `after` of a success, may want this payload request.
 
-        Asked for each GET of a payload, so it must be cheap: those that it does not want are answered
-        without Flask, and `before` and `after` are not called for them. What fails is always shown to both.
+        Asked for GETs of payloads, so it must be cheap, and may depend on what is committed to the contents
+        store only: an answer is kept as long as nothing is. Requests that it does not want are answered
+        without Flask, and `before` and `after` are not called for them. What fails is shown to both.
         """
         ...
 

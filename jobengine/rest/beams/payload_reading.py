@@ -15,6 +15,8 @@ from jobengine.ports.contents import Buffer, ContentStore
 from jobengine.rest.beams.payload_answer import Payload
 
 _DATA = re.compile(r"(?:data|raw)(?:_?(?P<plane>[0-9]{1,2})|_)?")
+_DIRECT = re.compile(r"(?P<kind>packet|frame)_(?P<pts>-?[0-9]{1,18})")
+_KINDS = {"packet": ElementKind.PACKET, "frame": ElementKind.FRAME}
 _STATES = {
     PayloadState.NEVER: "was never stored",
     PayloadState.HERE: "is not there in full",
@@ -46,7 +48,7 @@ class PayloadReader:
     def read(self, content: Content, stream: str, element: str, data: str) -> Payload:
         """The payload. Raises MalformedError for what can't mean one, NotFoundError if it is not there."""
         plane = plane_index(data)
-        reference = parse_reference(element)
+        reference = _quickly(element) or parse_reference(element)
         if not isinstance(reference, Direct):
             raise MalformedError(f"payload is read of packet_P or frame_P, not of {element!r}", column=1)
         if stream == ALL:
@@ -72,6 +74,12 @@ class PayloadReader:
         if not planes or None in planes:
             raise NotFoundError(f"the payload of {reference} {_STATES[stored.payload]}")
         return [each for each in planes if each is not None]
+
+
+def _quickly(element: str) -> Direct | None:
+    """What the usual form means, as `parse_reference` would tell in several times the time."""
+    match = _DIRECT.fullmatch(element)
+    return Direct(_KINDS[match["kind"]], int(match["pts"])) if match else None
 
 
 def _useful(found: Sequence[Buffer], index: int, declared: tuple[int, ...]) -> Buffer | None:

@@ -10,6 +10,8 @@ import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from jobengine.clock import SystemClock, to_us
+from jobengine.rest.beams.hot_payloads import HotPayloads
+from jobengine.rest.beams.payload_answer import PayloadAnswer
 from tests.unit.rest.beams.beam import K_BYTES, OCTETS, R_PLANES, R_SIZES, Beam, F, K, R, is_beam_error
 
 SIZES = str(R_SIZES)
@@ -360,6 +362,31 @@ def test_keys_hold_for_payloads(beam: Beam) -> None:
     assert [call("GET", f"{address}/data", key) for key in (None, "je_x_y", viewer)] == [401, 401, 200]
     assert [call("DELETE", f"{address}/data", key) for key in (None, viewer, operator)] == [401, 403, 204]
     assert call("GET", "/beams/nothing/of/the/kind/is/there", None) == 401
+
+
+def test_an_answer_that_was_kept_is_never_stale(small: Beam) -> None:
+    address = "0/frame_42/data"
+    assert [small.get(address).data for _ in range(2)] == [b"aaaabbcc"] * 2
+
+    small.put_data(address, b"zzzzyyxx")
+    assert [small.get(address).data for _ in range(2)] == [b"zzzzyyxx"] * 2
+    small.put("0/frame_42", {**R, "buf_sizes": [4, 2, 1]})
+    assert small.get(address).data == b"zzzzyyx"
+    small.client.delete("/beams/test_url")
+    assert small.get(address).status_code == 404
+
+
+def test_kept_answers_are_bounded() -> None:
+    hot = HotPayloads(limit_bytes=100)
+    answer = PayloadAnswer(200, {}, (b"x" * 20, b"y" * 20))
+
+    for number in range(10):
+        assert hot.keep(str(number), 1, answer).body == (b"x" * 20 + b"y" * 20,)
+    kept = [number for number in range(10) if hot.get(str(number), 1)]
+    assert kept == [8, 9]
+    assert hot.get("9", 2) is None
+    hot.keep("large", 1, PayloadAnswer(200, {}, (b"z" * 101,)))
+    assert hot.get("large", 1) is None
 
 
 def test_calls_past_flask_are_counted(small: Beam) -> None:
