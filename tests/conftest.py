@@ -13,7 +13,7 @@ import pytest
 from jobengine.ids import new_id
 from tests import leaks, needs
 
-PLUGINS = ("tests.databases", "tests.redis_servers", "tests.services")
+PLUGINS = ("tests.databases", "tests.redis_servers", "tests.services", "tests.zero_copy")
 pytest_plugins = [name for name in PLUGINS if importlib.util.find_spec(name)]
 
 hypothesis.settings.register_profile("dev", deadline=None)

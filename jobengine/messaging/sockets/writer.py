@@ -139,8 +139,11 @@ class SocketWriter:
         self._look_ns = now_ns + LOOK_PERIOD_NS
         if self._endpoint.look():
             self._breaker.succeeded()
-        while int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-            self._receive(self._socket.recv_multipart(zmq.DONTWAIT))
+        try:
+            while int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+                self._receive(self._socket.recv_multipart(zmq.DONTWAIT))
+        except zmq.Again:
+            pass  # a late answer to a request that was repeated: libzmq drops it only when it is read
         self._departures.look()
 
     def _receive(self, frames: list[bytes]) -> None:
