@@ -41,6 +41,15 @@ SHIPPED: Mapping[str, Rule] = {
         respond=False,
         recipe="storeCopy",
     ),
+    "renditions": _rule(
+        enabled=False,
+        method=["PUT", "POST"],
+        pathPattern=_PAYLOAD + r"(?:/data|\.raw)",
+        statusCode=[200, 201],
+        postRoute=True,
+        respond=False,
+        recipe="makeRenditions",
+    ),
     "dataMissing": _rule(
         enabled=False,
         pathPattern=_PAYLOAD + r"(?:/data|\.raw)",

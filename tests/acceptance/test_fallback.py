@@ -158,3 +158,23 @@ def test_a_rendition_is_made_just_in_time(service: Service, http: httpx.Client, 
     assert http.get("/beams/small/0/packet_17921/data").status_code == 404
     assert http.get("/beams/small/0/packet_17920.jpg").content[:2] == b"\xff\xd8"
     assert len(jobs_of(http, "dataMissing")) == 3
+
+
+def test_a_rendition_is_made_just_in_case_as_soon_as_its_source_arrives(
+    service: Service, http: httpx.Client
+) -> None:
+    headers = {"Content-Type": "application/merge-patch+json"}
+    http.patch("/api/rules", json={"renditions": {"enabled": True}}, headers=headers).raise_for_status()
+    for name, base in (("source", [1, 25]), ("copy", [1, 50])):
+        stream = {**STREAM, "time_base": base, "codecpar": {"codec_type": "video", "name": "h264"}}
+        http.post("/beams", json={"type": "format", "url": name, "streams": [stream]}).raise_for_status()
+    http.post("/beams/copy/rendition/source", json={"making": "justInCase"}).raise_for_status()
+
+    document = {"type": "Packet", "stream_index": 0, "pts": 3, "size": 4}
+    http.put("/beams/source/0/packet_3", json=document).raise_for_status()
+    octets = {"Content-Type": "application/octet-stream"}
+    http.put("/beams/source/0/packet_3/data", content=b"abcd", headers=octets).raise_for_status()
+
+    wait_until(lambda: http.get("/beams/copy/0/packet_6").status_code == 200, 30, "it has been made")
+    assert http.get("/beams/copy/0/packet_6/data").content == b"abcd"
+    assert jobs_of(http, "dataMissing") == []

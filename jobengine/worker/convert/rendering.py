@@ -34,9 +34,9 @@ class Rendering:
         self._look_up = LookUp(task.store)
 
     def make(self, target: Content, index: int, wanted: Direct) -> Made | None:
-        """The element with its planes, if its content is a rendition made just in time."""
+        """The element with its planes, if its content is a rendition whose elements are made here."""
         noted = self._relations.renditions.of(target.name)
-        if noted is None or noted.making is not Making.JUST_IN_TIME:
+        if noted is None or noted.making is Making.PROVIDED:
             return None
         original = self._task.catalogue.get(noted.source)
         picks = read_stream_map(noted.stream_map, original, target).get(index)
