@@ -38,7 +38,6 @@ CHECKSUM: Final = struct.Struct("<Q")
 PREFIX: Final = struct.Struct("<HBBIQQQQQ")
 CORE: Final = struct.Struct("<qqqqq16sHBBI")
 HEADER_BYTES: Final = CHECKSUM.size + PREFIX.size + CORE.size
-_CORE_AT = CHECKSUM.size + PREFIX.size
 EMPTY_CORE: Final = bytes(CORE.size)
 _PADDING = [bytes(-length % ALIGNMENT) for length in range(ALIGNMENT)]
 
