@@ -22,7 +22,7 @@ from sybil.parsers.rest import CodeBlockParser
 from home import PUBLISHED, Home
 
 TIMEOUT_S = 50
-PROGRAMS = ("sqlite3", "curl", "ffprobe")
+PROGRAMS = ("sqlite3", "curl", "ffmpeg", "ffprobe")
 SERVE = "jobengine serve"
 HEREDOC = "<<'END'"
 _ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=(?:\$\(.*\)|\S*)", re.DOTALL)
