@@ -32,7 +32,7 @@ class StreamReading:
     elements: int
     key_elements: int
     elapsed_ms: float
-    last_id: str | None = None
+    last_id: bytes = b""
 
 
 class LastFrame(CamelModel):
@@ -166,8 +166,8 @@ def _simple_span(condition: ConditionObject, reading: StreamReading) -> _Spans:
         return [(int(Fraction(condition.ts_delta_sec.max_delta_sec) * reading.rate) + 1, None)]
     if condition.real_time_delta_ms is not None:
         return _ALWAYS if reading.elapsed_ms > condition.real_time_delta_ms.configured_delta_ms else _NEVER
-    if condition.last_frame is not None and reading.last_id is not None:
-        return _ALWAYS if UUID(reading.last_id) >= condition.last_frame.uuid else _NEVER
+    if condition.last_frame is not None and reading.last_id:
+        return _ALWAYS if reading.last_id >= condition.last_frame.uuid.bytes else _NEVER
     return _NEVER
 
 

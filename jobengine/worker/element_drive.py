@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from jobengine.clock import Clock
 from jobengine.model.condition import StreamReading
@@ -43,7 +42,7 @@ class ElementDrive:
             work.elements,
             work.key_elements,
             elapsed_ms,
-            str(UUID(bytes=work.last_id)) if work.last_id else None,
+            work.last_id,
         )
 
     def anchor(self) -> None:

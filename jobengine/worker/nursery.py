@@ -70,7 +70,10 @@ class Nursery:
             _report_ended(self._engine)
         if self._engine.fileno() not in ready:
             return True
-        packed = self._engine.recv(MAX_MESSAGE_BYTES)
+        try:
+            packed = self._engine.recv(MAX_MESSAGE_BYTES)
+        except ConnectionResetError:
+            packed = b""
         if packed:
             self._take(fork_decoder.decode(packed))
         return bool(packed)

@@ -156,8 +156,8 @@ class Runtime:
                 info["result"] = self._work.result
             yield from self._change(RequestedState.FINISH, info)
             return
-        self._heartbeat()
-        moment = self._next_moment()
+        now_ns = self._heartbeat()
+        moment = self._next_moment() if until_ns > now_ns else None
         if moment is not None:
             until_ns = min(until_ns, self._ns_of(moment))
         commands = yield until_ns
@@ -206,12 +206,14 @@ class Runtime:
             case _:
                 return
 
-    def _heartbeat(self) -> None:
+    def _heartbeat(self) -> int:
+        """Tell what the work does, now and then; the time now."""
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._progress_due_ns:
             self._progress_due_ns = now_ns + PROGRESS_PERIOD_NS
             late_ms = self._driven.late_ms if self.state is JobState.RUNNING else 0.0
             self._reporter.progress(self.state, self._work, self._elapsed_ms() / 1000, late_ms)
+        return now_ns
 
     def _next_moment(self) -> datetime | None:
         if not len(self._plan):

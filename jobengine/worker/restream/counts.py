@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from uuid import UUID
 
@@ -11,6 +11,9 @@ from jobengine.worker.restream.ledger import Delivered
 
 RATE = Fraction(1_000_000)
 """Ticks of the stream clock: microseconds of media."""
+
+STEP_NS = 100_000
+LATEST_STEP = 1000
 
 
 class StreamClock:
@@ -57,6 +60,31 @@ class StreamClock:
         self.last_id = element.element_id
 
 
+class Lateness:
+    """How late elements were handed on: counted in steps of a tenth of a millisecond, up to 100 ms."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (LATEST_STEP + 1)
+        self.last_ns = 0
+        self.worst_ns = 0
+
+    def note(self, late_ns: int) -> None:
+        """One element more; before its time is never."""
+        self.last_ns = late_ns
+        self._counts[min(late_ns // STEP_NS, LATEST_STEP) if late_ns > 0 else 0] += 1
+        if late_ns > self.worst_ns:
+            self.worst_ns = late_ns
+
+    def percentile_ms(self, percent: float) -> float:
+        """What ``percent`` of all elements did not exceed, rounded up to a step; 0 where there are none."""
+        left = sum(self._counts) * percent / 100
+        for step, count in enumerate(self._counts):
+            left -= count
+            if left <= 0:
+                return (step + 1) * STEP_NS / 1e6 if count else 0.0
+        return self.worst_ns / 1e6
+
+
 @dataclass(slots=True)
 class Counters:
     """What happened beside the stream clock. ``gone`` elements were in ``gaps``; ``skipped`` ones are no
@@ -68,8 +96,7 @@ class Counters:
     skipped: int = 0
     first_id: bytes = b""
     is_oldest: bool = False
-    worst_late_ns: int = 0
-    late_ns: int = 0
+    lateness: Lateness = field(default_factory=Lateness)
 
     def document(self) -> dict[str, object]:
         """As clients see it."""
@@ -80,6 +107,7 @@ class Counters:
             "skippedElements": self.skipped,
             "firstId": str(UUID(bytes=self.first_id)) if self.first_id else None,
             "beganAtOldest": self.is_oldest,
-            "driftMs": round(self.late_ns / 1e6, 3),
-            "worstLateMs": round(self.worst_late_ns / 1e6, 3),
+            "driftMs": round(self.lateness.last_ns / 1e6, 3),
+            "worstLateMs": round(self.lateness.worst_ns / 1e6, 3),
+            "lateMsP99": round(self.lateness.percentile_ms(99), 1),
         }

@@ -99,7 +99,7 @@ class RestreamWork:
 
     @property
     def behind_ms(self) -> float:
-        return max(0.0, self._counters.late_ns / 1e6)
+        return max(0.0, self._counters.lateness.last_ns / 1e6)
 
     @property
     def outputs(self) -> Sequence[WorkOutput]:
@@ -358,8 +358,7 @@ class RestreamWork:
         self._next = None
         if not feed.is_end:
             counters = self._counters
-            counters.late_ns = self._pacing.sent(now_ns)
-            counters.worst_late_ns = max(counters.worst_late_ns, counters.late_ns)
+            counters.lateness.note(self._pacing.sent(now_ns))
             counters.payload_bytes += sum(entry.stored.planes)
             self._stream_clock.handed_on(entry.stored.element, _timestamp(entry))
         feed.sent(entry)

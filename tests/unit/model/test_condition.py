@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,8 @@ FIRST, LATER = "0190f3a4-7b5c-7d3e-8f00-000000000001", "0190f3a4-7b5c-7d3e-8f00-
 
 
 def reading(position: int = 0, elapsed_ms: float = 0.0, last_id: str | None = None) -> StreamReading:
-    return StreamReading(position, Fraction(1000), position, position, elapsed_ms, last_id)
+    id_bytes = UUID(last_id).bytes if last_id else b""
+    return StreamReading(position, Fraction(1000), position, position, elapsed_ms, id_bytes)
 
 
 @pytest.mark.parametrize(
