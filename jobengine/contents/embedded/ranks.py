@@ -81,7 +81,7 @@ class Ranks:
             for level, bits in enumerate(self._levels()):
                 own = value >> bits
                 first = own >> _FAN_OUT << _FAN_OUT if level else 0
-                total += sum(count for _, count in self._counters(cursor, bits, first, own - 1))
+                total += self._count(cursor, bits, first, own - 1)
         with self.transaction.cursor(db=self.times) as cursor:
             end = self.life + number(value)
             if cursor.set_range(self.life + number(value >> self.bits << self.bits)):
@@ -93,34 +93,41 @@ class Ranks:
 
     def find(self, rank: int) -> bytes | None:
         """The key in ``times`` of the element with so many before it, None beyond the last."""
-        first, last, bucket = 0, LAST, 0
+        first, last = 0, LAST
         with self.transaction.cursor(db=self.table) as cursor:
             for bits in self._levels():
-                for prefix, count in self._counters(cursor, bits, first, last):
-                    if rank < count:
-                        bucket = prefix
+                end = _key(self.life, bits, last)
+                if not cursor.set_range(_key(self.life, bits, first)):
+                    return None
+                for key, value in cursor.iternext():
+                    count = to_number(value)
+                    if rank < count or key > end:
                         break
                     rank -= count
                 else:
                     return None
+                if key > end:
+                    return None
+                bucket = to_number(key[_PREFIX_AT:])
                 first, last = bucket << _FAN_OUT, (bucket + 1 << _FAN_OUT) - 1
         with self.transaction.cursor(db=self.times) as cursor:
-            cursor.set_range(self.life + number(bucket << self.bits))
+            cursor.set_range(self.life + number(first >> _FAN_OUT << self.bits))
             return next(islice(cursor.iternext(values=False), rank, None), None)
+
+    def _count(self, cursor: Cursor, bits: int, first: int, last: int) -> int:
+        """How many elements the buckets of one level have, from ``first`` to ``last``."""
+        if last < first or not cursor.set_range(_key(self.life, bits, first)):
+            return 0
+        end, total = _key(self.life, bits, last), 0
+        for key, value in cursor.iternext():
+            if key > end:
+                break
+            total += to_number(value)
+        return total
 
     def _levels(self) -> Iterator[int]:
         """Bits of the buckets' ticks, from the largest buckets on."""
         return reversed([self.bits + level * _FAN_OUT for level in range(_LEVELS)])
-
-    def _counters(self, cursor: Cursor, bits: int, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Prefixes of one level from ``first`` to ``last`` with their counts."""
-        if last < first or not cursor.set_range(_key(self.life, bits, first)):
-            return
-        end = _key(self.life, bits, last)
-        for key, value in cursor.iternext():
-            if key > end:
-                return
-            yield to_number(key[_PREFIX_AT:]), to_number(value)
 
 
 def _key(life: bytes, bits: int, prefix: int) -> bytes:

@@ -100,6 +100,15 @@ def test_the_nth_counts_over_what_was_deleted(store: ContentStore) -> None:
     assert store.nth(STREAM, 1999, 3) == []
 
 
+def test_the_nth_of_an_empty_stream_is_none_of_its_neighbours(store: ContentStore) -> None:
+    fill(store, range(600), stream=1)
+    fill(store, range(600), stream=2)
+    store.commit([DeleteElements(2, 0, 600)])
+
+    assert store.nth(2, 300, 1) == []
+    assert store.range(2, 0, 600, offset=300) == []
+
+
 def test_the_nth_is_found_where_times_are_far_apart(store: ContentStore) -> None:
     apart = 3003
     fill(store, (number * apart for number in range(2000)))
