@@ -127,6 +127,7 @@ def _surroundings(settings: Settings, address: str) -> WorkerSurroundings:
         orphan_grace_s=settings.engine.orphan_grace_s,
         contents=settings.contents_url,
         results=str(settings.results_folder),
+        result_lifetime_s=settings.convert.result_lifetime_s,
         copy_urls=settings.convert.copy_urls,
     )
 

@@ -198,6 +198,7 @@ class Fork(msgspec.Struct, frozen=True):
     orphan_grace_s: float
     contents: str = ""
     results: str = ""
+    result_lifetime_s: float = 10.0
     copy_urls: tuple[str, ...] = ()
     group: str = ""
 

@@ -23,8 +23,8 @@ class WorkContext:
     writing (graph, path, start position); both empty for a first worker. ``contents`` is the URL of the
     contents store, which a work opens itself (`jobengine.contents.opening`); empty if there is none.
     ``ledger`` is a file for what must survive the worker, empty if it may keep none.
-    ``results`` is the folder of results that somebody waits for; ``copy_urls`` are what the URLs of object
-    stores may begin with.
+    ``results`` is the folder of results that somebody waits for, each for ``result_lifetime_s`` at most;
+    ``copy_urls`` are what the URLs of object stores may begin with.
     """
 
     job_id: str
@@ -37,6 +37,7 @@ class WorkContext:
     contents: str = ""
     ledger: str = ""
     results: str = ""
+    result_lifetime_s: float = 10.0
     copy_urls: Sequence[str] = ()
 
 

@@ -34,6 +34,7 @@ class WorkerSurroundings:
     orphan_grace_s: float
     contents: str = ""
     results: str = ""
+    result_lifetime_s: float = 10.0
     copy_urls: tuple[str, ...] = ()
 
 
@@ -66,6 +67,7 @@ class NurseryLauncher:
             orphan_grace_s=self._surroundings.orphan_grace_s,
             contents=self._surroundings.contents,
             results=self._surroundings.results,
+            result_lifetime_s=self._surroundings.result_lifetime_s,
             copy_urls=self._surroundings.copy_urls,
         )
         try:

@@ -165,6 +165,7 @@ class Worker:
             contents=self._fork.contents,
             ledger=str(ledger_of(Path(self._fork.spool))),
             results=self._fork.results,
+            result_lifetime_s=self._fork.result_lifetime_s,
             copy_urls=self._fork.copy_urls,
         )
 

@@ -1,7 +1,7 @@
 """Convert jobs that requests wait for: identical requests of one http process share one job.
 
 Nobody waits for ever: a job has its rule's time from its start, the waiting a little more; then the job is
-cancelled. The last who waited removes the result; what nobody fetched goes after its lifetime.
+cancelled. The last who waited removes the result; what nobody fetched is removed by a later worker.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import structlog
 
-from jobengine.clock import Clock, to_us
+from jobengine.clock import Clock
 from jobengine.errors import JobEngineError, NotFoundError, TimeLimitPassed, UnavailableError
 from jobengine.messaging.engine_messages import ChangeJob, Draft, SubmitJob
 from jobengine.model.lifecycle import JobState
@@ -61,7 +61,7 @@ class Flights:
         settings = services.settings
         self._services = services
         self._clock: Clock = services.clock
-        self._results = _Results(settings.results_folder, settings.convert.result_lifetime_s, services.clock)
+        self._results: Path = settings.results_folder
         self._max_waiting = settings.convert.max_waiting
         self._lock = threading.Lock()
         self._flights: dict[Hashable, _Flight] = {}
@@ -83,7 +83,6 @@ class Flights:
         Blocks for the order's time at most. Raises what made the job fail, TimeLimitPassed, or
         UnavailableError when no worker takes it or too many are waited for.
         """
-        self._results.sweep()
         with self._aboard(key, order) as flight:
             seen = self._services.notices.count
             while (outcome := self._look(flight, order)) is None:
@@ -143,7 +142,9 @@ class Flights:
     def _end(self, flight: _Flight, actor: Actor) -> None:
         """Nobody waits any more: a job that still runs is cancelled, a result that was read is removed."""
         if isinstance(flight.outcome, Outcome):
-            self._results.remove(flight.outcome)
+            file = flight.outcome.file
+            if file is not None and file.parent == self._results:
+                file.unlink(missing_ok=True)
         elif flight.outcome is None and flight.job_id is not None:
             try:
                 self._services.engine.ask(
@@ -153,31 +154,6 @@ class Flights:
                 structlog.get_logger("rules").warning(
                     "job.not_cancelled", job_id=flight.job_id, detail=error.detail
                 )
-
-
-class _Results:
-    """The folder of results that somebody waits for."""
-
-    def __init__(self, folder: Path, lifetime_s: float, clock: Clock) -> None:
-        self._folder = folder
-        self._lifetime_us = int(lifetime_s * 1_000_000)
-        self._clock = clock
-        self._swept_us = 0
-
-    def remove(self, outcome: Outcome) -> None:
-        """Remove a result of this folder; a job's own target stays."""
-        if outcome.file is not None and outcome.file.parent == self._folder:
-            outcome.file.unlink(missing_ok=True)
-
-    def sweep(self) -> None:
-        """Remove what is past its lifetime, at most once in a lifetime."""
-        now_us = to_us(self._clock.now())
-        if now_us - self._swept_us < self._lifetime_us or not self._folder.is_dir():
-            return
-        self._swept_us = now_us
-        for path in self._folder.glob("*.result"):
-            if now_us - path.stat().st_mtime_ns // 1000 > self._lifetime_us:
-                path.unlink(missing_ok=True)
 
 
 def _opened(outcome: Outcome) -> IO[bytes] | None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from jobengine.clock import Clock, to_us
 from jobengine.errors import DiskFull, MediaError
 from jobengine.media.failure import sink_failure
 from jobengine.media.places import create_file
@@ -15,14 +16,17 @@ from jobengine.model.recipe import Result
 from jobengine.ports.work import WorkContext
 
 Json = Any
+ABANDONED_S = 86_400.0
+"""A file that was not written for so long has lost its worker."""
 
 
 class Keeper:
     """Keeps the result of one job. Files that a recipe began and nobody kept go with `close`."""
 
-    def __init__(self, context: WorkContext, target: ConvertTarget | None) -> None:
+    def __init__(self, context: WorkContext, target: ConvertTarget | None, clock: Clock) -> None:
         self._context = context
         self._target = target
+        self._clock = clock
         self._begun: list[Path] = []
         self.kept: Path | None = None
         """The target, once it is written."""
@@ -66,6 +70,7 @@ class Keeper:
         if made not in self._begun:
             raise MediaError(f"{made} is not a file that the recipe was given to write")
         if self._target is None:
+            self._sweep()
             path = self._folder() / f"{self._context.job_id}.result"
             made.replace(path)
             return path
@@ -73,6 +78,17 @@ class Keeper:
         os.close(descriptor)
         shutil.move(made, self.kept)
         return self.kept
+
+    def _sweep(self) -> None:
+        """Remove what nobody has fetched in time, and what killed workers had begun."""
+        now_us = to_us(self._clock.now())
+        for pattern, lifetime_s in (
+            ("*.result", self._context.result_lifetime_s),
+            ("*.part*", ABANDONED_S),
+        ):
+            for path in self._folder().glob(pattern):
+                if path not in self._begun and _age_s(path, now_us) > lifetime_s:
+                    path.unlink(missing_ok=True)
 
     def _folder(self) -> Path:
         folder = Path(self._context.results)
@@ -84,3 +100,11 @@ class Keeper:
         if isinstance(failure, DiskFull):
             return DiskFull(f"no space is left for {error.filename or 'the result'}")
         return failure
+
+
+def _age_s(path: Path, now_us: int) -> float:
+    """Seconds since a file was written; 0 for one that is gone meanwhile."""
+    try:
+        return (now_us - path.stat().st_mtime_ns // 1000) / 1e6
+    except FileNotFoundError:
+        return 0.0

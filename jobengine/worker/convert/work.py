@@ -73,7 +73,7 @@ class ConvertWork:
         if spec.recipe is None:
             raise MediaError("the job has no convertSpec with a recipe yet, so there is nothing to prepare")
         recipe_class = find_recipe(spec.recipe)
-        keeper = Keeper(context, spec.target)
+        keeper = Keeper(context, spec.target, self._clock)
         self._closing.callback(keeper.close)
         task = open_task(spec, context, keeper.new_file, self._clock, self._closing)
         self._run = Run(_body(recipe_class(), task, read_parameters(recipe_class, spec.parameters)))
