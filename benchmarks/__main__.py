@@ -15,6 +15,7 @@ BENCHMARKS = (
     "pipe_throughput",
     "recordings",
     "http_jobs",
+    "content_http",
     "contents_store",
     "contents_redis",
 )
