@@ -75,6 +75,13 @@ class Contents:
         params = {"limit": PAGE_SIZE, "key": _flag(to_key), "ids": _flag(with_ids)}
         yield from self._pages(path("beams", name, stream, reference), params)
 
+    def remove(self, name: str, stream: str, reference: str) -> int:
+        """Remove elements by kind and pts, by pts or by time, also a range; how many they were.
+
+        Raises NotFoundError if there are none.
+        """
+        return int(self._http.request("DELETE", path("beams", name, stream, reference)).json()["deleted"])
+
     def payload(self, name: str, stream: str, reference: str) -> bytes:
         """The payload of one element, named as ``packet_P`` or ``frame_P``; a frame's planes in a row."""
         return self._http.request("GET", path("beams", name, stream, f"{reference}.raw")).content

@@ -10,7 +10,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 def pages() -> Blueprint:
-    """The pages: ``/`` lists jobs, ``/jobs/<id>`` shows one."""
+    """The pages: ``/`` lists jobs, ``/jobs/<id>`` shows one; so do ``/contents`` and ``/contents/<name>``."""
     blueprint = Blueprint("web", __name__, static_folder=str(STATIC), static_url_path="/static")
 
     @blueprint.get("/")
@@ -20,5 +20,13 @@ def pages() -> Blueprint:
     @blueprint.get("/jobs/<job_id>")
     def job(job_id: str) -> Response:
         return send_from_directory(STATIC, "job.html")
+
+    @blueprint.get("/contents")
+    def contents() -> Response:
+        return send_from_directory(STATIC, "contents.html")
+
+    @blueprint.get("/contents/<path:name>")
+    def content(name: str) -> Response:
+        return send_from_directory(STATIC, "content.html")
 
     return blueprint

@@ -1,4 +1,5 @@
-// Drawings: the lifecycle with the present state marked, and the timeline (past solid, future dashed).
+// Drawings: the lifecycle with the present state marked, the timeline (past solid, future dashed), and the
+// streams of a content as bands.
 import { make } from "./api.js";
 
 const PLACES = {
@@ -60,5 +61,28 @@ export function timeline({ now, bands, planned }) {
     [x, state] = [to, plan.currentProcState];
   }
   if (!isOver) svg.append(make("line", { class: "now", x1: split, x2: split, y1: 16, y2: 60 }), make("text", { x: split, y: 84, "text-anchor": "middle" }, "now"));
+  return svg;
+}
+
+// One band for each stream over the range [from, to] in seconds; between its parts are the gaps.
+export function bands(streams, [from, to]) {
+  const WIDE = 1080, LEFT = 90, ROW = 30;
+  const height = streams.length * ROW + 26;
+  const at = (second) => LEFT + (WIDE - LEFT - 20) * (Math.min(Math.max(second, from), to) - from) / Math.max(to - from, 1e-9);
+  const svg = make("svg", { viewBox: `0 0 ${WIDE} ${height}`, role: "img", "aria-label": "Streams over time; the table below tells the same" });
+  streams.forEach(({ stream, present, gaps }, place) => {
+    const y = place * ROW + 4, kind = stream.codecpar?.codec_type ?? "stream";
+    svg.append(make("text", { x: 0, y: y + 15 }, `${stream.index} ${kind}`));
+    for (const [begin, end] of present) {
+      svg.append(make("rect", { class: "band", x: at(begin), y, width: Math.max(at(end) - at(begin), 1), height: ROW - 10 },
+        make("title", {}, `${begin.toFixed(3)} s to ${end.toFixed(3)} s`)));
+    }
+    for (const [begin, end] of gaps) {
+      svg.append(make("rect", { class: "gap", x: at(begin), y, width: Math.max(at(end) - at(begin), 2), height: ROW - 10 },
+        make("title", {}, `gap, ${begin.toFixed(3)} s to ${end.toFixed(3)} s`)));
+    }
+  });
+  const base = height - 6;
+  svg.append(make("text", { x: LEFT, y: base }, `${from.toFixed(1)} s`), make("text", { x: WIDE - 20, y: base, "text-anchor": "end" }, `${to.toFixed(1)} s`));
   return svg;
 }
