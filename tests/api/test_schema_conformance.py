@@ -45,6 +45,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     made.database.close()
 
 
+@pytest.mark.timeout(600)
 def test_answers_are_as_documented(bench: Bench, subtests: pytest.Subtests) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", bench.client.application)
     for result in schema.exclude(path=STREAM).exclude(tag="later").get_all_operations():
