@@ -1,12 +1,15 @@
-"""One ZeroMQ socket, bound or connected as its URL says, that knows how many peers it has."""
+"""One ZeroMQ socket, bound or connected as its URL says, that knows how many peers it has.
+
+Messages go through the methods of pyzmq's backend: those above it take most of the time of a message.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
@@ -14,6 +17,11 @@ from zmq.utils.monitor import parse_monitor_message
 from jobengine.errors import MediaError
 from jobengine.model.socket_url import SocketUrl
 
+ZERO_COPY_BYTES: Final = 65_536
+"""Letting go of a buffer that was not copied costs more than copying less than this."""
+
+_DONTWAIT = int(zmq.DONTWAIT)
+_DONTWAIT_MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
 _RECONNECT_MS = 50
 _RECONNECT_MAX_MS = 1000
 _MESSAGE_BYTES_MAX = 1 << 30
@@ -30,6 +38,8 @@ class Endpoint:
         self.socket: zmq.Socket[bytes] = context.socket(kind)
         for option, value in (_COMMON | dict(options)).items():
             self.socket.setsockopt(option, value)
+        backend: Any = super(zmq.Socket, self.socket)
+        self._send, self._recv = backend.send, backend.recv
         self.socket.setsockopt(zmq.IPV6, int("[" in url.endpoint))
         self._monitor = self.socket.get_monitor_socket(_WATCHED)
         self.descriptor = int(self._monitor.getsockopt(zmq.FD))
@@ -54,6 +64,27 @@ class Endpoint:
                 came = True
             else:
                 self.peers = max(0, self.peers - 1)
+
+    def send(self, frames: Sequence[Any]) -> bool:
+        """Send a message, or False: not now. Parts from 64 kB on are not copied, smaller ones are."""
+        last = len(frames) - 1
+        try:
+            for place, part in enumerate(frames):
+                flags = _DONTWAIT if place == last else _DONTWAIT_MORE
+                self._send(part, flags, len(part) < ZERO_COPY_BYTES and type(part) is not zmq.Frame, False)
+        except zmq.Again:
+            return False
+        return True
+
+    def receive(self) -> list[zmq.Frame]:
+        """The parts of a message that is there, not copied; empty if there is none."""
+        try:
+            frames = [self._recv(_DONTWAIT, False, False)]
+            while frames[-1].more:
+                frames.append(self._recv(_DONTWAIT, False, False))
+        except zmq.Again:
+            return []
+        return frames
 
     def close(self) -> None:
         """Close; what is queued is sent for a moment more. Idempotent."""

@@ -89,11 +89,7 @@ class SocketReader:
     def receive(self, limit: int) -> list[Received]:
         """At most ``limit`` messages that are there now."""
         received: list[Received] = []
-        while len(received) < limit:
-            try:
-                frames = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
-            except zmq.Again:
-                break
+        while len(received) < limit and (frames := self._endpoint.receive()):
             message = self._judge(frames)
             if message.outcome not in (Outcome.TAKEN, Outcome.END):
                 self.confirm(message)
@@ -103,7 +99,7 @@ class SocketReader:
     def confirm(self, message: Received) -> None:
         """Send the confirmation that is due; dropped if the writer has gone."""
         if message.reply_to:
-            self._socket.send_multipart((*message.reply_to, CONFIRMATION), zmq.DONTWAIT)
+            self._endpoint.send((*message.reply_to, CONFIRMATION))
 
     def close(self) -> None:
         """Close the socket. Idempotent."""

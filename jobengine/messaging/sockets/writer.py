@@ -27,6 +27,7 @@ CONFIRMATION: Final = b"OK"
 LOOK_PERIOD_NS: Final = 5_000_000
 _MS: Final = 1_000_000
 _IPC_MODE: Final = 0o777
+_POLLIN: Final = int(zmq.POLLIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,14 @@ class SocketWriter:
         self._look_ns = now_ns + LOOK_PERIOD_NS
         if self._endpoint.look():
             self._breaker.succeeded()
-        try:
-            while int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-                self._receive(self._socket.recv_multipart(zmq.DONTWAIT))
-        except zmq.Again:
-            pass  # a late answer to a request that was repeated: libzmq drops it only when it is read
+        while self._has_arrivals() and (frames := self._endpoint.receive()):
+            self._receive([frame.bytes for frame in frames])
         self._departures.look()
+
+    def _has_arrivals(self) -> bool:
+        """Whether there may be something to receive: a late answer to a repeated request is dropped when
+        it is read."""
+        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & _POLLIN)
 
     def _receive(self, frames: list[bytes]) -> None:
         if self._rules.kind == zmq.XPUB:
@@ -183,9 +186,7 @@ class SocketWriter:
         if departures.wants_mark(now_ns):
             first = zmq.Frame(bytes(frames[0]), track=True, copy=False, copy_threshold=0)
             frames = (first, *frames[1:])
-        try:
-            self._socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
-        except zmq.Again:
+        if not self._endpoint.send(frames):
             return False
         if first is not None and first.tracker is not None:
             departures.mark(first.tracker, now_ns)
