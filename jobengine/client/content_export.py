@@ -1,30 +1,28 @@
 """A content becomes a media file: packets as they are stored, in a container of the file's ending.
 
-Payloads are fetched some ahead, so that the network is busy while the file is written; memory is flat. A
-range begins exactly in MP4 and MOV (by an edit list) and where it is encoded anew; else at the key frame
-before it.
+Elements come with their payload, some megabytes at a time, so memory is flat. A range begins exactly in MP4
+and MOV (by an edit list) and where it is encoded anew; else at the key frame before it.
 """
 
 from __future__ import annotations
 
 import heapq
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobengine.client.content_import import IMPORT_ID
 from jobengine.errors import ConflictError, MalformedError, MediaError, NotFoundError
-from jobengine.media.media_element import MediaElement
+from jobengine.media.media_element import Buffer, MediaElement
 from jobengine.media.mux import CONTAINERS, Muxer
 from jobengine.media.ordering import in_decode_order
 from jobengine.media.window import Window
 from jobengine.model.beam.elements import read_element, to_element
-from jobengine.model.element import ElementKind
+from jobengine.model.element import Element, ElementKind
 from jobengine.model.media_reference import Times, parse_reference
 
 if TYPE_CHECKING:
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
 
 Json = Any
 Progress = Callable[[int, int], None]
-_FETCHERS = 4
-_AHEAD = 32
 _WHOLE = "first-last"
 
 
@@ -101,11 +97,10 @@ class _Export:
         raw = {stream["index"] for stream in streams if self._is_raw(stream)}
         muxer = Muxer(part, container, streams, self._window, metadata, raw)
         try:
-            with ThreadPoolExecutor(_FETCHERS, "export") as pool:
-                for item in self._with_payload(self._in_time(streams), pool):
-                    muxer.write(item)
-                    self._elements += 1
-                    self._tell()
+            for item in in_decode_order(self._in_time(streams)):
+                muxer.write(item)
+                self._elements += 1
+                self._tell()
         except BaseException:
             muxer.abandon()
             raise
@@ -124,69 +119,55 @@ class _Export:
 
     def _is_raw(self, stream: Mapping[str, Json]) -> bool:
         try:
-            first = next(self._documents(stream), None)
+            first = next(self._contents.elements(self._wanted.content, str(stream["index"]), "first"))
         except NotFoundError:
             return False
-        return first is not None and first["type"] == "Frame"
+        return bool(first["type"] == "Frame")
 
-    def _in_time(self, streams: list[Mapping[str, Json]]) -> Iterator[tuple[int, Json]]:
+    def _in_time(self, streams: list[Mapping[str, Json]]) -> Iterator[MediaElement]:
         """Elements of all streams by their time, so that the muxer can interleave them."""
         merged = heapq.merge(*(self._timed(stream) for stream in streams), key=lambda entry: entry[0])
-        return ((index, document) for _, index, document in merged)
+        return (item for _, item in merged)
 
-    def _timed(self, stream: Mapping[str, Json]) -> Iterator[tuple[Fraction, int, Json]]:
-        base = Fraction(*(stream.get("time_base") or (0, 1)))
+    def _timed(self, stream: Mapping[str, Json]) -> Iterator[tuple[Fraction, MediaElement]]:
+        base, index = Fraction(*(stream.get("time_base") or (0, 1))), stream["index"]
+        reference = self._wanted.range or _WHOLE
+        has_range = self._wanted.range is not None
+        name = self._wanted.content
         try:
-            for document in self._documents(stream):
-                yield document["pts"] * base, stream["index"], document
+            for document, planes in self._contents.elements_with_payload(
+                name, str(index), reference, has_range
+            ):
+                payload = planes or self._fetch(index, document)
+                if payload:
+                    element = to_element(read_element(document))
+                    yield document["pts"] * base, MediaElement(index, element, _useful(element, payload))
         except NotFoundError:
             return
 
-    def _documents(self, stream: Mapping[str, Json]) -> Iterator[Json]:
-        reference = self._wanted.range or _WHOLE
-        return self._contents.elements(
-            self._wanted.content, str(stream["index"]), reference, to_key=self._wanted.range is not None
-        )
-
-    def _with_payload(
-        self, documents: Iterator[tuple[int, Json]], pool: ThreadPoolExecutor
-    ) -> Iterator[MediaElement]:
-        items = in_decode_order(
-            MediaElement(index, to_element(read_element(document)), ()) for index, document in documents
-        )
-        ahead: deque[tuple[MediaElement, Future[bytes]]] = deque()
-        for item in items:
-            ahead.append((item, pool.submit(self._fetch, item)))
-            if len(ahead) >= _AHEAD:
-                yield from self._joined(*ahead.popleft())
-        while ahead:
-            yield from self._joined(*ahead.popleft())
-
-    def _joined(self, item: MediaElement, payload: Future[bytes]) -> Iterator[MediaElement]:
+    def _fetch(self, index: int, document: Json) -> Sequence[Buffer]:
+        """A payload that is not kept any more, if the service can have it made anew."""
+        direct = f"{document['type'].lower()}_{document['pts']}"
         try:
-            data = memoryview(payload.result())
+            return (self._contents.payload(self._wanted.content, str(index), direct),)
         except NotFoundError:
             self._missing += 1
-            return
-        sizes = item.element.plane_sizes or (len(data),)
-        if item.element.kind is ElementKind.PACKET:
-            yield MediaElement(item.stream_index, item.element, (data[: sizes[0]],))
-            return
-        planes, begin = [], 0
-        for size in sizes:
-            planes.append(data[begin : begin + size])
-            begin += size
-        yield MediaElement(item.stream_index, item.element, planes)
-
-    def _fetch(self, item: MediaElement) -> bytes:
-        kind = "packet" if item.element.kind is ElementKind.PACKET else "frame"
-        return self._contents.payload(
-            self._wanted.content, str(item.stream_index), f"{kind}_{item.element.pts}"
-        )
+            return ()
 
     def _tell(self) -> None:
         if self._on_progress is not None:
             self._on_progress(self._elements, 0)
+
+
+def _useful(element: Element, planes: Sequence[Buffer]) -> Sequence[Buffer]:
+    """The planes by their declared sizes: a stored packet may be padded, a frame may come in one piece."""
+    sizes = element.plane_sizes
+    if len(sizes) > 1 and len(planes) == 1:
+        whole, ends = memoryview(planes[0]), list(accumulate(sizes))
+        return [whole[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+    if element.kind is ElementKind.PACKET and sizes:
+        return (memoryview(planes[0])[: sizes[0]],)
+    return planes
 
 
 def _window(text: str | None) -> Window | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jobengine.client.batch import Batch
 from jobengine.client.http import Http, path
+from jobengine.client.mixed import Buffer, read_mixed
 
 if TYPE_CHECKING:
     from jobengine.client.content_export import Exported
@@ -74,6 +75,20 @@ class Contents:
         """
         params = {"limit": PAGE_SIZE, "key": _flag(to_key), "ids": _flag(with_ids)}
         yield from self._pages(path("beams", name, stream, reference), params)
+
+    def elements_with_payload(
+        self, name: str, stream: str, reference: str, to_key: bool = False
+    ) -> Iterator[tuple[Json, Sequence[Buffer]]]:
+        """As `elements`, each with the planes of its payload; none where it is not kept (any more)."""
+        place = path("beams", name, stream, reference)
+        params: dict[str, Json] | None = {"limit": PAGE_SIZE, "key": _flag(to_key)}
+        while True:
+            headers = {"Accept": "multipart/mixed"}
+            response = self._http.request("GET", place, params=params, headers=headers)
+            yield from read_mixed(response)
+            if "next" not in response.links:
+                return
+            place, params = response.links["next"]["url"], None
 
     def remove(self, name: str, stream: str, reference: str) -> int:
         """Remove elements by kind and pts, by pts or by time, also a range; how many they were.

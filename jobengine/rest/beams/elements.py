@@ -23,6 +23,7 @@ from jobengine.model.media_reference import Anchor, Direct, MediaReference, Stam
 from jobengine.ports.contents import DeleteElements, Outcome, PutElement, PutMode
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Role
+from jobengine.rest.beams import mixed_answer as mixed
 from jobengine.rest.beams.address import join
 from jobengine.rest.beams.bodies import read_json
 from jobengine.rest.beams.paging import add_links
@@ -51,7 +52,8 @@ class ElementRoutes:
         """Read elements by a media reference; one object if it names one by kind and pts, else a list.
 
         Ranges come page by page, with `Link`. `start`, `end` and `latest` redirect to the element that they
-        mean now; `Beam-Closed` says that no element will follow. With `.raw` behind it: the payload.
+        mean now; `Beam-Closed` says that no element will follow. With `.raw` behind it: the payload. With
+        `Accept: multipart/mixed` the elements come with their payload, each part with its length.
         """
         element, data = split_raw(variable(call, "reference"))
         if data:
@@ -66,11 +68,17 @@ class ElementRoutes:
         if isinstance(reference, Anchor):
             return _redirect(content, found.elements[0])
         documents = [_document(content, stored, call.query.ids) for stored in found.elements]
-        if isinstance(reference, Direct):
+        if mixed.is_wanted():
+            count = mixed.fitting(found.elements)
+            response = mixed.mixed_answer(self._shelf.store, found.elements[:count], documents[:count])
+            found = Found(found.elements[:count], found.has_more or count < len(documents))
+        elif isinstance(reference, Direct):
             return json_response(documents[0])
-        response = json_response(documents)
+        else:
+            response = json_response(documents)
         if is_range(reference):
-            add_links(response, join(name, stream, element), call.query.page(), found.has_more)
+            page, place = call.query.page(), join(name, stream, element)
+            add_links(response, place, page, found.has_more, len(found.elements))
         return response
 
     def put(self, call: Call[PayloadQuery]) -> Response:

@@ -9,13 +9,16 @@ from flask import Response, request
 from jobengine.contents.look_up import Page
 
 
-def add_links(response: Response, path: str, page: Page, has_more: bool) -> Response:
-    """``first``, and ``prev`` and ``next`` where there are such pages."""
+def add_links(
+    response: Response, path: str, page: Page, has_more: bool, count: int | None = None
+) -> Response:
+    """``first``, and ``prev`` and ``next`` where there are such pages; ``count`` of one that is cut short."""
     links = [_link(path, 0, page.limit, "first")]
     if page.offset:
         links.append(_link(path, max(0, page.offset - page.limit), min(page.limit, page.offset), "prev"))
     if has_more:
-        links.append(_link(path, page.offset + page.limit, page.limit, "next"))
+        taken = page.limit if count is None else count
+        links.append(_link(path, page.offset + taken, page.limit, "next"))
     response.headers["Link"] = ", ".join(links)
     return response
 
