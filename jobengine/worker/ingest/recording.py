@@ -87,26 +87,26 @@ class Recording:
         return track, PutElement(track.number, track.place(record, record.element), planes)
 
     def _commit(self, puts: Sequence[tuple[Track, PutElement]]) -> None:
+        before = self.counts.copy()
         try:
-            check_writes([put for _, put in puts])
+            self._store_group(puts)
         except MalformedError:
-            puts = [pair for pair in puts if self._can_be_stored(*pair)]
-        for track, put in puts:
-            self.counts["elements"] += 1
-            self.counts["keyElements"] += put.element.is_key
-            track.elements += 1
+            self.counts = before
+            self._store_group([pair for pair in puts if self._can_be_stored(*pair)])
+
+    def _store_group(self, puts: Sequence[tuple[Track, PutElement]]) -> None:
+        self.counts["elements"] += len(puts)
+        self.counts["keyElements"] += sum(put.element.is_key for _, put in puts)
         counts = PutDocument(COUNTS, self._job_id, dict(self.counts), None)
         outcomes = self._store.commit([*(put for _, put in puts), counts])
-        repeated = 0
         for (track, put), outcome in zip(puts, outcomes, strict=False):
             if outcome.changed:
+                track.elements += 1
                 self.last_id = outcome.element_id or self.last_id
             else:
-                repeated += 1
-                track.elements -= 1
+                self.counts["repeated"] += 1
+                self.counts["elements"] -= 1
                 self.counts["keyElements"] -= put.element.is_key
-        self.counts["elements"] -= repeated
-        self.counts["repeated"] += repeated
 
     def _can_be_stored(self, track: Track, put: PutElement) -> bool:
         try:
