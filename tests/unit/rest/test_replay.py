@@ -10,7 +10,6 @@ import pytest
 
 from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.sources import source_write
-from jobengine.ids import new_id
 from jobengine.messaging.sockets.codecs import decoder
 from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import PutElement
@@ -309,7 +308,7 @@ def test_a_keyframe_is_fetched_with_metadata_and_payload(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        (f"{new_id()}?source_id=cam", 404),
+        ("018f76e3-a0b9-7f67-8f76-ab0402fda78f?source_id=cam", 404),
         (f"{ANCHOR}?source_id=other", 404),
         ("nonsense?source_id=cam", 400),
         (f"{ANCHOR}?source_id=", 400),
