@@ -14,6 +14,7 @@ BENCHMARKS = (
     "append_to_effect",
     "pipe_throughput",
     "recordings",
+    "restream",
     "http_jobs",
     "content_http",
     "contents_store",

@@ -201,6 +201,8 @@ class SharedWorker:
                 packed = nursery.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
+            except ConnectionResetError:
+                packed = b""
             if not packed:
                 self._poller.unregister(nursery)
                 nursery.close()

@@ -109,5 +109,4 @@ class Counters:
             "beganAtOldest": self.is_oldest,
             "driftMs": round(self.lateness.last_ns / 1e6, 3),
             "worstLateMs": round(self.lateness.worst_ns / 1e6, 3),
-            "lateMsP99": round(self.lateness.percentile_ms(99), 1),
         }

@@ -114,7 +114,9 @@ class RestreamWork:
 
     @property
     def result(self) -> Mapping[str, Any]:
-        return {"elements": self.elements, "keyElements": self.key_elements, **self._counters.document()}
+        late_ms = round(self._counters.lateness.percentile_ms(99), 1)
+        counts = {"elements": self.elements, "keyElements": self.key_elements, "lateMsP99": late_ms}
+        return {**counts, **self._counters.document()}
 
     def prepare(self, description: Mapping[str, Any], context: WorkContext) -> None:
         self._description = dict(description)
