@@ -1,8 +1,8 @@
 """Sinks of re-streamed elements as documents: where to, and with which limits.
 
-Four kinds by the beginning of the URL: a socket (`jobengine.model.socket_url`), ``content:NAME/INDEX`` (a
-stream of a content in the same store), ``file:PATH`` (below the media folders), and ``http(s)://…/beams/…``
-(a stream of another service). Options that a kind has no use for are refused by `check_sink`.
+By the beginning of its URL a sink is a socket (`jobengine.model.socket_url`) or ``content:NAME/INDEX`` (a
+stream of a content in the same store). Files and other services are recognised and refused with a sentence.
+Options that a kind has no use for are refused by `check_sink`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from pydantic import Field
 
 from jobengine.errors import Fault
 from jobengine.model.casing import CamelModel
-from jobengine.model.roots import MediaRoots, PathRefused
 from jobengine.model.socket_options import SinkOptions
 from jobengine.model.socket_url import SocketUrlRefused, sink_url
 
 MAX_WAIT_MS = 3_600_000
 _CONTENT = re.compile(r"content:(?P<name>[^/\s\x00-\x1f\x7f]+)(?:/(?P<stream>\d{1,5}))?")
-_HTTP = re.compile(r"https?://[^\s\x00-\x1f\x7f]+/beams/[^/\s]+/\d{1,5}")
 
 
 class SinkKind(Enum):
@@ -96,42 +94,29 @@ def content_of(url: str) -> tuple[str, int]:
     return match["name"], int(match["stream"] or 0)
 
 
-def check_sink(spec: SinkSpec | None, roots: MediaRoots) -> Iterator[Fault]:
+def check_sink(spec: SinkSpec | None) -> Iterator[Fault]:
     """What is wrong with a sink; pointers are relative to it."""
     if spec is None or spec.url is None:
         yield Fault(
-            "/url", "is missing; a socket, content:NAME/INDEX, file:PATH or http://HOST/beams/NAME/INDEX"
+            "/url", "is missing; a socket such as dealer+connect:tcp://HOST:PORT, or content:NAME/INDEX"
         )
         return
     kind = kind_of_sink(spec.url)
-    detail = _url_fault(spec.url, kind, roots)
+    detail = _url_fault(spec.url, kind)
     if detail:
         yield Fault("/url", detail)
     if spec.options is not None and kind is not SinkKind.SOCKET:
         yield Fault("/options", f"are for sockets; a {kind.value} has none")
 
 
-def _url_fault(url: str, kind: SinkKind, roots: MediaRoots) -> str:
+def _url_fault(url: str, kind: SinkKind) -> str:
+    if kind is SinkKind.CONTENT and not is_content(url):
+        return "names no stream of a content; right would be content:NAME/0"
+    if kind in (SinkKind.FILE, SinkKind.HTTP):
+        return "is no sink of this version; elements go to sockets and to contents (content:NAME/INDEX)"
     try:
         if kind is SinkKind.SOCKET:
             sink_url(url)
-        elif kind is SinkKind.FILE:
-            roots.resolve_target(url.partition(":")[2])
-        elif kind is SinkKind.CONTENT and not is_content(url):
-            return "names no stream of a content; right would be content:NAME/0"
-        elif kind is SinkKind.HTTP:
-            return _http_fault(url, roots)
-    except (SocketUrlRefused, PathRefused) as error:
+    except SocketUrlRefused as error:
         return str(error)
     return ""
-
-
-def _http_fault(url: str, roots: MediaRoots) -> str:
-    scheme = url.partition(":")[0].lower()
-    if scheme not in roots.url_schemes:
-        return f"{scheme}:// is not allowed here"
-    return (
-        ""
-        if _HTTP.fullmatch(url)
-        else "names no stream of a service; right would be http://HOST/beams/NAME/0"
-    )
