@@ -155,6 +155,17 @@ class LookUp:
             return None
         return self._after(stream, best)
 
+    def on_show(self, stream: TimedStream, moment: Fraction) -> list[StoredElement]:
+        """The elements with the last pts at or before a moment, unless they have ended by then; both with
+        `TOLERANCE`. Without a duration an element lasts until the next."""
+        last = self._before(stream.number, _bounded(math.floor(stream.ticks(moment + TOLERANCE))))
+        if last is None:
+            return []
+        pts, duration = pts_of(last), last.element.duration
+        if duration and pts + duration < stream.ticks(moment - TOLERANCE):
+            return []
+        return self._store.range(stream.number, pts, pts)
+
     def span(self, stream: TimedStream, reference: Stamps | Times, terms: Terms) -> Span:
         """The pts that a single reference or a range stands for."""
         if isinstance(reference, Stamps):

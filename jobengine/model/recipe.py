@@ -84,6 +84,14 @@ class Source(Protocol):
         """
         ...
 
+    def shown(self) -> Iterator[Loaded]:
+        """As `elements`, but a single moment of real time means what is on show then: the last element at
+        or before it, until that has ended.
+
+        Raises NotFoundError if there is nothing.
+        """
+        ...
+
     def bounds(self) -> tuple[int, int]:
         """The pts of the first and of the last element that the reference finds.
 

@@ -70,6 +70,21 @@ def test_any_reference_to_one_element_is_a_picture(
     assert (stream["width"], stream["height"]) == (160, 90)
 
 
+@pytest.mark.parametrize("reference", ["1.42s", "1.43s"])
+def test_a_picture_of_a_moment_is_the_one_on_show_then(http: httpx.Client, reference: str) -> None:
+    answer = http.get(f"/beams/news/video/{reference}.jpg")
+
+    assert answer.status_code == 200, answer.text
+    assert answer.content == http.get("/beams/news/video/1.4s.jpg").content
+
+
+def test_behind_the_end_there_is_no_picture_and_sound_has_none(http: httpx.Client) -> None:
+    answers = [http.get(f"/beams/news/{which}.jpg") for which in ("video/3.5s", "audio/1s")]
+
+    assert [answer.status_code for answer in answers] == [404, 400]
+    assert "holds no pictures" in answers[1].json()["detail"]
+
+
 def test_a_picture_is_exactly_the_frame_that_was_asked_for(
     service: Service, http: httpx.Client, tmp_path: Path
 ) -> None:

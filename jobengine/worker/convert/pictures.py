@@ -1,4 +1,7 @@
-"""Recipes ``jpeg`` and ``png``: one picture of a stream, decoded from its key frame on."""
+"""Recipes ``jpeg`` and ``png``: one picture of a stream, decoded from its key frame on.
+
+A moment of real time means the picture that is on show then, which may have begun earlier.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from jobengine.errors import MalformedError
+from jobengine.model.beam.streams import kind_of_stream
 from jobengine.model.casing import CamelModel
 from jobengine.model.element import ElementKind
 from jobengine.model.recipe import Loaded, Recipe, Result, Source, Task
@@ -43,6 +47,8 @@ class Png(Recipe):
         from jobengine.worker.convert.media_elements import counted, media_elements
 
         source = task.sources[0]
+        if kind_of_stream(source.stream) not in ("video", "unknown"):
+            raise MalformedError(f"stream {source.index} of {source.content!r} holds no pictures")
         wanted = _one(source)
         element = wanted.stored.element
         pts = element.pts or 0
@@ -68,7 +74,7 @@ class Jpeg(Png):
 def _one(source: Source) -> Loaded:
     """The element; of a packet and a frame at one time, the frame, which needs no decoding."""
     found: list[Loaded] = []
-    for item in source.elements():
+    for item in source.shown():
         if found and item.stored.element.pts != found[0].stored.element.pts:
             raise MalformedError(f"{source.reference!r} means several elements; a picture shows one")
         found.append(item)

@@ -49,12 +49,24 @@ class StoreSource:
         self.bounds()
         return self._loaded(self._found())
 
+    def shown(self) -> Iterator[Loaded]:
+        if not isinstance(self._parsed, Times) or is_range(self._parsed):
+            return self.elements()
+        found = self._look_up.on_show(self._timed, self._parsed.first)
+        if not found:
+            raise self._nothing()
+        return self._loaded(iter(found))
+
     def bounds(self) -> tuple[int, int]:
         first, last = self._ends()
         if first is None or last is None:
-            text = f"{self.reference!r} finds nothing in stream {self.index} of content {self.content!r}"
-            raise NotFoundError(text)
+            raise self._nothing()
         return pts_of(first), pts_of(last)
+
+    def _nothing(self) -> NotFoundError:
+        return NotFoundError(
+            f"{self.reference!r} finds nothing in stream {self.index} of content {self.content!r}"
+        )
 
     def from_key(self, pts: int) -> Iterator[Loaded]:
         key = self._store.key_by_pts(self.number, pts)

@@ -232,6 +232,32 @@ def test_real_time_needs_a_time_base() -> None:
         found_in(SET12, "1s")
 
 
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        ("0", [0]),
+        ("0.039", [0]),
+        ("0.396", [10]),
+        ("0.79", [10]),
+        ("1.2", [20]),
+        ("1.204", [20]),
+        ("1.21", []),
+        ("-0.004", [0]),
+        ("-0.006", []),
+    ],
+)
+def test_what_is_on_show_began_before_and_has_not_ended(moment: str, expected: list[int]) -> None:
+    finder, _ = look_up([0, 10, 20], duration=10)
+    found = finder.on_show(TimedStream(1, 0, TICK_25), Fraction(moment))
+    assert [pts_of(stored) for stored in found] == expected
+
+
+def test_what_has_no_duration_is_on_show_until_the_next() -> None:
+    finder, _ = look_up([0, 100])
+    found = [finder.on_show(TimedStream(1, 0, TICK_25), Fraction(moment)) for moment in (3, 99)]
+    assert [[pts_of(stored) for stored in each] for each in found] == [[0], [100]]
+
+
 def test_only_ranges_have_pages() -> None:
     texts = ("0-1", "1st-last", "0s-1s", "0", "1st", "0s", "0+1d", "start", "packet_1")
     assert [is_range(parse_reference(text)) for text in texts] == [True] * 3 + [False] * 6
