@@ -102,9 +102,12 @@ class BeamFront:
     def _look_up(self, environ: dict[str, Any], method: str, path: str) -> PayloadAnswer | None:
         """Raises NotFoundError, MalformedError or UnavailableError."""
         wanted = _PAYLOAD.fullmatch(path)
-        if wanted is None or self._hooks.concerns(method, path):
+        if wanted is None:
             return None
         name, stream, element, data = wanted.groups()
+        inner = path[wanted.end("name") + 1 :].removesuffix("/")
+        if self._hooks.concerns(method, f"{BEAMS}/{quote(name, safe='')}/{quote(inner)}"):
+            return None
         content = self._shelf.addresses.content(name, stream, element)
         payload = self._shelf.payloads.read(content, stream, element, data)
         answer = answer_payload(payload, Conditions(*(environ.get(header, "") for header in _HEADERS)))

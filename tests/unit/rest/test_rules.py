@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.unit.rest.bench import Bench
 
 OWN = {"pathPattern": r"\.own$", "recipe": "summary"}
@@ -100,6 +102,23 @@ def test_a_request_does_not_hang_without_a_worker_and_its_job_is_cancelled(bench
     (job,) = bench.client.get("/api/jobs").get_json()
     assert job["clientData"] == {"rule": "jpeg", "path": "/beams/a/video/1s.jpg"}
     assert [t["trigger"]["requestedProcState"] for t in job["transitions"]] == ["Start", "Cancel"]
+
+
+@pytest.mark.parametrize("sent", ["a%2Fb", "a/b"])
+def test_a_rule_sees_payloads_of_names_with_slashes_as_they_are_encoded(bench: Bench, sent: str) -> None:
+    stream = {"type": "Stream", "index": 0, "time_base": [1, 25], "codecpar": {"codec_type": "data"}}
+    bench.client.post("/beams", json={"type": "format", "url": "a/b", "streams": [stream]})
+    bench.client.put("/beams/a%2Fb/0/packet_1", json={"type": "Packet"})
+    data = "/beams/a%2Fb/0/packet_1/data"
+    bench.client.put(data, data=b"hello", content_type="application/octet-stream")
+    address = f"/beams/{sent}/0/packet_1/data"
+    assert bench.client.get(address).data == b"hello"
+
+    pattern = "^/beams/(?P<content>[^/]+)/(?P<stream>[^/]+)/(?P<reference>[^/]+)/data$"
+    put(bench, "own", pathPattern=pattern)
+    bench.engine.is_away = True
+
+    assert bench.client.get(address).status_code == 503
 
 
 def test_parameters_that_the_recipe_refuses_make_no_job(bench: Bench) -> None:
