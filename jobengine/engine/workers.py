@@ -26,6 +26,7 @@ from jobengine.messaging.worker_messages import (
     ToWorker,
 )
 from jobengine.model.kind import MERGE_KEYS, group_of
+from jobengine.model.lifecycle import JobState
 from jobengine.model.merge import merge
 from jobengine.model.record import TransitionRecord
 from jobengine.ports.work import WorkerEnded, WorkerLauncher, WorkerProcess, WorkerStarted
@@ -182,16 +183,21 @@ class Workers:
         self._channel.command(identity, Release(self.engine_id, fenced=True))
 
     def note_gone(self, job: LiveJob) -> None:
-        """A worker of a former service that is gone already; its end is dealt with like any other."""
+        """A worker of a former service that is gone already; its end is dealt with like any other.
+
+        That service may itself have noted the end of the one before, and died while it was replaced.
+        """
         record = job.record
         group = group_of(record.kind)
         worker = Worker(record.job_id, record.worker_process_id, is_assigned=True, group=group)
+        if job.state is JobState.UPDATING and job.last is not None:
+            worker.return_to = (job.last.info or {}).get("returnTo", "")
         self._by_job[record.job_id] = worker
 
     def adopt(self, job: LiveJob) -> bool:
         """Take up a worker that a former service left running; False if it is gone."""
         record = job.record
-        if not self._launcher.watch(record.worker_process_id):
+        if record.worker_process_id == 0 or not self._launcher.watch(record.worker_process_id):
             return False
         group = group_of(record.kind)
         worker = Worker(record.job_id, record.worker_process_id, is_assigned=True, group=group)

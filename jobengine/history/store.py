@@ -25,7 +25,7 @@ from jobengine.history.rows import (
 )
 from jobengine.history.statements import Statements
 from jobengine.history.tables import events, idempotency, jobs, outputs, services, transitions
-from jobengine.model.lifecycle import TransitionStatus
+from jobengine.model.lifecycle import JobState, TransitionStatus
 from jobengine.model.record import JobRecord, OutputRecord, TransitionRecord
 
 _T = TypeVar("_T")
@@ -98,10 +98,10 @@ class SqlJobStore:
         return loaded
 
     def jobs_with_workers(self, service: str) -> list[str]:
-        """Ids of the service's jobs that have, or had when it ended, a worker process."""
-        wanted = select(jobs.c.job_id).where(
-            jobs.c.is_active.is_(True), jobs.c.service == service, jobs.c.worker_process_id != 0
-        )
+        """Ids of the service's jobs that have a worker, had one at its end, or wait for another."""
+        has_worker = or_(jobs.c.worker_process_id != 0, jobs.c.current_state == JobState.UPDATING)
+        is_ours = jobs.c.is_active.is_(True) & (jobs.c.service == service)
+        wanted = select(jobs.c.job_id).where(is_ours, has_worker)
         with self._database.reading() as connection:
             return list(connection.scalars(wanted.order_by(jobs.c.created_time, jobs.c.job_id)))
 

@@ -328,6 +328,21 @@ class TestLosses:
         ]
         assert stage.audit().is_intact
 
+    def test_a_service_that_dies_while_a_worker_is_replaced_leaves_that_to_the_next(
+        self, stage: InMemoryEngine, puppets: PuppetWorkers
+    ) -> None:
+        job_id = stage.submit(pipe_job(immediate("Start"), after(1000, "Finish"), restartPolicy="resume"))
+        first = assigned(stage, puppets, job_id)
+        first.passed(ids(first)[0], "Running")
+        stage.settle()
+        first.die()
+        stage.settle()
+        assert stage.state(job_id) == "Updating"
+        launched = len(puppets.launched)
+        stage.restart()
+        assert len(puppets.launched) == launched + 1
+        assert assigned(stage, puppets, job_id).assignment.state == "Running"
+
     def test_gap_begins_where_the_stream_was_not_when_the_loss_was_noticed(
         self, stage: InMemoryEngine, puppets: PuppetWorkers
     ) -> None:
