@@ -57,6 +57,10 @@ class RuleBook:
         """All rules in the order in which they are asked. Cheap while nothing has changed."""
         return self._current().rules
 
+    def revision(self) -> int:
+        """Which change of the whole set this is, from 0; any other set has another."""
+        return self._current().changes
+
     def may_concern(self, method: str, path: str) -> bool:
         """Whether a rule may fit such a request before it is routed, or when it has succeeded."""
         found = self._current().sets.get("GET" if method == "HEAD" else method)
@@ -81,15 +85,19 @@ class RuleBook:
             raise NotFoundError(f"there is no rule {name!r}")
         return found
 
-    def put(self, name: str, rule: Rule) -> bool:
-        """Set a rule; whether there was none of this name."""
+    def put(self, name: str, rule: Rule, expected: int | None = None) -> bool:
+        """Set a rule; whether there was none of this name.
+
+        Here and below ``expected`` is the revision that is to be changed, None any; RevisionMismatch is
+        raised if it is another one by then.
+        """
 
         def decide(before: Rules) -> Changes:
             return {name: rule.document()}
 
-        return name not in self._change(decide)
+        return name not in self._change(decide, expected)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, expected: int | None = None) -> None:
         """Remove a rule, also one that ships. Raises NotFoundError."""
 
         def decide(before: Rules) -> Changes:
@@ -97,9 +105,9 @@ class RuleBook:
                 raise NotFoundError(f"there is no rule {name!r}")
             return {name: None}
 
-        self._change(decide)
+        self._change(decide, expected)
 
-    def patch(self, patch: Mapping[str, Json]) -> None:
+    def patch(self, patch: Mapping[str, Json], expected: int | None = None) -> None:
         """Merge (RFC 7396) into the whole set, all or nothing: null removes, other members stay.
 
         Raises DocumentError with every fault.
@@ -111,20 +119,21 @@ class RuleBook:
             read_rules(changed)
             return {name: changed.get(name) for name in patch}
 
-        self._change(decide)
+        self._change(decide, expected)
 
-    def _change(
-        self, decide: Callable[[Mapping[str, Json]], Mapping[str, Json | None]]
-    ) -> Mapping[str, Json]:
+    def _change(self, decide: Callable[[Rules], Changes], expected: int | None) -> Rules:
         """Commit what ``decide`` makes of the documents in force, which are returned; None removes."""
         for _ in range(_RACES):
             found = self._store.document(*_GUARD)
+            revision = found.revision if found else 0
+            if expected not in (None, revision):
+                raise RevisionMismatch(f"the rules are at revision {revision}", revision=revision)
             before = {named.name: named.rule.document() for named in self._read()}
             changes = decide(before)
             if len({*before, *changes}) > MAX_RULES:
                 raise ConflictError(f"there may be {MAX_RULES} rules at most")
             count = found.value["changes"] if found else 0
-            guard = PutDocument(*_GUARD, {"changes": count + 1}, found.revision if found else 0)
+            guard = PutDocument(*_GUARD, {"changes": count + 1}, revision)
             try:
                 self._store.commit([guard, *(_write(name, value) for name, value in changes.items())])
             except RevisionMismatch:

@@ -1,6 +1,7 @@
 """Revisions over HTTP: ``ETag`` out, ``If-Match`` and ``If-None-Match`` in.
 
-The entity tag of a job and of everything below it is the job's revision. ``If-Match: *`` means any.
+The entity tag of a job and of everything below it is the job's revision, that of a rule the one of all rules.
+``If-Match: *`` means any.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def expected_revision(current: int, is_required: bool = False) -> int | None:
     if given.star_tag:
         return None
     if not given.contains(str(current)):
-        raise RevisionMismatch(f"the job is at revision {current}", revision=current)
+        raise RevisionMismatch(f"what would be changed is at revision {current}", revision=current)
     return current
 
 

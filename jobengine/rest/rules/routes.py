@@ -1,4 +1,7 @@
-"""``/api/rules``: the rules in force, changed at run time, and what they would do, without doing it."""
+"""``/api/rules``: the rules in force, changed at run time, and what they would do, without doing it.
+
+The entity tag of the list and of each rule is the revision of all rules.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Role
 from jobengine.rest.body import MERGE_PATCH, read_body
 from jobengine.rest.parameters import NoQuery
+from jobengine.rest.revision import etag, expected_revision, is_known, not_modified
 from jobengine.rest.services import HttpServices
 
 Json = Any
@@ -71,11 +75,21 @@ class RuleRoutes:
 
     def list_rules(self, call: Call[NoQuery]) -> Response:
         """All rules in the order in which they are asked."""
-        return json_response([_view(named) for named in self._book.rules()])
+        revision = self._book.revision()
+        if is_known(revision):
+            return not_modified(revision)
+        return json_response([_view(named) for named in self._book.rules()], ETag=etag(revision))
 
     def get(self, call: Call[NoQuery]) -> Response:
         """One rule."""
-        return json_response(_view(self._book.get(call.path["name"])))
+        return self._answer(call.path["name"], self._book.revision())
+
+    def _answer(self, name: str, revision: int, status: int = 200) -> Response:
+        return json_response(_view(self._book.get(name)), status, ETag=etag(revision))
+
+    def _expected(self) -> int | None:
+        """The revision that the client wants to change; None if any. Raises RevisionMismatch."""
+        return expected_revision(self._book.revision())
 
     def put(self, call: Call[NoQuery]) -> Response:
         """Add a rule, or replace the one of this name. In force with the next request."""
@@ -86,20 +100,20 @@ class RuleRoutes:
         except DocumentError as error:
             faults = [Fault(fault.pointer.removeprefix(f"/{name}"), fault.detail) for fault in error.faults]
             raise DocumentError(faults) from None
-        is_new = self._book.put(name, rule)
-        return json_response(_view(self._book.get(name)), 201 if is_new else 200)
+        is_new = self._book.put(name, rule, self._expected())
+        return self._answer(name, self._book.revision(), 201 if is_new else 200)
 
     def patch(self, call: Call[NoQuery]) -> Response:
         """Merge patch (RFC 7396) of the whole set by name: null removes a rule, also one that ships."""
         value, _ = read_body(self._limit, MERGE_PATCH)
         if not isinstance(value, dict):
             raise MalformedError("the body must be an object with rules by their names")
-        self._book.patch(value)
-        return self.list_rules(call)
+        self._book.patch(value, self._expected())
+        return json_response([_view(named) for named in self._book.rules()], ETag=etag(self._book.revision()))
 
     def delete(self, call: Call[NoQuery]) -> Response:
         """Remove a rule, also one that ships."""
-        self._book.remove(call.path["name"])
+        self._book.remove(call.path["name"], self._expected())
         return Response(status=204)
 
     def match(self, call: Call[NoQuery]) -> Response:
@@ -136,16 +150,17 @@ def install(api: Api, services: HttpServices, book: RuleBook) -> None:
     r = RuleRoutes(services, book)
     one = f"{RULES}/<name>"
     tag, admin = "rules", Role.ADMIN
-    listed = {200: Answer("All rules in order", RuleList)}
-    found = {200: Answer("The rule", RuleShape)}
-    put = {**found, 201: Answer("The new rule", RuleShape)}
+    patched = {200: Answer("All rules in order", RuleList, headers=("ETag",))}
+    listed = {**patched, 304: Answer("Not changed since", media_type="")}
+    found = {200: Answer("The rule", RuleShape, headers=("ETag",))}
+    put = {**found, 201: Answer("The new rule", RuleShape, headers=("ETag",))}
     gone = {204: Answer("Removed", media_type="")}
     fires = {200: Answer("What would fire", MatchShape)}
     api.add(
         Route("GET", RULES, r.list_rules, "listRules", tag, listed),
-        Route("PATCH", RULES, r.patch, "patchRules", tag, listed, NoQuery, RulePatch, admin, (409,)),
+        Route("PATCH", RULES, r.patch, "patchRules", tag, patched, NoQuery, RulePatch, admin, (409, 412)),
         Route("GET", one, r.get, "getRule", tag, found),
-        Route("PUT", one, r.put, "setRule", tag, put, NoQuery, Rule, admin, (409,)),
-        Route("DELETE", one, r.delete, "removeRule", tag, gone, role=admin),
+        Route("PUT", one, r.put, "setRule", tag, put, NoQuery, Rule, admin, (409, 412)),
+        Route("DELETE", one, r.delete, "removeRule", tag, gone, role=admin, problems=(412,)),
         Route("POST", f"{RULES}/match", r.match, "matchRules", tag, fires, NoQuery, MatchDocument),
     )

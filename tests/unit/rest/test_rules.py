@@ -46,6 +46,25 @@ def test_a_rule_is_added_replaced_and_removed_at_run_time(bench: Bench) -> None:
     assert match(bench, "/beams/a/x.own") == []
 
 
+def test_who_read_older_rules_changes_none(bench: Bench) -> None:
+    put(bench, "own")
+    read = bench.client.get("/api/rules/own").headers["ETag"]
+    assert bench.client.get("/api/rules").headers["ETag"] == read
+    assert bench.client.get("/api/rules", headers={"If-None-Match": read}).status_code == 304
+    put(bench, "other")
+    old = {"If-Match": read}
+
+    answers = [
+        bench.client.put("/api/rules/own", json=OWN, headers=old),
+        bench.client.patch("/api/rules", json={}, headers=old, content_type="application/merge-patch+json"),
+        bench.client.delete("/api/rules/own", headers=old),
+    ]
+
+    assert [answer.status_code for answer in answers] == [412, 412, 412]
+    now = {"If-Match": bench.client.get("/api/rules").headers["ETag"]}
+    assert bench.client.delete("/api/rules/own", headers=now).status_code == 204
+
+
 def test_a_wrong_rule_is_refused_with_its_places(bench: Bench) -> None:
     answer = bench.client.put(
         "/api/rules/own", json={"pathPattern": "(", "recipe": "wibble", "method": "get"}
