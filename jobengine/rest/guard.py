@@ -50,6 +50,8 @@ def install(app: Flask, settings: HttpSettings) -> None:
         response.headers.add("X-Request-Id", request_id())
         if "Cache-Control" not in response.headers:
             response.headers.add("Cache-Control", "no-cache")
+        if response.mimetype == "text/html" and response.calculate_content_length() == 0:
+            del response.headers["Content-Type"]  # Flask's default: an answer without a body has no type
         return response
 
 

@@ -39,6 +39,16 @@ def small(with_f: Beam) -> Beam:
     return with_f
 
 
+def test_an_answer_without_a_body_has_no_media_type(packet: Beam) -> None:
+    answers = [
+        packet.put_data("0/packet_42/data", K_BYTES[:16383]),
+        packet.bench.client.delete("/beams/test_url/0/packet_42/data"),
+    ]
+
+    assert [(answer.status_code, answer.data) for answer in answers] == [(201, b""), (204, b"")]
+    assert not any("Content-Type" in answer.headers for answer in answers)
+
+
 @pytest.mark.parametrize("end", [".raw", ".raw_0", ".raw0", ".raw_", "/data", "/data_0", "/data0", "/data/"])
 def test_d1_and_d2_a_packet_is_read(packet: Beam, end: str) -> None:
     packet.put_data("0/packet_42/data", K_BYTES, Beam_Buf_Size="16383")
