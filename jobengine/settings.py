@@ -99,6 +99,12 @@ class EngineSettings(Section):
     orphan_grace_s: float = Field(3600, ge=1, description="How long workers outlive a service.")
     finish_timeout_s: float = Field(30, ge=1, le=3600, description="What jobs may take to finish at a stop.")
     restart_limit: int = Field(5, ge=0, le=1000, description="How often a worker is replaced at most.")
+    restream_jobs: int = Field(0, ge=0, description="Re-streaming jobs at once at most; 0: any number.")
+    restream_jobs_per_sink: int = Field(0, ge=0, description="The same for each sink.")
+    restream_jobs_per_stream: int = Field(0, ge=0, description="The same for each stored stream.")
+    sink_lease: Literal["queue", "refuse", "preempt"] = Field(
+        "queue", description="A second job that would send one stream to one sink waits, fails or takes over."
+    )
     event_retention_days: float = Field(30, gt=0, description="How long events are kept for replay.")
     idempotency_hours: float = Field(24, gt=0, description="How long an Idempotency-Key is remembered.")
     processing_host: str = Field(

@@ -19,6 +19,7 @@ from jobengine.app.parent import end_with_parent
 from jobengine.app.payload_sweep import PayloadSweep
 from jobengine.clock import SystemClock, to_text
 from jobengine.contents.opening import open_store
+from jobengine.engine.admission import Admission, AdmissionTerms
 from jobengine.engine.engine import Engine, EngineParts
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
@@ -69,6 +70,7 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
     structlog.get_logger("engine").info("engine.started", service=name, epoch=epoch)
     folders = WorkerFolders(settings.data / "spool", settings.log_folder)
     workers = Workers(new_id(), sockets, launcher, folders, clock, name)
+    workers.admission = Admission(_admission(settings))
     host = HostRunner(workers, timedelta(milliseconds=settings.engine.lead_ms))
     parts = EngineParts(
         store=store,
@@ -129,6 +131,15 @@ def _surroundings(settings: Settings, address: str) -> WorkerSurroundings:
         results=str(settings.results_folder),
         result_lifetime_s=settings.convert.result_lifetime_s,
         copy_urls=settings.convert.copy_urls,
+    )
+
+
+def _admission(settings: Settings) -> AdmissionTerms:
+    return AdmissionTerms(
+        jobs=settings.engine.restream_jobs,
+        jobs_per_sink=settings.engine.restream_jobs_per_sink,
+        jobs_per_stream=settings.engine.restream_jobs_per_stream,
+        lease=settings.engine.sink_lease,
     )
 
 

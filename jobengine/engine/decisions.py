@@ -41,6 +41,8 @@ class Decisions:
         self.raised: list[tuple[str, dict[str, Any]]] = []
         self.launching: set[str] = set()
         """Jobs for which a worker is asked for in this group."""
+        self.evicted: dict[str, str] = {}
+        """Jobs that have to finish to make room for another, each with the reason."""
         self.answers: list[tuple[bytes, Answer]] = []
         self._after_commit: list[Callable[[], None]] = []
 

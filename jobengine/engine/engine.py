@@ -43,6 +43,7 @@ from jobengine.messaging.engine_messages import (
 )
 from jobengine.messaging.spool import read_spool
 from jobengine.messaging.worker_messages import AnyReport, FromWorker, Hello, Progress, Report, Withdrawn
+from jobengine.model.lifecycle import RequestedState, TriggerType
 from jobengine.ports.work import WorkerEnded, WorkerStarted
 
 News = WorkerStarted | WorkerEnded
@@ -188,14 +189,17 @@ class Engine:
         self._read_ahead()
         decisions = self._decisions()
         woken = self._wakes.take(decisions.now, self._group_size)
+        for job_id in self._workers.admission.admissible():
+            woken.setdefault(job_id, set())
         self._load([*_mentioned(requests), *(_job_of(identity) for identity, _ in reports), *woken])
         self._take_requests(requests, decisions)
         self._take_reports(reports, decisions)
         self._take_news(decisions)
         self._note_silence(decisions)
         self._advance(decisions, woken)
+        self._evict(decisions)
         self._commit(decisions)
-        return self._wakes.has_due(self._clock.now())
+        return self._wakes.has_due(self._clock.now()) or self._workers.admission.has_room
 
     def _read_ahead(self) -> None:
         """Have the jobs that fall due next in memory, their plans made, before they are due."""
@@ -351,6 +355,14 @@ class Engine:
                 return
             due = dict.fromkeys(self._events.fire(decisions, self._load, self._cache.get), ())
 
+    def _evict(self, decisions: Decisions) -> None:
+        """Ask those to finish in whose place another job wants to begin."""
+        self._load(decisions.evicted)
+        for job_id, reason in decisions.evicted.items():
+            job = self._cache.get(job_id)
+            if job is not None and not job.state.is_final and not _is_asked_to_finish(job):
+                self._requests.finish(job, reason, decisions)
+
     def _commit(self, decisions: Decisions) -> None:
         self._store.commit(decisions.batch)
         self._unsettled.clear()
@@ -386,6 +398,14 @@ class Engine:
         abandoned = [(edit.client, edit.request) for edit in self._edits.abandoned()]
         for client, request in (*requests, *abandoned):
             self._teller.answer(client, _refusal(request, error))
+
+
+def _is_asked_to_finish(job: LiveJob) -> bool:
+    return any(
+        transition.trigger_type is TriggerType.IMMEDIATE
+        and transition.requested_proc_state == RequestedState.FINISH
+        for transition in job.pending.values()
+    )
 
 
 class _Remembered:

@@ -10,16 +10,20 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from jobengine.clock import from_text, to_text
+from jobengine.engine.admission import Verdict, claim_of
 from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.live import HOST_RATE, ON_STREAM_CLOCK, LiveJob
 from jobengine.engine.workers import Workers
 from jobengine.errors import TransitionNotAllowed
-from jobengine.model.lifecycle import JobState, RequestedState, TriggerType, decide
+from jobengine.model.kind import MERGE_KEYS
+from jobengine.model.lifecycle import EngineRequest, JobState, RequestedState, TriggerType, decide
+from jobengine.model.merge import merge
 from jobengine.model.plan import Due
 from jobengine.model.record import TransitionRecord
 
 TIME_BASE = f"1/{HOST_RATE}"
 _PREPARING = frozenset({RequestedState.WAIT, RequestedState.PAUSE, RequestedState.START})
+_ENDING = frozenset({RequestedState.FINISH, RequestedState.CANCEL})
 
 
 class HostRunner:
@@ -32,11 +36,13 @@ class HostRunner:
     def advance(self, job: LiveJob, decisions: Decisions, woken: Collection[str] = ()) -> None:
         """Pass everything that is due, or ask for a worker; then see to it that the engine wakes in time."""
         job_id = job.record.job_id
+        if job.state.is_final:
+            self._workers.admission.release(job_id)
         if job.has_worker or job_id in decisions.launching or self._workers.of(job_id) is not None:
             return
         early = self._needs_preparing(job, woken, decisions)
         if early is not None:
-            self._workers.launch(job, early, decisions)
+            self._launch(job, early, decisions)
             return
         if not job.has_plan and not self._pass_leading(job, decisions):
             return
@@ -49,7 +55,7 @@ class HostRunner:
                 return
             transition = job.pending[due.planned.transition_id]
             if not due.skip and self._needs_worker(job, transition):
-                self._workers.launch(job, transition, decisions)
+                self._launch(job, transition, decisions)
                 return
             self._pass_due(job, transition, due, reading.position, decisions)
 
@@ -63,10 +69,41 @@ class HostRunner:
             if transition.trigger_type is not TriggerType.IMMEDIATE or job.state.is_final:
                 return True
             if self._needs_worker(job, transition):
-                self._workers.launch(job, transition, decisions)
+                self._launch(job, transition, decisions)
                 return False
             self._pass(job, transition, job.position, "", decisions)
         return bool(job.pending)
+
+    def _launch(self, job: LiveJob, need: TransitionRecord, decisions: Decisions) -> None:
+        """Ask for a worker, if the job is admitted; while it waits for that it can still be ended."""
+        claim = claim_of(merge(job.effective, need.description or {}, MERGE_KEYS))
+        verdict = self._workers.admission.ask(job.record.job_id, claim) if claim else Verdict()
+        if not verdict.waits_for:
+            self._tell(job, "", decisions)
+            self._workers.launch(job, need, decisions)
+            return
+        job.forget_plan()
+        ending = next((t for t in job.pending.values() if _ends_at_once(t)), None)
+        if ending is not None:
+            self._pass(job, ending, job.position, "", decisions)
+        elif verdict.is_refused:
+            info = {"cause": verdict.waits_for, "code": "lease", "stage": "prepare"}
+            at = Passing(decisions.now_text, {"pts": job.position, "timeBase": TIME_BASE}, info=info)
+            decisions.implicit(job, EngineRequest.FAIL, JobState.ERROR, at)
+            self._tell(job, verdict.waits_for, decisions)
+        else:
+            self._tell(job, f"waits: {verdict.waits_for}", decisions)
+            if verdict.holder:
+                decisions.evicted[verdict.holder] = f"job {job.record.job_id} takes over"
+        if job.state.is_final:
+            self._workers.admission.release(job.record.job_id)
+
+    def _tell(self, job: LiveJob, message: str, decisions: Decisions) -> None:
+        record = job.record
+        if record.status_message != message:
+            record.status_message = record.friendly_status_message = message
+            decisions.event("job.changed", record, {"changed": ["statusMessage"]})
+            decisions.touch(job)
 
     def wake_time(self, job: LiveJob, transition: TransitionRecord, now_text: str) -> str | None:
         """When the engine must look at a new transition of a job without worker."""
@@ -155,6 +192,11 @@ class HostRunner:
             moments.append(decisions.now + timedelta(microseconds=position - reading.position))
         earliest = min((m for m in moments if m is not None), default=None)
         return to_text(earliest) if earliest is not None else None
+
+
+def _ends_at_once(transition: TransitionRecord) -> bool:
+    """Whether a transition ends a job as soon as it is posted."""
+    return transition.trigger_type is TriggerType.IMMEDIATE and transition.requested_proc_state in _ENDING
 
 
 def _lateness_ms(due_text: str | None, decisions: Decisions) -> float:

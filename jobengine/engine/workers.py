@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from jobengine.clock import Clock, to_text
+from jobengine.engine.admission import Admission, claim_of
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.live import LiveJob, in_list_order, planned
 from jobengine.messaging.spool import ledger_of
@@ -98,6 +99,8 @@ class Workers:
         host: str,
     ) -> None:
         self.engine_id = engine_id
+        self.admission = Admission()
+        """Bounds nothing until its owner puts another one here."""
         self._channel = channel
         self._launcher = launcher
         self.folders = folders
@@ -146,6 +149,7 @@ class Workers:
     def forget(self, worker: Worker) -> None:
         """The job has no worker any more."""
         self._by_job.pop(worker.job_id, None)
+        self.admission.release(worker.job_id)
         self.folders.spool(worker.job_id).unlink(missing_ok=True)
         self.folders.ledger(worker.job_id).unlink(missing_ok=True)
 
@@ -159,11 +163,12 @@ class Workers:
         silent = [w for w in quiet if now_ns - w.last_heard_ns > LAUNCH_RETRY_S * 1e9]
         for worker in silent:
             if worker.process_id == 0:
-                del self._by_job[worker.job_id]
+                self.forget(worker)
         return [w for w in silent if w.process_id != 0]
 
     def wait_anew(self) -> None:
         """While the database was away nobody's greeting could be taken: their time begins now."""
+        self.admission.keep_only(self._by_job)
         for worker in self._by_job.values():
             worker.last_heard_ns = self._clock.monotonic_ns()
 
@@ -192,6 +197,7 @@ class Workers:
         worker = Worker(record.job_id, record.worker_process_id, is_assigned=True, group=group)
         if job.state is JobState.UPDATING and job.last is not None:
             worker.return_to = (job.last.info or {}).get("returnTo", "")
+        self._hold(job)
         self._by_job[record.job_id] = worker
 
     def adopt(self, job: LiveJob) -> bool:
@@ -204,6 +210,7 @@ class Workers:
         worker.acknowledged = record.report_sequence
         worker.last_heard_ns = self._clock.monotonic_ns()
         self._by_job[record.job_id] = worker
+        self._hold(job)
         return True
 
     def greet(self, job: LiveJob | None, identity: str, process_id: int, decisions: Decisions) -> None:
@@ -351,6 +358,11 @@ class Workers:
     def _send_arm(self, worker: Worker, command: Arm) -> None:
         self._channel.command(worker.identity, command)
         worker.armed_revision, worker.armed_ns = command.revision, self._clock.monotonic_ns()
+
+    def _hold(self, job: LiveJob) -> None:
+        claim = claim_of(job.effective)
+        if claim is not None:
+            self.admission.hold(job.record.job_id, claim)
 
     def _assigned(self, job: LiveJob) -> Worker | None:
         worker = self._by_job.get(job.record.job_id)

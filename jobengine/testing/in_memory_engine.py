@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 from jobengine import errors
 from jobengine.clock import from_text, to_text
+from jobengine.engine.admission import Admission, AdmissionTerms
 from jobengine.engine.engine import Engine, EngineParts
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
@@ -74,7 +75,8 @@ class InMemoryEngine:
 
     clock: shared by everything here. workers: who executes work; by default real workers, each with a
     `SyntheticWork`. lead: how early workers are prepared. restart_limit: as in the settings.
-    database_url: a migrated database to use in place of a temporary one.
+    database_url: a migrated database to use in place of a temporary one. admission: bounds on
+    re-streaming jobs, as in the settings.
     """
 
     def __init__(
@@ -85,11 +87,13 @@ class InMemoryEngine:
         lead: timedelta = timedelta(milliseconds=1500),
         restart_limit: int = 5,
         database_url: str | None = None,
+        admission: AdmissionTerms | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.workers = workers or InProcessWorkers(self.clock, lambda kind: SyntheticWork())
         self._lead = lead
         self._restart_limit = restart_limit
+        self._admission = admission
         self._folder = tempfile.TemporaryDirectory(prefix="jobengine-test-")
         self.path = Path(self._folder.name)
         self.database = Database(
@@ -142,6 +146,7 @@ class InMemoryEngine:
             self.clock,
             SERVICE,
         )
+        workers.admission = Admission(self._admission)
         host = HostRunner(workers, self._lead)
         parts = EngineParts(
             store=store,
