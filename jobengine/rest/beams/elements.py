@@ -64,7 +64,8 @@ class ElementRoutes:
         found = wait_for(self._shelf, query.wait, lambda: self._find(name, stream, reference, query))
         content = self._shelf.catalogue.get(name)
         if not found.elements:
-            raise NotFoundError(f"{element!r} finds nothing in {stream!r} of {name!r}")
+            hint = self._nearest(content, stream, reference)
+            raise NotFoundError(f"{element!r} finds nothing in {stream!r} of {name!r}{hint}")
         if isinstance(reference, Anchor):
             return _redirect(content, found.elements[0])
         documents = [_document(content, stored, call.query.ids) for stored in found.elements]
@@ -142,6 +143,18 @@ class ElementRoutes:
         content, index = self._shelf.stream(name, stream)
         found = self._shelf.look_up.find(timed(content, index), reference, terms, page)
         return found, index not in content.ended
+
+    def _nearest(self, content: Content, stream: str, reference: MediaReference) -> str:
+        """What a time that finds nothing has missed, as the end of a sentence; empty if that says nothing."""
+        if stream == ALL or not isinstance(reference, Times) or is_range(reference):
+            return ""
+        content, index = self._shelf.stream(content.name, stream)
+        one = timed(content, index)
+        nearest = self._shelf.look_up.nearest(one.number, one.ticks(reference.first))
+        if nearest is None or one.time_base is None:
+            return ""
+        seconds = float(pts_of(nearest) * one.time_base)
+        return f"; the nearest element is at {seconds:g}s (tolerance_ms and key reach farther)"
 
     def _read(self) -> ElementDocument:
         value, _ = read_json(self._shelf.max_document_bytes)

@@ -276,3 +276,14 @@ def _seats(beam: Beam) -> int:
     text = beam.client.get("/metrics").text
     (line,) = [line for line in text.splitlines() if line.startswith("jobengine_event_streams ")]
     return int(float(line.split()[1]))
+
+
+def test_a_time_that_finds_nothing_is_told_what_is_nearest(set_t: Beam) -> None:
+    answers = [set_t.get(f"1/{reference}") for reference in ("0.06s", "9s")]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert [answer.get_json()["detail"].partition("; ")[2][:34] for answer in answers] == [
+        "the nearest element is at 0.04s (t",
+        "the nearest element is at 0.2s (to",
+    ]
+    assert set_t.get("1/0.06s?tolerance_ms=20").status_code == 200
