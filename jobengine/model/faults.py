@@ -12,6 +12,7 @@ from jobengine.errors import Fault
 
 Json = Any
 _OBJECT = re.compile("a valid dictionary( or instance of [A-Za-z]+)?")
+_ARRAY = re.compile("a valid (list|tuple)")
 
 
 def faults_of(error: ValidationError, value: Json, prefix: str = "") -> list[Fault]:
@@ -23,7 +24,8 @@ def faults_of(error: ValidationError, value: Json, prefix: str = "") -> list[Fau
 
 def _sentence(message: str) -> str:
     """pydantic's own messages in the form of ours: what is wrong, told of the place pointed at."""
-    text = _OBJECT.sub("an object", message.removeprefix("Value error, ")).replace(" after validation", "")
+    text = _OBJECT.sub("an object", message.removeprefix("Value error, "))
+    text = _ARRAY.sub("an array", text).replace(" after validation", "")
     if text.startswith(("Input ", "Field ", "List ", "String ", "Dictionary ")):
         text = text.removeprefix("Input ")
         return text[:1].lower() + text[1:]

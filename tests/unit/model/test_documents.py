@@ -174,6 +174,7 @@ class TestFaultsOfShape:
         ("value", "fault"),
         [
             ([], ("", "should be an object")),
+            ({"transitions": 7}, ("/transitions", "should be an array")),
             ({"transitions": []}, ("/transitions", "list should have at least 1 item, not 0")),
         ],
     )
