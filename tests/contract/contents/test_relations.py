@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from jobengine.contents.catalogue import Catalogue
-from jobengine.contents.memory import MemoryContents
 from jobengine.contents.relations import Relations
 from jobengine.contents.relations.renditions import Making
 from jobengine.contents.relations.transformations import Transformation
 from jobengine.errors import ConflictError, MalformedError, NotFoundError, RevisionMismatch
+from jobengine.ports.contents import ContentStore
 from jobengine.testing import ManualClock
 
 VIDEO = {"codecpar": {"codec_type": "video"}}
@@ -23,9 +23,8 @@ NAMES = "ABCDEFGHI"
 
 
 @pytest.fixture
-def relations() -> Relations:
+def relations(store: ContentStore) -> Relations:
     """Relations of contents that are called A to I."""
-    store = MemoryContents(ManualClock())
     catalogue = Catalogue(store, ManualClock())
     for name in NAMES:
         catalogue.create(name, {}, STREAMS)

@@ -6,23 +6,17 @@ import threading
 
 import pytest
 
-from jobengine.contents.memory import MemoryContents
 from jobengine.contents.rules import RuleBook
 from jobengine.contents.shipped_rules import SHIPPED
 from jobengine.errors import DocumentError, NotFoundError
 from jobengine.model.rule import Rule, read_rules
-from jobengine.testing import ManualClock
+from jobengine.ports.contents import ContentStore
 
 OWN = read_rules({"own": {"pathPattern": "own", "recipe": "summary", "order": 1}})["own"]
 
 
 @pytest.fixture
-def store() -> MemoryContents:
-    return MemoryContents(ManualClock())
-
-
-@pytest.fixture
-def book(store: MemoryContents) -> RuleBook:
+def book(store: ContentStore) -> RuleBook:
     return RuleBook(store)
 
 
@@ -75,7 +69,7 @@ def test_a_faulty_patch_changes_nothing(book: RuleBook) -> None:
     assert "jpeg" in names(book)
 
 
-def test_another_process_sees_a_change_with_the_next_request(store: MemoryContents, book: RuleBook) -> None:
+def test_another_process_sees_a_change_with_the_next_request(store: ContentStore, book: RuleBook) -> None:
     other = RuleBook(store)
     other.rules()
 
@@ -99,7 +93,7 @@ def test_a_rule_for_failures_alone_concerns_no_success(book: RuleBook) -> None:
     assert book.may_concern("GET", "/beams/a/0/packet_1/data")
 
 
-def test_racing_changes_are_all_kept(store: MemoryContents) -> None:
+def test_racing_changes_are_all_kept(store: ContentStore) -> None:
     begin = threading.Barrier(8)
 
     def put(number: int) -> None:
