@@ -1,4 +1,4 @@
-"""Elements appended to one stream: the hot path, one loop without calls or objects that it can do without.
+"""Elements appended to their streams: the hot path, one loop without calls or objects that it can do without.
 
 What it does for each element is what `Part.add` and `Changes.insert` do for one.
 """
@@ -29,49 +29,52 @@ from jobengine.contents.embedded.tables import StreamRow
 from jobengine.ports.contents import Outcome
 
 
-def append(  # noqa: PLR0915 - one loop, see above
+def append(  # noqa: C901, PLR0915 - one loop, see above
     changes: Changes, part: Part, elements: Sequence[ReadyElement]
 ) -> list[Outcome]:
-    """Append elements of one stream; those whose id is known are left out."""
-    number = elements[0].stream
-    stream = changes.stream(number) or changes.begin_stream(number)
-    life, kind = stream.life, int(RecordType.ELEMENT)
-    pending = part.pending
-    life_key, segment, buffers = keys.number(life), part.segment, part.buffers
+    """Append elements, each to its stream; those whose id is known are left out."""
+    kind, seed, segment = int(RecordType.ELEMENT), part.seed, part.segment
+    buffers, pending, offset = part.buffers, part.pending, part.next
     pack_prefix, pack_places, core_bytes = PREFIX.pack, PLACES.pack, CORE.size
-    kind_bytes, pack_checksum, digest, seed = keys.KINDS, CHECKSUM.pack, xxh3_64_intdigest, part.seed
-    offset, sequence = part.next, stream.next_sequence
-    rows, times, ids = changes.new["rows"], changes.new["times"], changes.new["ids"]
-    record_bytes = payload_bytes = 0
-    stored_times: list[int] = []
-    changes.bits_of(stream, elements[0].duration)
+    kind_bytes, pack_checksum, digest = keys.KINDS, CHECKSUM.pack, xxh3_64_intdigest
+    add_row, add_time, add_id = (changes.new[name].append for name in ("rows", "times", "ids"))
+    record_bytes = payload_bytes = count = 0
+    streams: dict[int, tuple[StreamRow, bytes]] = {}
     outcomes: list[Outcome] = []
     for ready in elements:
-        element_id, size, checksum = ready.element_id, ready.payload_bytes, ready.payload_checksum
+        number, element_id, size = ready.stream, ready.element_id, ready.payload_bytes
+        checksum = ready.payload_checksum
+        if number not in streams:
+            streams[number] = _stream(changes, ready)
+        stream, life_key = streams[number]
         if element_id > stream.last_id:
             stream.last_id = element_id
         elif not ready.has_new_id and (known := _known(changes, stream, element_id)) is not None:
             outcomes.append(known)
             continue
+        sequence = stream.next_sequence
         pts = sequence if ready.pts is None else ready.pts
-        tail = ready.tail(pts)
-        said = len(ready.attributes) + len(ready.sizes)
-        head = pack_prefix(MAGIC, VERSION, kind, said, size, checksum, number, life, sequence) + tail
+        tail = pts.to_bytes(8, "little", signed=True) + ready.rest
+        head = (
+            pack_prefix(MAGIC, VERSION, kind, ready.said, size, checksum, number, stream.life, sequence)
+            + tail
+        )
         head = pack_checksum(digest(head, seed)) + head
+        buffers.append(head)
         payload_offset = offset + len(head)
         payload_segment, payload_place = (segment, payload_offset >> 3) if ready.planes else (0, 0)
         places = pack_places(segment, offset >> 3, payload_segment, payload_place, checksum)
         place = sequence.to_bytes(8, "big")
-        rows.append((life_key + place, tail[:core_bytes] + places + ready.sizes))
+        add_row((life_key + place, tail[:core_bytes] + places + ready.sizes))
         time = life_key + (pts + BIAS).to_bytes(8, "big") + kind_bytes[ready.kind] + place
-        times.append((time, b""))
-        ids.append((life_key + element_id, place))
+        add_time((time, b""))
+        add_id((life_key + element_id, place))
         if ready.is_key:
             changes.collect_key(stream, time, life_key + element_id, place)
         if ready.expires_us is not None:
-            changes.expires(life, sequence, ready.expires_us)
-        stored_times.append(pts)
-        buffers.append(head)
+            changes.expires(stream.life, sequence, ready.expires_us)
+        if pts + BIAS >> stream.bucket_bits != stream.open_bucket:
+            changes.open_bucket(stream, pts + BIAS >> stream.bucket_bits)
         if pending is not None:
             pending[segment, offset] = (ready.attributes,)
             pending[segment, payload_offset] = ready.planes
@@ -82,12 +85,24 @@ def append(  # noqa: PLR0915 - one loop, see above
         offset = payload_offset + (size + 7 & -8)
         record_bytes += HEADER_BYTES + len(ready.attributes)
         payload_bytes += size
+        stream.next_sequence = sequence + 1
+        stream.open_count += 1
+        stream.count += 1
+        stream.payload_bytes += size
+        count += 1
         outcomes.append(Outcome(True, 1, sequence, pts, element_id))
-        sequence += 1
-    part.advance(offset, len(stored_times))
-    stream.next_sequence = sequence
-    changes.appended(stream, stored_times, segment, record_bytes, payload_bytes)
+    part.advance(offset, count)
+    row = changes.segment(segment)
+    row.record_bytes += record_bytes
+    row.payload_bytes += payload_bytes
     return outcomes
+
+
+def _stream(changes: Changes, ready: ReadyElement) -> tuple[StreamRow, bytes]:
+    """The stream that an element goes to, perhaps its first one, and what begins its keys."""
+    stream = changes.stream(ready.stream) or changes.begin_stream(ready.stream)
+    changes.bits_of(stream, ready.duration)
+    return stream, keys.number(stream.life)
 
 
 def _known(changes: Changes, stream: StreamRow, element_id: bytes) -> Outcome | None:

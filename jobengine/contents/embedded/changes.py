@@ -7,7 +7,7 @@ flushes first. What a write means is not here (`deciding`, `replaying`), nor are
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -77,6 +77,7 @@ class Changes:
 
     def end_stream(self, number: int, stream: StreamRow) -> None:
         """Forget a stream; its elements are removed later, step by step."""
+        self.open_bucket(stream, 0)
         self.flush()
         life = keys.number(stream.life)
         self._streams[number] = None
@@ -108,8 +109,10 @@ class Changes:
         self.new["ids"].append((identity, place))
         if row.is_key:
             self.collect_key(stream, time, identity, place)
-        bits = self.bits_of(stream, row.duration)
-        self._ranks[life, bits, row.pts + keys.BIAS >> bits] += 1
+        bucket = row.pts + keys.BIAS >> self.bits_of(stream, row.duration)
+        if bucket != stream.open_bucket:
+            self.open_bucket(stream, bucket)
+        stream.open_count += 1
         stream.count += 1
         stream.last_id = max(stream.last_id, row.element_id)
         self._account(stream, sequence, row)
@@ -126,18 +129,12 @@ class Changes:
         self.new["key_ids"].append((identity, place))
         stream.key_count += 1
 
-    def appended(
-        self, stream: StreamRow, times: Sequence[int], segment: int, record_bytes: int, payload_bytes: int
-    ) -> None:
-        """Count elements that were collected in ``new``, of these pts and bytes."""
-        life, bits = keys.number(stream.life), stream.bucket_bits
-        for bucket, count in Counter([pts + keys.BIAS >> bits for pts in times]).items():
-            self._ranks[life, bits, bucket] += count
-        stream.count += len(times)
-        stream.payload_bytes += payload_bytes
-        row = self.segment(segment)
-        row.record_bytes += record_bytes
-        row.payload_bytes += payload_bytes
+    def open_bucket(self, stream: StreamRow, bucket: int) -> None:
+        """Count from now on in another bucket; what was counted in the last one goes into the counters."""
+        if stream.open_count:
+            counter = keys.number(stream.life), stream.bucket_bits, stream.open_bucket
+            self._ranks[counter] += stream.open_count
+        stream.open_bucket, stream.open_count = bucket, 0
 
     def update(self, stream: StreamRow, sequence: int, before: Row, after: Row) -> None:
         """Another row in the same place; pts, kind and id are the same."""
@@ -170,7 +167,11 @@ class Changes:
             self.transaction.delete(time, db=self._table["key_times"])
             self.transaction.delete(life + row.element_id, db=self._table["key_ids"])
         bits = stream.bucket_bits
-        self._ranks[life, bits, row.pts + keys.BIAS >> bits] -= 1
+        bucket = row.pts + keys.BIAS >> bits
+        if bucket == stream.open_bucket and stream.open_count:
+            stream.open_count -= 1
+        else:
+            self._ranks[life, bits, bucket] -= 1
         stream.count -= 1
 
     def row(self, stream: StreamRow, sequence: int) -> Row | None:

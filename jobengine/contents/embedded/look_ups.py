@@ -59,7 +59,8 @@ class LookUps:
             start: bytes | None = life + keys.signed(first_pts)
             if offset > _RANKED_OFFSET:
                 ranks = self._ranks(transaction, stream)
-                start = ranks.find(ranks.before(first_pts) + offset)
+                before = 0 if first_pts == PTS_MIN else ranks.before(first_pts)
+                start = ranks.find(before + offset)
                 offset = 0
             if start is None:
                 return []
@@ -180,7 +181,15 @@ class LookUps:
 
     def _ranks(self, transaction: Transaction, stream: StreamRow) -> Ranks:
         life = keys.number(stream.life)
-        return Ranks(transaction, self._table["ranks"], self._table["times"], life, stream.bucket_bits)
+        return Ranks(
+            transaction,
+            self._table["ranks"],
+            self._table["times"],
+            life,
+            stream.bucket_bits,
+            stream.open_bucket,
+            stream.open_count,
+        )
 
     def _rows(self, transaction: Transaction, life: bytes, times: Iterable[bytes]) -> list[Found]:
         found = []

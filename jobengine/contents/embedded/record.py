@@ -26,7 +26,6 @@ from typing import Any, Final
 import msgspec
 import xxhash
 
-from jobengine.model.element import PayloadState
 from jobengine.ports.contents import Buffer
 
 MAGIC: Final = 0x4A45
@@ -37,6 +36,7 @@ U64: Final = 2**64 - 1
 CHECKSUM: Final = struct.Struct("<Q")
 PREFIX: Final = struct.Struct("<HBBIQQQQQ")
 CORE: Final = struct.Struct("<qqqqq16sHBBI")
+CORE_BEHIND_PTS: Final = struct.Struct("<qqqq16sHBBI")
 HEADER_BYTES: Final = CHECKSUM.size + PREFIX.size + CORE.size
 EMPTY_CORE: Final = bytes(CORE.size)
 _PADDING = [bytes(-length % ALIGNMENT) for length in range(ALIGNMENT)]
@@ -176,13 +176,6 @@ def payload_checksum(planes: Sequence[Buffer]) -> int:
 def sizes_struct(count: int) -> struct.Struct:
     """``count`` sizes of planes."""
     return _SIZES[count]
-
-
-def payload_state(flags: int) -> PayloadState:
-    """What became of the payload."""
-    if flags & FLAG_HERE:
-        return PayloadState.HERE
-    return PayloadState.GONE if flags & FLAG_GONE else PayloadState.NEVER
 
 
 _SIZES = [struct.Struct(f"<{count}I") for count in range(2 * 64 + 1)]

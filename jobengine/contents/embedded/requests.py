@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from jobengine.contents.checks import PLANE_BYTES_MAX, document_json
 from jobengine.contents.embedded.log import lifetime_class
 from jobengine.contents.embedded.record import (
-    CORE,
+    CORE_BEHIND_PTS,
     FLAG_DTS,
     FLAG_DURATION,
     FLAG_EXPIRES,
@@ -30,7 +32,6 @@ from jobengine.contents.embedded.row import Row, row_of_record
 from jobengine.contents.embedded.tables import KEPT
 from jobengine.errors import MalformedError
 from jobengine.ids import new_element_id
-from jobengine.model.element import Element
 from jobengine.ports.contents import (
     Buffer,
     DeleteDocument,
@@ -44,9 +45,11 @@ from jobengine.ports.contents import (
 COMMIT_BYTES_MAX = 1 << 30
 
 
-@dataclass(slots=True)
-class ReadyElement:
-    """A `PutElement` made ready. ``rest`` is its record behind pts."""
+class ReadyElement(msgspec.Struct, frozen=True, gc=False):
+    """A `PutElement` made ready; a struct because those are made fastest.
+
+    ``said``: bytes of attributes and sizes; ``rest``: its record behind pts, with padding.
+    """
 
     stream: int
     mode: PutMode
@@ -62,15 +65,12 @@ class ReadyElement:
     planes: Sequence[Buffer]
     payload_bytes: int
     payload_checksum: int
+    said: int
     rest: bytes
-
-    def tail(self, pts: int) -> bytes:
-        """Its record from the core on."""
-        return pts.to_bytes(8, "little", signed=True) + self.rest
 
     def row(self, pts: int) -> Row:
         """The row without places."""
-        core = self.tail(pts)[: CORE.size]
+        core = pts.to_bytes(8, "little", signed=True) + self.rest[: CORE_BEHIND_PTS.size]
         return row_of_record(core, self.attributes + self.sizes)
 
 
@@ -86,7 +86,7 @@ class ReadyDocument:
 class Request:
     """Some writes that are done together, and what became of them.
 
-    ``writes``: lists of `ReadyElement` to append to one stream, and single writes. ``log_bytes``: about
+    ``writes``: lists of `ReadyElement` to append, and single writes. ``log_bytes``: about
     what they take in the log. ``lifetime``: class of the segment that suits.
     ``is_sure``: nothing that is stored can refuse it. ``turn`` is set when it was done, or is to lead.
     """
@@ -104,7 +104,7 @@ class Request:
 def make_ready(writes: Sequence[Write], now_us: int) -> Request:
     """A request for writes that were checked. Raises MalformedError for buffers that can't be kept.
 
-    Appends that follow each other in one stream become one list, to be done in one go.
+    Appends that follow each other become one list, to be done in one go.
     """
     ready: list[Any] = []
     run: list[ReadyElement] = []
@@ -120,7 +120,7 @@ def make_ready(writes: Sequence[Write], now_us: int) -> Request:
             if write.mode is not PutMode.APPEND:
                 is_sure = False
                 ready.append(element)
-            elif ready and ready[-1] is run and run[-1].stream == element.stream:
+            elif ready and ready[-1] is run:
                 run.append(element)
             else:
                 run = [element]
@@ -140,21 +140,29 @@ def make_ready(writes: Sequence[Write], now_us: int) -> Request:
 
 def ready_element(write: PutElement, now_us: int) -> ReadyElement:
     """All of an element that can be said before its place is known."""
-    element, expires_us, attributes = write.element, write.expires_us, write.element.attributes
-    planes = plain_buffers(write.planes) if write.planes else []
-    stored = [len(plane) for plane in planes]
-    flags = _flags(element)
-    if not planes:
-        expires_us = None
-    else:
+    element, expires_us = write.element, write.expires_us
+    dts, duration, attributes = element.dts, element.duration, element.attributes
+    declared, planes = element.plane_sizes, plain_buffers(write.planes) if write.planes else ()
+    flags = FLAG_FRAME if element.kind else 0
+    if element.is_key:
+        flags |= FLAG_KEY
+    if dts is not None:
+        flags |= FLAG_DTS
+    if duration is not None:
+        flags |= FLAG_DURATION
+    stored: Sequence[int] = ()
+    checksum = payload_bytes = 0
+    if planes:
         flags |= FLAG_HERE if expires_us is None else FLAG_HERE | FLAG_EXPIRES
-    declared = element.plane_sizes
+        stored = [len(plane) for plane in planes]
+        payload_bytes, checksum = sum(stored), payload_checksum(planes)
+    else:
+        expires_us = None
     element_id = element.element_id or new_element_id()
     sizes = sizes_struct(len(declared) + len(stored)).pack(*declared, *stored)
-    core = CORE.pack(
-        0,
-        element.dts or 0,
-        element.duration or 0,
+    rest = CORE_BEHIND_PTS.pack(
+        dts or 0,
+        duration or 0,
         expires_us or 0,
         now_us,
         element_id,
@@ -163,38 +171,31 @@ def ready_element(write: PutElement, now_us: int) -> ReadyElement:
         len(stored),
         len(attributes),
     )
+    said = len(attributes) + len(sizes)
     return ReadyElement(
         write.stream,
         write.mode,
-        int(element.kind),
+        element.kind,
         element.is_key,
         element.pts,
-        element.duration or 0,
+        duration or 0,
         element_id,
         not element.element_id,
         expires_us,
         attributes,
         sizes,
         planes,
-        sum(stored),
-        payload_checksum(planes) if planes else 0,
-        core[8:] + attributes + sizes + padding(len(attributes) + len(sizes)),
+        payload_bytes,
+        checksum,
+        said,
+        b"".join((rest, attributes, sizes, padding(said))),
     )
 
 
-def _flags(element: Element) -> int:
-    flags = FLAG_FRAME if element.kind else 0
-    if element.is_key:
-        flags |= FLAG_KEY
-    if element.dts is not None:
-        flags |= FLAG_DTS
-    if element.duration is not None:
-        flags |= FLAG_DURATION
-    return flags
-
-
-def plain_buffers(buffers: Sequence[Buffer]) -> list[Buffer]:
+def plain_buffers(buffers: Sequence[Buffer]) -> Sequence[Buffer]:
     """The same as flat runs of bytes. Raises MalformedError for memory that isn't in one piece."""
+    if len(buffers) == 1 and type(buffers[0]) is bytes and len(buffers[0]) <= PLANE_BYTES_MAX:
+        return buffers
     plain: list[Buffer] = []
     for buffer in buffers:
         if (

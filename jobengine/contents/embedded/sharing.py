@@ -21,6 +21,8 @@ from jobengine.contents.embedded.segments import sync_folder
 from jobengine.errors import UnavailableError
 
 FORMAT: Final = 1
+INDEX_FORMAT: Final = 2
+"""Of the index alone: one of another format is built anew from the log."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _LOOK_AGAIN_S: Final = 0.02
 
@@ -33,10 +35,11 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """When the index was last used."""
+    """When the index was last used, and the format of its rows."""
 
     boot_id: str
     ended_cleanly: bool
+    index_format: int = 1
 
 
 class Users:
@@ -94,12 +97,13 @@ class Users:
             mark = msgspec.json.decode((self._folder / "mark.json").read_bytes(), type=Mark)
         except (FileNotFoundError, msgspec.DecodeError):
             return False
-        return mark.ended_cleanly or mark.boot_id == _boot_id()
+        is_of_this_run = mark.ended_cleanly or mark.boot_id == _boot_id()
+        return is_of_this_run and mark.index_format == INDEX_FORMAT
 
     def mark(self, ended_cleanly: bool) -> None:
         """Say on disk how the index stands from now on."""
         draft = self._folder / f"mark.json.{os.getpid()}"
-        _write(draft, msgspec.json.encode(Mark(_boot_id(), ended_cleanly)))
+        _write(draft, msgspec.json.encode(Mark(_boot_id(), ended_cleanly, INDEX_FORMAT)))
         draft.rename(self._folder / "mark.json")
         sync_folder(self._folder)
 

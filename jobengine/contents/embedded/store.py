@@ -221,11 +221,7 @@ class EmbeddedContents:
         return self._again(lambda: self._to_stored(stream, look_up()))
 
     def _to_stored(self, stream: int, found: Sequence[Found]) -> list[StoredElement]:
-        attributes = self._reader.attributes([row for _, row in found])
-        return [
-            to_stored(stream, sequence, row, said)
-            for (sequence, row), said in zip(found, attributes, strict=True)
-        ]
+        return to_stored(stream, found, self._reader.attributes([row for _, row in found]))
 
     def _again(self, look: Callable[[], Result]) -> Result:
         """Look up once more if a segment was freed between the index and the log."""
@@ -240,6 +236,10 @@ class EmbeddedContents:
 
 def _with_gaps(stream: int, sequence: int, elements: Sequence[StoredElement], end: int | None) -> list[Any]:
     entries: list[Any] = []
+    if elements and elements[-1].sequence - sequence + 1 == len(elements):
+        entries += elements
+        sequence += len(elements)
+        elements = ()
     for element in elements:
         if element.sequence > sequence:
             entries.append(Gap(stream, sequence, element.sequence - 1))

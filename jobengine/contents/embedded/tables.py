@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self
+from operator import attrgetter
+from typing import Any, ClassVar, Final, Self
 
 KEPT: Final = 0
 """The lifetime class of what has no expiry."""
@@ -17,11 +17,14 @@ class _Packed:
     """A row that is its fields, one after the other."""
 
     LAYOUT: ClassVar[struct.Struct]
+    FIELDS: ClassVar[attrgetter[Any]]
+
+    def __init_subclass__(cls) -> None:
+        cls.FIELDS = attrgetter(*cls.__annotations__)
 
     def encode(self) -> bytes:
         """As the table has it."""
-        names: Iterable[str] = self.__slots__
-        return self.LAYOUT.pack(*[getattr(self, name) for name in names])
+        return self.LAYOUT.pack(*self.FIELDS(self))
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -63,9 +66,10 @@ class SegmentRow(_Packed):
 @dataclass(slots=True)
 class StreamRow(_Packed):
     """One stream. ``first_payload`` is a sequence before which no payload is; limits below 0 are none;
-    ``bucket_bits`` 0: no element has come yet (see `ranks`)."""
+    ``bucket_bits`` 0: no element has come yet; ``open_count`` elements of ``open_bucket`` are in no counter
+    yet (see `ranks`)."""
 
-    LAYOUT = struct.Struct("<QQQQQQqq16sB")
+    LAYOUT = struct.Struct("<QQQQQQqq16sBQQ")
 
     life: int
     next_sequence: int = 0
@@ -77,6 +81,8 @@ class StreamRow(_Packed):
     limit_bytes: int = -1
     last_id: bytes = bytes(16)
     bucket_bits: int = 0
+    open_bucket: int = 0
+    open_count: int = 0
 
     @property
     def is_limited(self) -> bool:
