@@ -7,12 +7,13 @@ missing. Memory is flat whatever the size of the file.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import msgspec
 import xxhash
 
 from jobengine.client.batch import Batch
@@ -107,7 +108,7 @@ class _Import:
         number = self._counts[item.stream_index]
         self._counts[item.stream_index] += 1
         element_id = self._element_id(item, number)
-        element = replace(item.element, element_id=element_id.bytes)
+        element = msgspec.structs.replace(item.element, element_id=element_id.bytes)
         self._batch.add(to_document(element, item.stream_index, with_id=True), item.planes)
         self._ends = [*self._ends[:1], (item.stream_index, str(element_id))]
         if self._batch.size_bytes >= BATCH_BYTES or self._batch.elements >= BATCH_ELEMENTS:

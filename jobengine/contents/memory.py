@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -261,7 +260,7 @@ class MemoryContents:
         stream.next_sequence += 1
         undo.append(lambda: setattr(stream, "next_sequence", sequence))
         element_id = write.element.element_id or new_element_id()
-        element = replace(write.element, pts=pts, element_id=element_id)
+        element = msgspec.structs.replace(write.element, pts=pts, element_id=element_id)
         stored = StoredElement(
             write.stream, sequence, element, to_us(self._clock.now()), PayloadState.NEVER, ()
         )

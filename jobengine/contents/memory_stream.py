@@ -6,8 +6,9 @@ Knows nothing of commits, locks or clocks; `jobengine.contents.memory` does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import msgspec
 from sortedcontainers import SortedDict, SortedList
 
 from jobengine.model.element import (
@@ -40,17 +41,19 @@ class Held:
     def with_payload(self, planes: tuple[bytes, ...], expires_us: int | None) -> Held:
         """The same with another payload."""
         sizes = tuple(len(plane) for plane in planes)
-        return Held(replace(self.stored, payload=PayloadState.HERE, planes=sizes), planes, expires_us)
+        return Held(
+            msgspec.structs.replace(self.stored, payload=PayloadState.HERE, planes=sizes), planes, expires_us
+        )
 
     def without_payload(self) -> Held:
         """The same with its payload gone."""
-        return Held(replace(self.stored, payload=PayloadState.GONE, planes=()), None, None)
+        return Held(msgspec.structs.replace(self.stored, payload=PayloadState.GONE, planes=()), None, None)
 
     def described_by(self, element: Element) -> Held:
         """The same with other metadata; place, id, pts and payload stay."""
         there = self.stored.element
-        element = replace(element, pts=there.pts, element_id=there.element_id)
-        return Held(replace(self.stored, element=element), self.planes, self.expires_us)
+        element = msgspec.structs.replace(element, pts=there.pts, element_id=there.element_id)
+        return Held(msgspec.structs.replace(self.stored, element=element), self.planes, self.expires_us)
 
 
 class MemoryStream:

@@ -12,7 +12,7 @@ receive messages; the rest is passed on unread:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -98,7 +98,7 @@ class Rewrite:
             members["labels"] = self.new_labels(members.get("labels", ()))
         if self.attributes:
             members["attributes"] = self._joined(members.get("attributes", ()))
-        return replace(element, attributes=_pack(members))
+        return msgspec.structs.replace(element, attributes=_pack(members))
 
     def new_labels(self, labels: Sequence[str]) -> list[str]:
         """The routing labels in place of ``labels``."""

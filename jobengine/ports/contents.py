@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+import msgspec
+
 from jobengine.model.element import Element, ElementKind, Gap, StoredElement, StreamFacts
 
 Json = Any
@@ -59,8 +61,7 @@ class PutMode(Enum):
     """An element of the same pts and kind refuses the whole commit (ConflictError)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PutElement:
+class PutElement(msgspec.Struct, frozen=True, gc=False):
     """Store an element, with its payload if ``planes`` are given.
 
     ``expires_us``: when the payload may go, microseconds since the epoch, None: only by the stream's
@@ -133,8 +134,7 @@ Write = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What one write did. ``created``: nothing was there before; ``changed``: how many things it touched
     (0: a repeated element, nothing to delete). Elements carry their place, documents their revision."""
 

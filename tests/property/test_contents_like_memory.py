@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,7 +84,13 @@ WRITES = st.one_of(
 """Most of them are refused in some states, and with them their commit: so commits are short."""
 COMMITS = st.lists(WRITES, min_size=1, max_size=3)
 FILLED = st.lists(st.builds(PutElement, STREAMS, ELEMENTS, PLANE_LISTS), min_size=6, max_size=12)
-PINS = st.tuples(STREAMS, st.integers(0, 3), st.integers(0, 5), st.integers(START_US, START_US + 10))
+PLACES = st.tuples(st.integers(0, 5), st.integers(0, 5)).map(sorted)
+PINS = st.builds(
+    lambda stream, ends, until_us: (stream, *ends, until_us),
+    STREAMS,
+    PLACES,
+    st.integers(START_US, START_US + 10),
+)
 STEPS = st.lists(st.one_of(COMMITS, COMMITS, COMMITS, PINS, st.integers(0, 10)), min_size=20, max_size=40)
 """Commits, pins, and moments at which payloads expire."""
 
@@ -151,7 +157,7 @@ def without_time(seen: Any) -> Any:
     """Clocks may be read more or less often."""
     if isinstance(seen, list):
         return [without_time(each) for each in seen]
-    return replace(seen, stored_time_us=0) if isinstance(seen, StoredElement) else seen
+    return msgspec.structs.replace(seen, stored_time_us=0) if isinstance(seen, StoredElement) else seen
 
 
 def misplaced_chunks(client: redis.Redis, prefix: str) -> set[bytes]:

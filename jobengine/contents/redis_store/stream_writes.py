@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import msgspec
+
 from jobengine.contents.redis_store.order import place_bytes
 from jobengine.contents.redis_store.row import NOWHERE, Place, Row, pack_row
 from jobengine.contents.redis_store.stream_draft import StreamDraft, TornError
@@ -114,7 +116,9 @@ def _append(draft: StreamDraft, write: PutElement, pts: int, now_us: int) -> Out
 
 def _replace(draft: StreamDraft, sequence: int, write: PutElement) -> Outcome:
     there = _row(draft, sequence)
-    element = replace(write.element, pts=there.element.pts, element_id=there.element.element_id)
+    element = msgspec.structs.replace(
+        write.element, pts=there.element.pts, element_id=there.element.element_id
+    )
     row = replace(there, element=element)
     if write.planes:
         draft.release(row.places)

@@ -8,7 +8,6 @@ out, unless they were given: what was sent comes back. An ``id`` comes back if i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -133,7 +132,7 @@ def to_element(document: ElementDocument) -> Element:
         kept[_ID_WAS_GIVEN] = True
     if element.pts is None:
         kept.pop("pts", None)
-    return replace(element, attributes=_encode(kept)) if kept else element
+    return msgspec.structs.replace(element, attributes=_encode(kept)) if kept else element
 
 
 def to_document(element: Element, stream_index: int, with_id: bool = False) -> dict[str, Json]:

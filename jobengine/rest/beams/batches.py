@@ -6,9 +6,10 @@ import binascii
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from flask import Response, request
 
 from jobengine.contents.catalogue import Content
@@ -129,7 +130,7 @@ def _brought(value: Json, planes: Sequence[Buffer] | None, pointer: str) -> Brou
         sizes = tuple(len(plane) for plane in planes)
         declared = element.plane_sizes
         if not declared:
-            element = replace(element, plane_sizes=sizes)
+            element = msgspec.structs.replace(element, plane_sizes=sizes)
         if element.kind is ElementKind.PACKET and len(sizes) != 1:
             raise malformed([Fault(f"{pointer}/data", f"a packet has one plane, not {len(sizes)}")])
         if declared and (

@@ -11,6 +11,8 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from jobengine.contents.catalogue import MAX_STREAMS, Catalogue, Content, Limits
 from jobengine.contents.sources import source_write
 from jobengine.errors import ConflictError, JobEngineError, MalformedError, NotFoundError, RevisionMismatch
@@ -55,14 +57,14 @@ class Track:
         base = _time_base(record.stream)
         if base is not None and self.time_base is not None and base != self.time_base:
             factor = base / self.time_base
-            element = replace(
+            element = msgspec.structs.replace(
                 element,
                 pts=_scaled(element.pts, factor),
                 dts=_scaled(element.dts, factor),
                 duration=_scaled(element.duration, factor),
             )
         if element.pts is None and self.last_pts is not None:
-            element = replace(element, pts=self.last_pts)
+            element = msgspec.structs.replace(element, pts=self.last_pts)
         if element.pts is not None:
             self.last_pts = element.pts
             self.first_pts = element.pts if self.first_pts is None else self.first_pts

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 
 from jobengine.clock import to_us
@@ -87,7 +86,7 @@ def test_an_empty_payload_is_a_payload(store: ContentStore) -> None:
 
 def test_buffers_may_be_used_again_after_the_commit(store: ContentStore) -> None:
     buffer = bytearray(b"abc")
-    store.commit([PutElement(STREAM, replace(WHOLE, pts=1), [buffer, memoryview(buffer)])])
+    store.commit([PutElement(STREAM, msgspec.structs.replace(WHOLE, pts=1), [buffer, memoryview(buffer)])])
     buffer[:] = b"xyz"
 
     assert payload_at(store, 1) == [b"abc", b"abc"]
@@ -147,7 +146,7 @@ def test_replacing_keeps_place_id_and_payload(store_factory: StoreFactory) -> No
     assert outcome.element_id == element_id(1)
     store = store_factory.reopen()
     [found] = store.range(STREAM, 1, 1)
-    assert found.element == replace(new, element_id=element_id(1))
+    assert found.element == msgspec.structs.replace(new, element_id=element_id(1))
     assert (found.sequence, found.payload) == (0, PayloadState.HERE)
     assert payload_at(store, 1) == [b"kept"]
     assert store.by_id(STREAM, element_id(5)) is None
@@ -262,7 +261,9 @@ def test_later_writes_of_a_commit_see_the_earlier_ones(store: ContentStore) -> N
 
 def test_planes_are_stored_one_by_one(store_factory: StoreFactory) -> None:
     store = store_factory.open()
-    store.commit([PutElement(STREAM, replace(WHOLE, pts=1, kind=PACKET)), put(1, b"frame", kind=FRAME)])
+    store.commit(
+        [PutElement(STREAM, msgspec.structs.replace(WHOLE, pts=1, kind=PACKET)), put(1, b"frame", kind=FRAME)]
+    )
     store.commit([PutPlanes(STREAM, PACKET, 1, {2: b"VV"})])
     store.commit([PutPlanes(STREAM, PACKET, 1, {0: b"YYYYY"})])
 
@@ -323,8 +324,8 @@ def test_a_dropped_stream_begins_anew(store_factory: StoreFactory) -> None:
         put(1, stream=-1),
         put(1, stream=2**64),
         put(1, id_=b"short"),
-        PutElement(STREAM, replace(WHOLE, dts=2**63)),
-        PutElement(STREAM, replace(WHOLE, plane_sizes=(-1,))),
+        PutElement(STREAM, msgspec.structs.replace(WHOLE, dts=2**63)),
+        PutElement(STREAM, msgspec.structs.replace(WHOLE, plane_sizes=(-1,))),
         PutPlanes(STREAM, PACKET, 1, {}),
         PutPlanes(STREAM, PACKET, 1, {64: b""}),
         LimitStream(STREAM, -1, None),
