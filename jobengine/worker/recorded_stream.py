@@ -19,7 +19,7 @@ from jobengine.media.contents_port import RecordingWanted
 from jobengine.media.media_element import Buffer
 from jobengine.model.beam.formats import check_name
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, StoredElement
-from jobengine.ports.contents import ContentStore, DeleteElements, PutElement
+from jobengine.ports.contents import ContentStore, DeleteElements, DropStream, PutElement
 
 Json = Any
 _JOB, _GRAPH, _FIRST_PTS, _STREAM_RATE = "job", "graph", "first_pts", "stream_rate"
@@ -47,6 +47,16 @@ class RecordedContent:
             self._store.commit([PutElement(self._number, element, planes) for element, planes in elements])
         except JobEngineError as error:
             raise MediaError(f"content {self._name!r} can't be recorded: {error.detail}") from error
+        if not self._is_there():
+            # Elements that came behind a deletion would stay in the store with no address to find them by.
+            self._store.commit([DropStream(self._number)])
+            raise MediaError(f"content {self._name!r} was deleted while it was recorded")
+
+    def _is_there(self) -> bool:
+        content = self._catalogue.find(self._name)
+        if content is None or self._index >= len(content.streams):
+            return False
+        return content.stream_number(self._index) == self._number and content.streams[self._index] is not None
 
     def close(self) -> None:
         if not self._is_closed:

@@ -277,6 +277,22 @@ def test_a_deleted_content_ends_its_player_with_a_reason(studio: Studio) -> None
     recording.close()
 
 
+def test_a_content_deleted_under_its_recorder_ends_the_job_and_leaves_nothing(studio: Studio) -> None:
+    noise(studio.folder / "in.wav", 600_000)
+    reader = {"name": "FileReader", "filePath": "in.wav"}
+    work = studio.work(reader, [{"name": "ContentWriter", "content": "take"}])
+    work.start(AT)
+    number = studio.number("take")
+    studio.catalogue.delete("take")
+
+    with pytest.raises(MediaError, match="'take' was deleted while it was recorded"):
+        work.advance(600_000)
+    with pytest.raises(MediaError, match="'take' was deleted while it was recorded"):
+        work.close()
+
+    assert studio.store.facts(number).count == 0
+
+
 def _source(**members: Any) -> Callable[[Studio], object]:
     sink = [{"name": "WAVDest"}, {"name": "FileWriter", "filePath": "x.wav"}]
     return lambda studio: studio.work({"name": "ContentSource", "content": "day", **members}, sink)
