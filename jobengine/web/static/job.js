@@ -92,7 +92,9 @@ async function progress() {
 
 let from = -65536;
 async function log() {
-  const response = await ask(`${base}/log?from=${from}`);
+  const asked = from;
+  const response = await ask(`${base}/log?from=${asked}`);
+  if (asked !== from) return; // another answer to the same question came first
   from = Number(response.headers.get("Log-Next"));
   const place = byId("log");
   place.append(await response.text());
