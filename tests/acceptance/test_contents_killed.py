@@ -47,7 +47,7 @@ def check(store: EmbeddedContents, stream: int, last: int) -> None:
         assert bytes(planes[0]) == payload_of(stream, element.element.pts or 0)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_what_was_acknowledged_outlives_kill_9_of_two_writers(tmp_path: Path) -> None:
     folder = tmp_path / "contents"
     chance = random.Random(20261122)
@@ -61,7 +61,7 @@ def test_what_was_acknowledged_outlives_kill_9_of_two_writers(tmp_path: Path) ->
             for stream in writers:
                 goal = before[stream] + chance.randrange(20, 200)
                 wait_until(
-                    lambda stream=stream, goal=goal: acknowledged(folder, stream) >= goal, 30, "commits"
+                    lambda stream=stream, goal=goal: acknowledged(folder, stream) >= goal, 60, "commits"
                 )
         finally:
             for writer in writers.values():

@@ -45,7 +45,7 @@ def test_a_recording_goes_on_without_its_service_and_is_in_the_history_as_if_not
 ) -> None:
     url = request.getfixturevalue("postgres_url") if kind == "postgresql" else None
     service = new_service(url).start()
-    moment = in_seconds(4)
+    moment = in_seconds(8)
     document = recording("killed", after(2_000), on("Time", "None", startTime=moment), after(500))
     job = reach(service.client.jobs.submit(document), "Running")
     output, worker = output_of(job), worker_of(job)

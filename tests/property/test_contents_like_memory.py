@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,7 +97,8 @@ STEPS = st.lists(st.one_of(COMMITS, COMMITS, COMMITS, PINS, st.integers(0, 10)),
 
 
 @given(FILLED, STEPS)
-@settings(max_examples=40)
+@settings(max_examples=25)
+@pytest.mark.timeout(240)
 def test_redis_keeps_what_memory_keeps(
     redis_server: RedisServer, filled: list[Any], steps: list[Any]
 ) -> None:
