@@ -85,6 +85,7 @@ class _Export:
         self._contents, self._wanted, self._on_progress = contents, wanted, on_progress
         self._window = _window(wanted.range)
         self._elements = self._missing = 0
+        self._end_s: Fraction | None = None
 
     def write(self, part: Path, container: str) -> Exported:
         document = self._contents.get(self._wanted.content)
@@ -101,6 +102,7 @@ class _Export:
                 muxer.write(item)
                 self._elements += 1
                 self._tell()
+            self._check_reached()
         except BaseException:
             muxer.abandon()
             raise
@@ -108,6 +110,12 @@ class _Export:
         return Exported(
             muxed.copied, muxed.encoded, muxed.left_out, muxed.is_exact, self._elements, self._missing
         )
+
+    def _check_reached(self) -> None:
+        """Raise NotFoundError if nothing lies in the range: what leads up to it alone makes no film."""
+        if self._window is not None and (self._end_s is None or self._end_s <= self._window.first_s):
+            wanted = self._wanted
+            raise NotFoundError(f"{wanted.range!r} finds nothing in content {wanted.content!r}")
 
     def _streams(self, document: Mapping[str, Json]) -> list[Mapping[str, Json]]:
         name = self._wanted.content
@@ -138,6 +146,8 @@ class _Export:
             for document, planes in self._contents.elements_with_payload(
                 name, str(index), reference, has_range
             ):
+                end_s = (document["pts"] + (document.get("duration") or 1)) * base
+                self._end_s = end_s if self._end_s is None else max(self._end_s, end_s)
                 payload = planes or self._fetch(index, document)
                 if payload:
                     element = to_element(read_element(document))

@@ -76,6 +76,13 @@ def test_a_part_is_cut_to_the_picture(service: Service, movie: Path, tmp_path: P
     assert "left out: stream 0 (video, h264) has no place in wav" in sound.stderr
 
 
+def test_a_part_behind_the_end_makes_no_file(service: Service, movie: Path, tmp_path: Path) -> None:
+    service.client.contents.import_file(movie, "short")
+    done = _cli(service, "export", "short", str(tmp_path / "part.mp4"), "--range", "40s-50s")
+    assert (done.returncode, list(tmp_path.glob("part*"))) == (3, [])
+    assert "'40s-50s' finds nothing in content 'short'" in done.stderr
+
+
 def test_after_a_break_only_what_is_missing_is_brought(
     service: Service, movie: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
