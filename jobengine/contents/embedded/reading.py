@@ -15,8 +15,8 @@ from jobengine.contents.embedded.row import payload_of, record_span
 from jobengine.contents.embedded.segments import Segments
 from jobengine.errors import UnavailableError
 
-CHUNK_BYTES: Final = 4 << 20
-"""Old bytes are read in pieces of this size, unless one payload is larger."""
+CHUNK_BYTES: Final = 1 << 20
+"""Old bytes are read in pieces of this size, unless one payload is larger; more would not stay in caches."""
 SKIPPED_BYTES: Final = 64 << 10
 """Rather read than skipped."""
 

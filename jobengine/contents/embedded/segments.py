@@ -86,16 +86,13 @@ class Segments:
         """Bytes of any segment, read. Fewer where the file ends; raises FileNotFoundError."""
         file = os.open(self.path(number), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            data = bytearray(length)
-            done = 0
-            while done < length:
-                count = os.preadv(file, [memoryview(data)[done:]], offset + done)
-                if not count:
-                    break
-                done += count
+            # One call nearly always; a buffer of its own would be filled with zeros first.
+            data = os.pread(file, length, offset)
+            while len(data) < length and (more := os.pread(file, length - len(data), offset + len(data))):
+                data += more
         finally:
             os.close(file)
-        return memoryview(data)[:done].toreadonly()
+        return memoryview(data)
 
     def size(self, number: int) -> int:
         """Bytes of the file, with what is reserved."""
