@@ -93,6 +93,8 @@ class Recording:
         except MalformedError:
             self.counts = before
             self._store_group([pair for pair in puts if self._can_be_stored(*pair)])
+        for track in self._tracks.forget_deleted({track.number for track, _ in puts}):
+            self._log.warning("ingest.content_deleted", content=track.content, elements=track.elements)
 
     def _store_group(self, puts: Sequence[tuple[Track, PutElement]]) -> None:
         self.counts["elements"] += len(puts)

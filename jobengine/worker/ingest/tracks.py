@@ -5,7 +5,7 @@ A stream says in its metadata which source it is of, so another worker or job go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -22,7 +22,7 @@ from jobengine.model.beam.streams import StreamDocument
 from jobengine.model.beam.values import read_document
 from jobengine.model.element import Element
 from jobengine.model.ingest import SOURCE_PLACEHOLDER, IngestSpec
-from jobengine.ports.contents import ContentStore
+from jobengine.ports.contents import ContentStore, DropStream
 
 Json = Any
 _SOURCE = "source"
@@ -100,10 +100,31 @@ class Tracks:
             self._describe(track, record)
         return track
 
+    def forget_deleted(self, numbers: Collection[int]) -> list[Track]:
+        """Let go of tracks among ``numbers`` whose stream was deleted, and of what came behind that.
+
+        It would stay in the store with no address to find it by. The next record makes the stream anew.
+        """
+        gone = {
+            source: track
+            for source, track in self._tracks.items()
+            if track.number in numbers and not self._is_there(track)
+        }
+        for source, track in gone.items():
+            self._store.commit([DropStream(track.number)])
+            del self._tracks[source]
+        return list(gone.values())
+
     def close(self) -> None:
-        """Say of every stream that nothing more will come."""
-        for track in self._tracks.values():
+        """Say of every stream that is still there that nothing more will come."""
+        for track in filter(self._is_there, self._tracks.values()):
             self._change(track.content, _Ending(track.index))
+
+    def _is_there(self, track: Track) -> bool:
+        content = self._catalogue.find(track.content)
+        if content is None or track.index >= len(content.streams):
+            return False
+        return content.stream_number(track.index) == track.number and content.streams[track.index] is not None
 
     def _open(self, record: Record) -> Track:
         if len(self._tracks) >= self._spec.max_sources:

@@ -183,6 +183,24 @@ def test_sources_may_share_a_content(store: ContentStore, begin: Begin, peer: Pe
     assert Catalogue(store, SystemClock()).get("all").limits.payload_age_s == 60
 
 
+def test_a_content_deleted_meanwhile_is_made_anew_and_leaves_nothing_behind(
+    store: ContentStore, begin: Begin, peer: Peer
+) -> None:
+    work, dealer, codec = begin(), peer(zmq.DEALER), encoder()
+    catalogue = Catalogue(store, SystemClock())
+    dealer.send_multipart(codec.element(element(0), [b"data"]))
+    run_until(work, lambda: work.elements == 1, "an element")
+    deleted = catalogue.delete("cam").stream_number(0)
+    dealer.send_multipart(codec.element(element(40), [b"data"]))
+    run_until(work, lambda: work.elements == 2, "the element that came behind the deletion")
+    assert (store.facts(deleted).count, catalogue.find("cam")) == (0, None)
+    dealer.send_multipart(codec.element(element(80), [b"data"]))
+    run_until(work, lambda: work.elements == 3, "the first element of the new stream")
+    assert [each.element.pts for each in recorded(store, "cam")] == [80]
+    catalogue.delete("cam")
+    assert work.finish(JobState.FINISHED) is None
+
+
 def test_metadata_may_be_all_that_is_kept(store: ContentStore, begin: Begin, peer: Peer) -> None:
     work, dealer = begin(metadataOnly=True), peer(zmq.DEALER)
     dealer.send_multipart(encoder().element(element(0), [b"data"]))
