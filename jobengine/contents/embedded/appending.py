@@ -29,9 +29,7 @@ from jobengine.contents.embedded.tables import StreamRow
 from jobengine.ports.contents import Outcome
 
 
-def append(  # noqa: C901, PLR0915 - one loop, see above
-    changes: Changes, part: Part, elements: Sequence[ReadyElement]
-) -> list[Outcome]:
+def append(changes: Changes, part: Part, elements: Sequence[ReadyElement]) -> list[Outcome]:  # noqa: C901, PLR0915
     """Append elements, each to its stream; those whose id is known are left out."""
     kind, seed, segment = int(RecordType.ELEMENT), part.seed, part.segment
     buffers, pending, offset = part.buffers, part.pending, part.next
@@ -55,11 +53,8 @@ def append(  # noqa: C901, PLR0915 - one loop, see above
         sequence = stream.next_sequence
         pts = sequence if ready.pts is None else ready.pts
         tail = pts.to_bytes(8, "little", signed=True) + ready.rest
-        head = (
-            pack_prefix(MAGIC, VERSION, kind, ready.said, size, checksum, number, stream.life, sequence)
-            + tail
-        )
-        head = pack_checksum(digest(head, seed)) + head
+        head = pack_prefix(MAGIC, VERSION, kind, ready.said, size, checksum, number, stream.life, sequence)
+        head = pack_checksum(digest(head + tail, seed)) + head + tail
         buffers.append(head)
         payload_offset = offset + len(head)
         payload_segment, payload_place = (segment, payload_offset >> 3) if ready.planes else (0, 0)
@@ -76,8 +71,7 @@ def append(  # noqa: C901, PLR0915 - one loop, see above
         if pts + BIAS >> stream.bucket_bits != stream.open_bucket:
             changes.open_bucket(stream, pts + BIAS >> stream.bucket_bits)
         if pending is not None:
-            pending[segment, offset] = (ready.attributes,)
-            pending[segment, payload_offset] = ready.planes
+            pending |= {(segment, offset): (ready.attributes,), (segment, payload_offset): ready.planes}
         if size:
             buffers.extend(ready.planes)
             if size & 7:
@@ -92,10 +86,14 @@ def append(  # noqa: C901, PLR0915 - one loop, see above
         count += 1
         outcomes.append(Outcome(True, 1, sequence, pts, element_id))
     part.advance(offset, count)
+    _count_bytes(changes, segment, record_bytes, payload_bytes)
+    return outcomes
+
+
+def _count_bytes(changes: Changes, segment: int, record_bytes: int, payload_bytes: int) -> None:
     row = changes.segment(segment)
     row.record_bytes += record_bytes
     row.payload_bytes += payload_bytes
-    return outcomes
 
 
 def _stream(changes: Changes, ready: ReadyElement) -> tuple[StreamRow, bytes]:
