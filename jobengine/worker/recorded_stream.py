@@ -47,16 +47,10 @@ class RecordedContent:
             self._store.commit([PutElement(self._number, element, planes) for element, planes in elements])
         except JobEngineError as error:
             raise MediaError(f"content {self._name!r} can't be recorded: {error.detail}") from error
-        if not self._is_there():
+        if not self._catalogue.has_stream(self._name, self._number):
             # Elements that came behind a deletion would stay in the store with no address to find them by.
             self._store.commit([DropStream(self._number)])
             raise MediaError(f"content {self._name!r} was deleted while it was recorded")
-
-    def _is_there(self) -> bool:
-        content = self._catalogue.find(self._name)
-        if content is None or self._index >= len(content.streams):
-            return False
-        return content.stream_number(self._index) == self._number and content.streams[self._index] is not None
 
     def close(self) -> None:
         if not self._is_closed:

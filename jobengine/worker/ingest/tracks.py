@@ -121,10 +121,7 @@ class Tracks:
             self._change(track.content, _Ending(track.index))
 
     def _is_there(self, track: Track) -> bool:
-        content = self._catalogue.find(track.content)
-        if content is None or track.index >= len(content.streams):
-            return False
-        return content.stream_number(track.index) == track.number and content.streams[track.index] is not None
+        return self._catalogue.has_stream(track.content, track.number)
 
     def _open(self, record: Record) -> Track:
         if len(self._tracks) >= self._spec.max_sources:
