@@ -118,7 +118,7 @@ class Catalogue:
         return content
 
     def has_stream(self, name: str, number: int) -> bool:
-        """Whether the store's stream ``number`` is a stream of this content: neither was deleted meanwhile."""
+        """Whether the store's stream ``number`` is one of this content: neither was deleted meanwhile."""
         content = self.find(name)
         return content is not None and any(
             stream is not None and content.stream_number(index) == number
