@@ -18,6 +18,7 @@ import xxhash
 
 from jobengine.client.batch import Batch
 from jobengine.errors import ConflictError, MediaError, NotFoundError
+from jobengine.ids import derived_id
 from jobengine.media.demux import Demuxer, ReadFault
 from jobengine.media.media_element import MediaElement
 from jobengine.model.beam.elements import to_document
@@ -136,14 +137,11 @@ class _Import:
 
     def _element_id(self, item: MediaElement, number: int) -> UUID:
         """A UUIDv7 that follows from the file and the packet's place in it; later packets sort behind."""
-        digest = xxhash.xxh3_128(f"{self._import_id}/{item.stream_index}/{number}".encode()).digest()
         time_base = self._demuxer.streams[item.stream_index].get("time_base") or (0, 1)
         pts = item.element.dts if item.element.dts is not None else item.element.pts or 0
         moment_ms = int(self._import_id[:12], 16) + int(pts * Fraction(*time_base) * 1000)
-        value = bytearray(max(moment_ms, 0).to_bytes(8, "big")[-6:] + digest[:10])
-        value[6] = 0x70 | value[6] & 0x0F
-        value[8] = 0x80 | value[8] & 0x3F
-        return UUID(bytes=bytes(value))
+        name = f"{self._import_id}/{item.stream_index}/{number}"
+        return UUID(bytes=derived_id(moment_ms, name))
 
     def _tell(self, done_bytes: int) -> None:
         if self._on_progress is not None:

@@ -53,6 +53,12 @@ class Sink(Protocol):
         ...
 
     @property
+    def mark(self) -> int:
+        """Where the sink stands with all that is `safe`, for its successor in the job; 0 where it needs no
+        such place."""
+        ...
+
+    @property
     def retries(self) -> int:
         """How often something had to be sent again."""
         ...
@@ -69,8 +75,11 @@ class Sink(Protocol):
         """
         ...
 
-    def offer_end(self, labels: Sequence[str]) -> bool:
-        """Take an end of stream in the name of the resulting stream, or False as in `offer`."""
+    def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
+        """Take an end of stream in the name of the resulting stream, or False as in `offer`.
+
+        A target that keeps ends knows it by the id, which is the same when it is sent again.
+        """
         ...
 
     def poll(self) -> None:

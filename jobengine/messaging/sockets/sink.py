@@ -36,6 +36,10 @@ class SocketSink:
         return self._lane.safe
 
     @property
+    def mark(self) -> int:
+        return 0
+
+    @property
     def retries(self) -> int:
         return self._lane.retries
 
@@ -51,7 +55,7 @@ class SocketSink:
     def offer(self, element: Element, planes: Sequence[Buffer]) -> bool:
         return self._hand_over(element, self._again(element) or self._codec.element(element, planes), False)
 
-    def offer_end(self, labels: Sequence[str]) -> bool:
+    def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
         return self._hand_over(labels, self._again(labels) or self._codec.end(labels), True)
 
     def poll(self) -> None:

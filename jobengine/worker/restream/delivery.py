@@ -39,9 +39,9 @@ class Delivery:
         """Hand over an element; False: the sink has no room, try again at `retry_ns`."""
         return self._take_note(self.sink.offer(element, planes), now_ns)
 
-    def offer_end(self, labels: Sequence[str], now_ns: int) -> bool:
+    def offer_end(self, labels: Sequence[str], element_id: bytes, now_ns: int) -> bool:
         """Hand over an end of stream, as an element."""
-        return self._take_note(self.sink.offer_end(labels), now_ns)
+        return self._take_note(self.sink.offer_end(labels, element_id), now_ns)
 
     def record(self, record: Delivered) -> None:
         """What the ledger is to say once all that was handed over so far is safe."""
@@ -71,7 +71,7 @@ class Delivery:
         while unsafe and unsafe[0][0] <= safe:
             record = unsafe.popleft()[1]
         if record is not None and self._ledger is not None:
-            self._ledger.note(record)
+            self._ledger.note(record, self.sink.mark)
 
     def _take_note(self, is_taken: bool, now_ns: int) -> bool:
         if is_taken:

@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-_RECORD = struct.Struct("<QQQQQQQQQq16s")
+_RECORD = struct.Struct("<QQQQQQQQQq16sQ")
 _CHECK = struct.Struct("<I")
 _SLOT_BYTES = 128
 _FILE_BYTES = 2 * _SLOT_BYTES
@@ -42,7 +42,8 @@ class Delivered(NamedTuple):
 
 
 class Ledger:
-    """Owns its file while open. Raises OSError if the disk has no room for it at the opening."""
+    """Owns its file while open. ``last`` is the last note, with the ``mark`` of the sink
+    (`jobengine.ports.sink.Sink.mark`). Raises OSError if the disk has no room for it at the opening."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,30 +54,30 @@ class Ledger:
         finally:
             os.close(fd)
         self._turn = 0
-        self.last = self._read()
+        self.last, self.mark = self._read()
 
-    def note(self, delivered: Delivered) -> None:
-        """Everything up to here is safe."""
+    def note(self, delivered: Delivered, mark: int) -> None:
+        """Everything up to here is safe, and the sink stands at ``mark``."""
         self._turn += 1
-        record = _RECORD.pack(self._turn, *delivered)
+        record = _RECORD.pack(self._turn, *delivered, mark)
         place = _SLOT_BYTES * (self._turn & 1)
         self._map[place : place + len(record) + _CHECK.size] = record + _CHECK.pack(zlib.crc32(record))
-        self.last = delivered
+        self.last, self.mark = delivered, mark
 
     def close(self) -> None:
         """Let go; the file stays. Idempotent."""
         self._map.close()
 
-    def _read(self) -> Delivered | None:
+    def _read(self) -> tuple[Delivered | None, int]:
         whole = [found for found in map(self._slot, (0, 1)) if found is not None]
         if not whole:
-            return None
-        self._turn, last = max(whole)
-        return last
+            return None, 0
+        self._turn, last, mark = max(whole)
+        return last, mark
 
-    def _slot(self, number: int) -> tuple[int, Delivered] | None:
+    def _slot(self, number: int) -> tuple[int, Delivered, int] | None:
         place = _SLOT_BYTES * number
         record = self._map[place : place + _RECORD.size]
         (check,) = _CHECK.unpack(self._map[place + _RECORD.size : place + _RECORD.size + _CHECK.size])
-        turn, *members = _RECORD.unpack(record)
-        return (turn, Delivered(*members)) if turn and zlib.crc32(record) == check else None
+        turn, *members, mark = _RECORD.unpack(record)
+        return (turn, Delivered(*members), mark) if turn and zlib.crc32(record) == check else None

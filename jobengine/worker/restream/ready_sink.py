@@ -36,14 +36,18 @@ class ReadySink:
         return self._sink.safe
 
     @property
+    def mark(self) -> int:
+        return self._sink.mark
+
+    @property
     def retries(self) -> int:
         return self._sink.retries
 
     def offer(self, element: Element, planes: Sequence[Buffer]) -> bool:
         return self._sink.offer(element, planes)
 
-    def offer_end(self, labels: Sequence[str]) -> bool:
-        return self._sink.offer_end(labels)
+    def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
+        return self._sink.offer_end(labels, element_id)
 
     def poll(self) -> None:
         self._sink.poll()

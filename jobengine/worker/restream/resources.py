@@ -1,4 +1,4 @@
-"""What the re-streaming jobs of one process share: open stores, sockets, and the thread that commits."""
+"""What the re-streaming jobs of one process share: open stores, sockets, and the thread that writes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from jobengine.model.sink import SinkKind, SinkSpec, SinkTerms, content_of, kind
 from jobengine.ports.contents import ContentStore
 from jobengine.ports.sink import Sink, SinkStream
 from jobengine.ports.work import WorkContext
-from jobengine.worker.restream.content_sink import ContentSink
+from jobengine.worker.restream.content_writer import ContentWriter
+from jobengine.worker.restream.grouped_sink import GroupedSink
 from jobengine.worker.restream.ready_sink import ReadySink
 from jobengine.worker.restream.work import RestreamWork
 
@@ -34,12 +35,12 @@ class Resources:
             self._stores[url] = open_store(url)
         return self._stores[url]
 
-    def sink(self, spec: SinkSpec, stream: SinkStream, context: WorkContext) -> Sink:
-        """A sink for one job."""
+    def sink(self, spec: SinkSpec, stream: SinkStream, context: WorkContext, mark: int | None) -> Sink:
+        """A sink for one job. ``mark``: that of a former worker's sink, 0: there was none, None: unknown."""
         url, terms = spec.url or "", spec.options or SinkTerms()
         if kind_of_sink(url) is SinkKind.CONTENT:
-            store = self.store(context.contents)
-            return ContentSink(store, self._clock, self._committer, content_of(url), stream)
+            writer = ContentWriter(self.store(context.contents), self._clock, content_of(url), stream)
+            return GroupedSink(writer, self._writing, self._clock)
         opened = open_socket_sink(self._pool, url, terms.socket_options(), terms.codec, stream)
         return ReadySink(opened, self._clock, terms.ready_wait_ms) if url.startswith("pub") else opened
 
@@ -48,8 +49,8 @@ class Resources:
         if "_pool" in vars(self):
             self._pool.close()
             self._context.term()
-        if "_committer" in vars(self):
-            self._committer.shutdown()
+        if "_writing" in vars(self):
+            self._writing.shutdown()
         for store in self._stores.values():
             store.close()
 
@@ -62,8 +63,9 @@ class Resources:
         return SinkPool(self._context, self._clock)
 
     @cached_property
-    def _committer(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(1, "commits")
+    def _writing(self) -> ThreadPoolExecutor:
+        """One thread for all that waits for the disk."""
+        return ThreadPoolExecutor(1, "writing")
 
 
 _of_process: list[Resources] = []

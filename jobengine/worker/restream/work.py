@@ -15,6 +15,7 @@ from typing import Any
 from jobengine.clock import Clock
 from jobengine.contents.catalogue import Catalogue
 from jobengine.errors import MediaError
+from jobengine.ids import derived_id
 from jobengine.model.element import Element, ElementKind, PayloadState
 from jobengine.model.lifecycle import JobState
 from jobengine.model.merge import merge
@@ -40,7 +41,8 @@ SINK_POLL_NS = 1_000_000
 _OUTPUT_KINDS = {SinkKind.CONTENT: "content", SinkKind.FILE: "file"}
 _SEEKS = frozenset({"anchor", "offset"})
 
-OpenSink = Callable[[SinkSpec, SinkStream, WorkContext], Sink]
+OpenSink = Callable[[SinkSpec, SinkStream, WorkContext, int | None], Sink]
+"""The last is the mark of a former worker's sink: 0 for a first one, None where the ledger is lost."""
 OpenStore = Callable[[str], ContentStore]
 
 
@@ -168,7 +170,7 @@ class RestreamWork:
         try:
             if wants_end and not self._has_said_end:
                 labels = self._rewrite.new_labels(())
-                if not delivery.offer_end(labels, now_ns):
+                if not delivery.offer_end(labels, self._goodbye_id(), now_ns):
                     return delivery.retry_ns(now_ns)
             self._has_said_end = True
             delivery.settle(now_ns)
@@ -233,7 +235,8 @@ class RestreamWork:
         spec, sink_spec = self._spec, self._spec.sink
         if sink_spec is None:
             raise MediaError("the job has no sink")
-        sink = self._open_sink(sink_spec, source.sink_stream(spec.resulting_stream or ""), self._context)
+        stream = source.sink_stream(spec.resulting_stream or "")
+        sink = self._open_sink(sink_spec, stream, self._context, self._former_mark())
         self._delivery = Delivery(sink, self._ledger, self._clock, int(spec.max_delivery_ms * 1e6))
         self.descriptors = sink.descriptors
 
@@ -334,7 +337,7 @@ class RestreamWork:
             return True
         if feed.is_end:
             labels = self._rewrite.new_labels(labels_of(element.attributes))
-            is_taken = self._delivered.offer_end(labels, now_ns)
+            is_taken = self._delivered.offer_end(labels, element.element_id, now_ns)
         else:
             is_taken = self._delivered.offer(self._rewritten(entry), self._planes(entry), now_ns)
         if not is_taken:
@@ -375,6 +378,16 @@ class RestreamWork:
         if self.position >= self._forward_us:
             self._forward_us = 0
         return now_ns
+
+    def _former_mark(self) -> int | None:
+        if self._ledger is not None and self._former is not None:
+            return self._ledger.mark
+        return None if self._forward_us else 0
+
+    def _goodbye_id(self) -> bytes:
+        """The id of the last end of stream: the same if a successor has to say it again."""
+        made_ms = int.from_bytes(self.last_id[:6], "big")
+        return derived_id(made_ms, f"{self._context.job_id}/{self.elements}")
 
     def _wants_end(self, state: JobState) -> bool:
         policy = self._spec.end_of_stream or EndOfStream()

@@ -90,7 +90,7 @@ def test_a_stock_reader_takes_what_we_send(pool: SinkPool, folder: Path, ours: s
         sink = open_sink(pool, f"{ours}+connect:ipc://{folder}/s", "vod")
         wait_until(lambda: sink.is_ready, 5, "the reader")
         assert sink.offer(record.element, record.planes)
-        assert sink.offer_end(["last"])
+        assert sink.offer_end(["last"], b"")
         first = received_by(reader, sink)
         second = received_by(reader, sink)
         deliver(sink, 2)

@@ -45,7 +45,7 @@ class Scene(Stage):
         self.work = RestreamWork(
             self.clock,
             lambda url: self.camera.store,
-            lambda spec, stream, context: self.sink.open(stream),
+            lambda spec, stream, context, mark: self.sink.open(stream),
         )
         self.sink.start_ns = self.clock.monotonic_ns()
         self.link.start_ns = self.clock.monotonic_ns()

@@ -35,6 +35,7 @@ class RememberingSink:
         self.dies_after: int | None = None
         """The worker dies when it offers one element more."""
         self.retries = 0
+        self.mark = 0
         self.descriptors: Sequence[int] = ()
         self.start_ns = clock.monotonic_ns()
         self.received: list[tuple[float, bytes | None, Sequence[Buffer]]] = []
@@ -78,7 +79,7 @@ class RememberingSink:
         self.received.append((self._now_ms(), element.element_id, planes))
         return True
 
-    def offer_end(self, labels: Sequence[str]) -> bool:
+    def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
         if not self._has_room():
             return False
         self.ends.append(list(labels))

@@ -23,14 +23,14 @@ def test_a_new_ledger_knows_of_nothing(tmp_path: Path) -> None:
 def test_the_last_note_is_read_without_an_orderly_end(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger")
     for count in range(1, 1001):
-        ledger.note(delivered(count))
+        ledger.note(delivered(count), count)
     successor = Ledger(tmp_path / "ledger")
-    assert successor.last == delivered(1000)
-    successor.note(delivered(1001))
+    assert (successor.last, successor.mark) == (delivered(1000), 1000)
+    successor.note(delivered(1001), 0)
     successor.close()
     ledger.close()
     third = Ledger(tmp_path / "ledger")
-    assert third.last == delivered(1001)
+    assert (third.last, third.mark) == (delivered(1001), 0)
     third.close()
 
 
@@ -38,12 +38,12 @@ def test_the_last_note_is_read_without_an_orderly_end(tmp_path: Path) -> None:
 def test_a_torn_note_leaves_the_one_before(tmp_path_factory: object, place: int, value: int) -> None:
     path = tmp_path_factory.mktemp("ledger") / "torn"  # type: ignore[attr-defined]
     ledger = Ledger(path)
-    ledger.note(delivered(7))
-    ledger.note(delivered(8))
+    ledger.note(delivered(7), 70)
+    ledger.note(delivered(8), 80)
     ledger.close()
     content = bytearray(path.read_bytes())
     content[place] = value
     path.write_bytes(content)
     torn = Ledger(path)
-    assert torn.last in (delivered(7), delivered(8))
+    assert (torn.last, torn.mark) in ((delivered(7), 70), (delivered(8), 80))
     torn.close()
