@@ -24,6 +24,7 @@ from jobengine.contents.redis_store.opening import open_redis_store
 from jobengine.ids import new_element_id
 from jobengine.model.element import Element, ElementKind, Gap, StoredElement
 from jobengine.ports.contents import ContentStore, PutElement
+from tests.begun import begun
 from tests.redis_servers import RedisServer, running
 
 ATTRIBUTES_BYTES = 400
@@ -43,6 +44,7 @@ class Ours:
 
     def ingest(self) -> None:
         """Store all elements."""
+        begun(self._store, [STREAM])
         attributes = os.urandom(ATTRIBUTES_BYTES)
         for start in range(0, len(self._payloads), BATCH):
             batch = self._payloads[start : start + BATCH]

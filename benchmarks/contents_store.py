@@ -32,6 +32,7 @@ from jobengine.contents.embedded import EmbeddedContents, EmbeddedOptions
 from jobengine.ids import new_element_id
 from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import PutElement
+from tests.begun import begun
 
 PAYLOAD_BYTES = 16 << 10
 GROUP = 64
@@ -60,8 +61,8 @@ def measure(report: Report, given: argparse.Namespace) -> None:
 
 @contextmanager
 def opened(folder: Path, **options: int) -> Iterator[EmbeddedContents]:
-    """A store in a folder, closed afterwards."""
-    store = EmbeddedContents(folder, SystemClock(), EmbeddedOptions(**options))
+    """A store with streams in a folder, closed afterwards."""
+    store = begun(EmbeddedContents(folder, SystemClock(), EmbeddedOptions(**options)), range(STREAMS))
     try:
         yield store
     finally:

@@ -8,6 +8,7 @@
     ├── ForbiddenError            403  the key's role is not enough
     │   └── HostRefused
     ├── NotFoundError             404
+    │   └── StreamGone                 elements came for a stream that isn't there
     ├── ConflictError             409  the state of things forbids it
     │   ├── TransitionNotAllowed
     │   └── IdempotencyConflict
@@ -96,6 +97,13 @@ class NotFoundError(JobEngineError):
     title = "There is no such thing"
     status = 404
     exit_code = 3
+
+
+class StreamGone(NotFoundError):
+    """The stream was deleted, or its content; nothing was stored."""
+
+    code = "stream-gone"
+    title = "The stream is gone"
 
 
 class ConflictError(JobEngineError):

@@ -117,14 +117,6 @@ class Catalogue:
             raise NotFoundError(f"there is no content {name!r}")
         return content
 
-    def has_stream(self, name: str, number: int) -> bool:
-        """Whether the store's stream ``number`` is one of this content: neither was deleted meanwhile."""
-        content = self.find(name)
-        return content is not None and any(
-            stream is not None and content.stream_number(index) == number
-            for index, stream in enumerate(content.streams)
-        )
-
     def names(self) -> list[str]:
         """All names in order of creation."""
         return [document.value["name"] for document in self._store.documents(_ORDER)]

@@ -1,21 +1,23 @@
-"""What every backend refuses in the same words: writes that can't be meant or kept, and wrong revisions.
+"""What every backend refuses in the same words: writes that can't be meant or kept, wrong revisions, and
+elements for streams that aren't there.
 
 `check_writes` looks at nothing that is stored and names the write by its place in the commit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
-from jobengine.errors import MalformedError, RevisionMismatch
+from jobengine.errors import MalformedError, RevisionMismatch, StreamGone
 from jobengine.model.element import PTS_MAX, PTS_MIN
 from jobengine.ports.contents import (
     DeleteDocument,
     DeleteElements,
     DropPayloads,
+    DropStream,
     LimitStream,
     PutDocument,
     PutElement,
@@ -33,12 +35,36 @@ DOCUMENT_KEY_BYTES_MAX: Final = 480
 """Of a collection and a key together, in UTF-8: what an index of any backend can hold."""
 
 
-def check_writes(writes: Sequence[Write]) -> None:
-    """Raise MalformedError for the first write that no store could do."""
+def check_writes(writes: Sequence[Write]) -> set[int]:
+    """The streams that must be there before the first write.
+
+    Raises MalformedError for a write that no store could do, and StreamGone for an element behind the
+    commit's own `DropStream`.
+    """
+    needed: set[int] = set()
+    is_begun: dict[int, bool] = {}
     for place, write in enumerate(writes):
         fault = _fault(write)
         if fault:
             raise MalformedError(f"write {place} of the commit ({type(write).__name__}): {fault}")
+        if isinstance(write, PutElement | PutPlanes):
+            if write.stream not in is_begun:
+                needed.add(write.stream)
+            elif not is_begun[write.stream]:
+                raise stream_gone([write.stream])
+        elif isinstance(write, LimitStream | DropStream):
+            is_begun[write.stream] = isinstance(write, LimitStream)
+    return needed
+
+
+def stream_gone(streams: Iterable[int]) -> StreamGone:
+    """The refusal of elements for streams that aren't there; ``streams`` in its facts names them."""
+    numbers = sorted(streams)
+    named = ", ".join(map(str, numbers))
+    return StreamGone(
+        f"the stream was deleted, or its content (number {named} of the store); nothing was stored",
+        streams=numbers,
+    )
 
 
 def document_json(write: PutDocument) -> bytes:

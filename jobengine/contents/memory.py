@@ -7,14 +7,21 @@ write.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 
 import msgspec
 from sortedcontainers import SortedDict
 
 from jobengine.clock import Clock, to_us
-from jobengine.contents.checks import check_page, check_pin, check_writes, document_json, must_match
+from jobengine.contents.checks import (
+    check_page,
+    check_pin,
+    check_writes,
+    document_json,
+    must_match,
+    stream_gone,
+)
 from jobengine.contents.memory_expiry import Pin, expire_stream
 from jobengine.contents.memory_stream import Held, MemoryStream
 from jobengine.errors import ConflictError, NotFoundError, UnavailableError
@@ -60,9 +67,10 @@ class MemoryContents:
 
     def commit(self, writes: Sequence[Write]) -> list[Outcome]:
         """Do all writes or none."""
-        check_writes(writes)
+        needed = check_writes(writes)
         with self._lock:
             self._must_be_open()
+            self._must_have(needed)
             undo: list[Undo] = []
             try:
                 outcomes = [self._write(write, undo) for write in writes]
@@ -177,6 +185,7 @@ class MemoryContents:
         check_pin(stream, first_sequence, last_sequence, until_us)
         with self._lock:
             self._must_be_open()
+            self._must_have({stream})
             pin = new_id()
             self._pins[pin] = Pin(stream, first_sequence, last_sequence, until_us)
             return pin
@@ -211,20 +220,17 @@ class MemoryContents:
         if self._closed:
             raise UnavailableError("the contents store is closed")
 
+    def _must_have(self, streams: Set[int]) -> None:
+        if not streams <= self._streams.keys():
+            raise stream_gone(streams - self._streams.keys())
+
     def _read(self, number: int) -> MemoryStream:
         self._must_be_open()
         return self._streams.get(number) or MemoryStream(number)
 
-    def _stream(self, number: int, undo: list[Undo]) -> MemoryStream:
-        stream = self._streams.get(number)
-        if stream is None:
-            stream = self._streams[number] = MemoryStream(number)
-            undo.append(lambda: self._streams.pop(number))
-        return stream
-
     def _write(self, write: Write, undo: list[Undo]) -> Outcome:
         if isinstance(write, PutElement):
-            return self._put_element(write, self._stream(write.stream, undo), undo)
+            return self._put_element(write, self._streams[write.stream], undo)
         if isinstance(write, PutPlanes):
             return self._put_planes(write, undo)
         if isinstance(write, PutDocument):
@@ -234,7 +240,7 @@ class MemoryContents:
         if isinstance(write, DropStream):
             return self._drop_stream(write, undo)
         if isinstance(write, LimitStream):
-            return _limit_stream(write, self._stream(write.stream, undo), undo)
+            return self._limit_stream(write, undo)
         return self._clear_range(write, undo)
 
     def _put_element(self, write: PutElement, stream: MemoryStream, undo: list[Undo]) -> Outcome:
@@ -295,6 +301,17 @@ class MemoryContents:
             undo.append(partial(stream.put, held))
             changed += 1
         return Outcome(created=False, changed=changed)
+
+    def _limit_stream(self, write: LimitStream, undo: list[Undo]) -> Outcome:
+        stream = self._streams.get(write.stream)
+        if stream is None:
+            stream = self._streams[write.stream] = MemoryStream(write.stream)
+            undo.append(lambda: self._streams.pop(write.stream))
+        limited = stream
+        before = (stream.payload_age_us, stream.payload_limit_bytes)
+        undo.append(lambda: limited.limit(*before))
+        stream.limit(write.payload_age_us, write.payload_bytes)
+        return Outcome(created=False, changed=1)
 
     def _drop_stream(self, write: DropStream, undo: list[Undo]) -> Outcome:
         stream = self._streams.pop(write.stream, None)
@@ -361,10 +378,3 @@ def _put(held: Held, stream: MemoryStream, undo: list[Undo]) -> Outcome:
 def _outcome(stored: StoredElement, created: bool, changed: int) -> Outcome:
     element = stored.element
     return Outcome(created, changed, stored.sequence, element.pts, element.element_id)
-
-
-def _limit_stream(write: LimitStream, stream: MemoryStream, undo: list[Undo]) -> Outcome:
-    before = (stream.payload_age_us, stream.payload_limit_bytes)
-    undo.append(lambda: stream.limit(*before))
-    stream.limit(write.payload_age_us, write.payload_bytes)
-    return Outcome(created=False, changed=1)

@@ -62,7 +62,7 @@ class PutMode(Enum):
 
 
 class PutElement(msgspec.Struct, frozen=True, gc=False):
-    """Store an element, with its payload if ``planes`` are given.
+    """Store an element, with its payload if ``planes`` are given. StreamGone if its stream isn't there.
 
     ``expires_us``: when the payload may go, microseconds since the epoch, None: only by the stream's
     limits. The buffers may be reused once `ContentStore.commit` has returned.
@@ -77,7 +77,10 @@ class PutElement(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class PutPlanes:
-    """Store planes of an element that is there (NotFoundError if not); other planes stay as they are."""
+    """Store planes of an element that is there (NotFoundError if not, StreamGone if its stream isn't).
+
+    Other planes stay as they are.
+    """
 
     stream: int
     kind: ElementKind
@@ -108,14 +111,17 @@ class DropPayloads:
 
 @dataclass(frozen=True, slots=True)
 class DropStream:
-    """Remove a stream with everything in it."""
+    """End a stream and remove everything in it; one that isn't there is no error."""
 
     stream: int
 
 
 @dataclass(frozen=True, slots=True)
 class LimitStream:
-    """How much of a stream's payload is kept: age since it was stored and bytes; None: no limit."""
+    """Begin a stream, if it isn't there, and say how much of its payload is kept.
+
+    That is age since it was stored, and bytes; None: no limit.
+    """
 
     stream: int
     payload_age_us: int | None
@@ -166,8 +172,13 @@ class Opening:
 class ContentStore(Protocol):
     """A store of documents and of streams of elements.
 
-    Streams are 64-bit numbers that the caller chooses; a stream begins with its first write. Reads see
-    every commit that returned before, of any process. Look-ups order elements by (pts, kind, sequence).
+    Streams are 64-bit numbers that the caller chooses. A stream begins with a `LimitStream` and ends with a
+    `DropStream`, and only between them elements may come: whoever writes learns by their own commit that the
+    stream was deleted, and nothing is left that no look-up finds. Which streams elements need is looked at
+    before the first write of a commit is done.
+
+    Reads see every commit that returned before, of any process. Look-ups order elements by
+    (pts, kind, sequence).
     Raises UnavailableError when the store can't be reached or has failed a write (it then refuses all
     further ones until opened again).
     """
@@ -181,7 +192,8 @@ class ContentStore(Protocol):
         """Do all writes or none, and return when they survive a crash of process and machine.
 
         Blocks for the commit interval and the disk; calls of several threads share one sync. Raises
-        ConflictError, RevisionMismatch, NotFoundError or MalformedError (nothing was changed then).
+        ConflictError, RevisionMismatch, NotFoundError, StreamGone or MalformedError (nothing was changed
+        then).
         """
         ...
 
@@ -248,7 +260,10 @@ class ContentStore(Protocol):
         ...
 
     def pin(self, stream: int, first_sequence: int, last_sequence: int, until_us: int) -> str:
-        """Keep payloads of a range from going until a moment (microseconds since the epoch); the pin's id."""
+        """Keep payloads of a range from going until a moment (microseconds since the epoch); the pin's id.
+
+        Raises StreamGone. A pin ends with its stream.
+        """
         ...
 
     def unpin(self, pin: str) -> None:

@@ -19,6 +19,8 @@ ADVICE = {
     "host-refused": "A service on loopback answers to localhost and loopback addresses only. Behind a proxy, "
     "add the proxy's host name to http.allowed_hosts.",
     "not-found": "Ids are those that the service answered. A deleted job is not found either.",
+    "stream-gone": "The content or its stream was deleted before these elements came. Nothing was stored; "
+    "make the content anew if they are still wanted.",
     "conflict": "Read the present state, then decide again. detail says what is in the way.",
     "transition-not-allowed": "state is where the job is, allowed what may be requested there.",
     "idempotency-key-reused": "The same Idempotency-Key came with another body. Make a new key.",

@@ -14,12 +14,19 @@ from urllib.parse import quote
 
 from jobengine.clock import Clock
 from jobengine.contents.catalogue import MAX_STREAMS, Catalogue, Content
-from jobengine.errors import ConflictError, JobEngineError, MediaError, NotFoundError, RevisionMismatch
+from jobengine.errors import (
+    ConflictError,
+    JobEngineError,
+    MediaError,
+    NotFoundError,
+    RevisionMismatch,
+    StreamGone,
+)
 from jobengine.media.contents_port import RecordingWanted
 from jobengine.media.media_element import Buffer
 from jobengine.model.beam.formats import check_name
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, StoredElement
-from jobengine.ports.contents import ContentStore, DeleteElements, DropStream, PutElement
+from jobengine.ports.contents import ContentStore, DeleteElements, PutElement
 
 Json = Any
 _JOB, _GRAPH, _FIRST_PTS, _STREAM_RATE = "job", "graph", "first_pts", "stream_rate"
@@ -45,12 +52,10 @@ class RecordedContent:
     def append(self, elements: Sequence[tuple[Element, Sequence[Buffer]]]) -> None:
         try:
             self._store.commit([PutElement(self._number, element, planes) for element, planes in elements])
+        except StreamGone:
+            raise MediaError(f"content {self._name!r} was deleted while it was recorded") from None
         except JobEngineError as error:
             raise MediaError(f"content {self._name!r} can't be recorded: {error.detail}") from error
-        if not self._catalogue.has_stream(self._name, self._number):
-            # Elements that came behind a deletion would stay in the store with no address to find them by.
-            self._store.commit([DropStream(self._number)])
-            raise MediaError(f"content {self._name!r} was deleted while it was recorded")
 
     def close(self) -> None:
         if not self._is_closed:

@@ -15,6 +15,7 @@ from jobengine.clock import SystemClock
 from jobengine.contents.embedded import EmbeddedContents, EmbeddedOptions
 from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import PutElement
+from tests.begun import begun
 
 ELEMENTS_IN_A_COMMIT = 5
 OPTIONS = EmbeddedOptions(segment_bytes=4 << 20, reserve_bytes=1 << 20)
@@ -29,7 +30,7 @@ def payload_of(stream: int, pts: int) -> bytes:
 def main() -> None:
     """Append until somebody kills the process; one line with the last pts after each commit."""
     stream = int(sys.argv[2])
-    store = EmbeddedContents(Path(sys.argv[1]), SystemClock(), OPTIONS)
+    store = begun(EmbeddedContents(Path(sys.argv[1]), SystemClock(), OPTIONS), [stream])
     start = store.facts(stream).last_pts
     for first in itertools.count(0 if start is None else start + 1, ELEMENTS_IN_A_COMMIT):
         times = range(first, first + ELEMENTS_IN_A_COMMIT)

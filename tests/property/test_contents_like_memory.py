@@ -30,6 +30,7 @@ from jobengine.ports.contents import (
     PutPlanes,
 )
 from jobengine.testing.clock import START, ManualClock
+from tests.begun import begun
 from tests.redis_servers import RedisServer
 
 START_US = to_us(START)
@@ -42,7 +43,8 @@ class Plane(bytes):
         return f"{len(self)} bytes {self[:1]!r}"
 
 
-STREAMS = st.sampled_from([0, 0, 0, 2**64 - 1])
+LAST_STREAM = 2**64 - 1
+STREAMS = st.sampled_from([0, 0, 0, LAST_STREAM])
 NEAR = st.integers(0, 4)
 PTS = st.one_of(NEAR, NEAR, NEAR, st.sampled_from([-1, PTS_MIN, 2**53, 2**53 + 1, PTS_MAX]))
 RANGES = st.tuples(NEAR | PTS, NEAR | PTS).map(sorted)
@@ -80,7 +82,7 @@ WRITES = st.one_of(
     st.builds(LimitStream, STREAMS, st.none() | st.integers(0, 5), st.none() | st.integers(0, 9000)),
     st.builds(PutDocument, COLLECTIONS, KEYS, st.dictionaries(KEYS, st.integers()), REVISIONS),
     st.builds(DeleteDocument, COLLECTIONS, KEYS, REVISIONS),
-    st.builds(DropStream, st.just(2**64 - 1)),
+    st.builds(DropStream, st.just(LAST_STREAM)),
 )
 """Most of them are refused in some states, and with them their commit: so commits are short."""
 COMMITS = st.lists(WRITES, min_size=1, max_size=3)
@@ -104,8 +106,8 @@ def test_redis_keeps_what_memory_keeps(
 ) -> None:
     clock = ManualClock()
     prefix = new_id()
-    memory = MemoryContents(clock)
-    store = open_redis_store(redis_server.url(prefix), clock)
+    memory = begun(MemoryContents(clock), (0, LAST_STREAM))
+    store = begun(open_redis_store(redis_server.url(prefix), clock), (0, LAST_STREAM))
     try:
         for number, step in enumerate([filled, *steps]):
             assert take_step(store, step) == take_step(memory, step)
@@ -121,12 +123,12 @@ def test_redis_keeps_what_memory_keeps(
 
 def take_step(store: ContentStore, step: Any) -> Any:
     """Do it; what it answers, or how it is refused."""
-    if isinstance(step, tuple):
-        return bool(store.pin(*step))
     if isinstance(step, int):
         gone = [store.expire(START_US + step) for _ in range(3)]
         return [(each.payloads, each.payload_bytes) for each in gone]
     try:
+        if isinstance(step, tuple):
+            return bool(store.pin(*step))
         return store.commit(step)
     except JobEngineError as refusal:
         return type(refusal), refusal.detail
@@ -136,7 +138,7 @@ def everything(store: ContentStore) -> dict[str, Any]:
     """All that can be read."""
     seen: dict[str, Any] = {name: store.documents(name) for name in ("a", "b")}
     ids = [number.to_bytes(16, "big") for number in range(IDS_IN_USE)]
-    for stream in (0, 2**64 - 1):
+    for stream in (0, LAST_STREAM):
         elements = store.range(stream, PTS_MIN, PTS_MAX)
         looked_up = {
             "facts": store.facts(stream),

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -18,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from jobengine.clock import to_us
 from jobengine.contents.embedded import EmbeddedContents, EmbeddedOptions
 from jobengine.contents.memory import MemoryContents
-from jobengine.errors import JobEngineError
+from jobengine.errors import JobEngineError, StreamGone
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind
 from jobengine.ports.contents import (
     ContentStore,
@@ -34,6 +35,7 @@ from jobengine.ports.contents import (
     Write,
 )
 from jobengine.testing.clock import ManualClock
+from tests.begun import begun
 
 OPTIONS = EmbeddedOptions(segment_bytes=8 << 10, reserve_bytes=4 << 10, hot_segments=2, expire_elements=7)
 
@@ -121,7 +123,8 @@ class TwoStores(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="contents-"))
         self.clock = ManualClock()
         self.model = MemoryContents(self.clock)
-        self.store = self.opened()
+        self.store = begun(self.opened(), range(3))
+        begun(self.model, range(3))
         self.pins: list[tuple[str, str]] = []
 
     def opened(self) -> EmbeddedContents:
@@ -152,7 +155,13 @@ class TwoStores(RuleBasedStateMachine):
     @rule(stream=STREAMS, first=st.integers(0, 9), count=st.integers(0, 9), seconds=st.integers(1, 200))
     def pin(self, stream: int, first: int, count: int, seconds: int) -> None:
         pin = (stream, first, first + count, to_us(self.clock.now()) + seconds * 1_000_000)
-        self.pins.append((self.model.pin(*pin), self.store.pin(*pin)))
+        try:
+            in_model = self.model.pin(*pin)
+        except StreamGone:
+            with pytest.raises(StreamGone):
+                self.store.pin(*pin)
+        else:
+            self.pins.append((in_model, self.store.pin(*pin)))
 
     @rule()
     def unpin(self) -> None:

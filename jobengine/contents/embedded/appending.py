@@ -97,8 +97,8 @@ def _count_bytes(changes: Changes, segment: int, record_bytes: int, payload_byte
 
 
 def _stream(changes: Changes, ready: ReadyElement) -> tuple[StreamRow, bytes]:
-    """The stream that an element goes to, perhaps its first one, and what begins its keys."""
-    stream = changes.stream(ready.stream) or changes.begin_stream(ready.stream)
+    """The stream that an element goes to, and what begins its keys."""
+    stream = changes.stream_there(ready.stream)
     changes.bits_of(stream, ready.duration)
     return stream, keys.number(stream.life)
 

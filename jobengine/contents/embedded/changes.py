@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from jobengine.contents.checks import stream_gone
 from jobengine.contents.embedded import keys
 from jobengine.contents.embedded.index import Index
 from jobengine.contents.embedded.ranks import bucket_bits, count_changes
@@ -65,6 +66,13 @@ class Changes:
             data = self.transaction.get(keys.number(number), db=self._table["streams"])
             self._streams[number] = StreamRow.decode(data) if data else None
         return self._streams[number]
+
+    def stream_there(self, number: int) -> StreamRow:
+        """The same of a stream that must be there. Raises StreamGone."""
+        stream = self.stream(number)
+        if stream is None:
+            raise stream_gone([number])
+        return stream
 
     def begin_stream(self, number: int, life: int | None = None) -> StreamRow:
         """A stream's first life, or its next one."""

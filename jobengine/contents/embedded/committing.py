@@ -15,6 +15,7 @@ from typing import Any, Final
 import lmdb
 
 from jobengine.clock import Clock
+from jobengine.contents.checks import stream_gone
 from jobengine.contents.embedded.appending import append
 from jobengine.contents.embedded.changes import Changes
 from jobengine.contents.embedded.deciding import Deciding
@@ -202,6 +203,10 @@ class Committer:
 
     def _decide(self, request: Request, deciding: Deciding) -> None:
         """Do the writes of one request; if one is refused, only this request is."""
+        gone = [number for number in request.streams if deciding.changes.stream(number) is None]
+        if gone:
+            request.fault = stream_gone(gone)
+            return
         if request.is_sure:
             self._do_each(request, deciding)
             return

@@ -1,6 +1,7 @@
 """What each write of a commit does: checked against what is stored, laid out for the log, put in the index.
 
-Raises ConflictError, RevisionMismatch or NotFoundError; the caller then undoes what the commit did so far.
+Raises ConflictError, RevisionMismatch, NotFoundError or StreamGone; the caller then undoes what was done of
+the commit.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ class Deciding:
         return self.reader.payloads([row.encode()])[0] or ()
 
     def _replace_or_create(self, ready: ReadyElement) -> Outcome:
-        stream = self.changes.stream(ready.stream) or self.changes.begin_stream(ready.stream)
+        stream = self.changes.stream_there(ready.stream)
         pts = stream.next_sequence if ready.pts is None else ready.pts
         there = self.changes.last_at(stream, pts, ready.kind)
         if there is not None and ready.mode is PutMode.CREATE:
@@ -175,9 +176,9 @@ class Deciding:
         return Outcome(False, 1, sequence, after.pts, after.element_id)
 
     def _put_planes(self, write: PutPlanes) -> Outcome:
-        stream = self.changes.stream(write.stream)
-        sequence = self.changes.last_at(stream, write.pts, int(write.kind)) if stream else None
-        if stream is None or sequence is None:
+        stream = self.changes.stream_there(write.stream)
+        sequence = self.changes.last_at(stream, write.pts, int(write.kind))
+        if sequence is None:
             raise NotFoundError(
                 f"stream {write.stream} has no {ElementKind(write.kind).name.lower()} with pts {write.pts}"
             )
@@ -258,8 +259,7 @@ class Deciding:
         return Outcome(False, 1, revision=there.revision)
 
     def _put_pin(self, write: PutPin) -> Outcome:
-        number = write.pin.stream
-        stream = self.changes.stream(number) or self.changes.begin_stream(number)
+        stream = self.changes.stream_there(write.pin.stream)
         self.write_pin(write.name, replace(write.pin, life=stream.life))
         return Outcome(True, 1)
 

@@ -7,7 +7,7 @@ writes for all has only numbers to fill in.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,21 +88,25 @@ class Request:
 
     ``writes``: lists of `ReadyElement` to append, and single writes. ``log_bytes``: about
     what they take in the log. ``lifetime``: class of the segment that suits.
-    ``is_sure``: nothing that is stored can refuse it. ``turn`` is set when it was done, or is to lead.
+    ``is_sure``: nothing that is stored can refuse it, unless one of ``streams`` isn't there.
+    ``turn`` is set when it was done, or is to lead.
     """
 
     writes: Sequence[Any]
     log_bytes: int = 0
     lifetime: int = KEPT
     is_sure: bool = False
+    streams: Set[int] = frozenset()
     turn: threading.Event = field(default_factory=threading.Event)
     is_leader: bool = False
     outcomes: list[Any] = field(default_factory=list)
     fault: BaseException | None = None
 
 
-def make_ready(writes: Sequence[Write], now_us: int) -> Request:
-    """A request for writes that were checked. Raises MalformedError for buffers that can't be kept.
+def make_ready(writes: Sequence[Write], now_us: int, streams: Set[int]) -> Request:
+    """A request for writes that were checked, which need ``streams``.
+
+    Raises MalformedError for buffers that can't be kept.
 
     Appends that follow each other become one list, to be done in one go.
     """
@@ -135,7 +139,7 @@ def make_ready(writes: Sequence[Write], now_us: int) -> Request:
     if log_bytes > COMMIT_BYTES_MAX:
         raise MalformedError(f"a commit has {COMMIT_BYTES_MAX} bytes at most, not {log_bytes}")
     lifetime = KEPT if KEPT in lifetimes or not lifetimes else max(lifetimes)
-    return Request(ready, log_bytes, lifetime, is_sure)
+    return Request(ready, log_bytes, lifetime, is_sure, streams)
 
 
 def ready_element(write: PutElement, now_us: int) -> ReadyElement:

@@ -64,11 +64,11 @@ class EmbeddedContents:
 
     def commit(self, writes: Sequence[Write]) -> list[Outcome]:
         """Do all writes or none; see `committing` for how long that blocks."""
-        check_writes(writes)
+        streams = check_writes(writes)
         self._must_be_open()
         if not writes:
             return []
-        return self._committer.do(make_ready(writes, to_us(self._clock.now())))
+        return self._committer.do(make_ready(writes, to_us(self._clock.now()), streams))
 
     def document(self, collection: str, key: str) -> Document | None:
         """One document."""

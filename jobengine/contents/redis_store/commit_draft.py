@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from jobengine.clock import Clock, to_us
+from jobengine.contents.checks import stream_gone
 from jobengine.contents.redis_store.chunks import OWN_CHUNK_BYTES, ChunkNumbers
 from jobengine.contents.redis_store.document_draft import DocumentDrafts
 from jobengine.contents.redis_store.keys import Keys
@@ -62,6 +63,12 @@ class CommitDraft:
         named = [write for write in writes if isinstance(write, PutDocument | DeleteDocument)]
         self._documents = DocumentDrafts([(write.collection, write.key) for write in named], keys)
         self._read(writes)
+
+    def must_have(self, streams: Iterable[int]) -> None:
+        """Raise StreamGone if one of these is not there."""
+        gone = [number for number in streams if not self.stream(number).is_begun]
+        if gone:
+            raise stream_gone(gone)
 
     def write(self, write: Write, clock: Clock) -> Outcome:
         """Do one write. Raises what `jobengine.ports.contents.ContentStore.commit` says."""

@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 
 from jobengine.clock import Clock
-from jobengine.contents.checks import check_page, check_pin, check_writes
+from jobengine.contents.checks import check_page, check_pin, check_writes, stream_gone
+from jobengine.contents.redis_store.commit_draft import CommitDraft
 from jobengine.contents.redis_store.committer import Committer
 from jobengine.contents.redis_store.document_draft import read_document
 from jobengine.contents.redis_store.expiry import StreamExpiry, streams_to_look_at
@@ -47,10 +48,13 @@ class RedisContents:
     def commit(self, writes: Sequence[Write]) -> list[Outcome]:
         """Do all writes or none."""
         self._must_be_open()
-        check_writes(writes)
-        outcomes, _ = self._committer.run(
-            writes, (), lambda draft: [draft.write(write, self._clock) for write in writes]
-        )
+        streams = check_writes(writes)
+
+        def plan(draft: CommitDraft) -> list[Outcome]:
+            draft.must_have(streams)
+            return [draft.write(write, self._clock) for write in writes]
+
+        outcomes, _ = self._committer.run(writes, (), plan)
         return outcomes
 
     def document(self, collection: str, key: str) -> Document | None:
@@ -141,6 +145,8 @@ class RedisContents:
         """Keep payloads of a range from going until a moment; the pin's id."""
         check_pin(stream, first_sequence, last_sequence, until_us)
         self._must_be_open()
+        if not self._server.call("EXISTS", self._keys.stream(stream).head):
+            raise stream_gone([stream])
         name = new_id()
         pin = Pin(stream, first_sequence, last_sequence, until_us)
         put_pin(name, pin, os.urandom(STAMP_BYTES), self._keys, self._server)

@@ -59,6 +59,8 @@ class StreamDraft:
         self.dropped_keys: list[bytes] = []
         """All keys of the stream, if it is dropped first."""
         self.is_changed = False
+        self.is_begun = False
+        """Whether elements may come."""
         self._server = server
         self._numbers = numbers
         self._expected_bytes = expected_bytes
@@ -83,7 +85,7 @@ class StreamDraft:
         found = iter(replies)
         self.head = Head.unpack(next(found))
         self.seen_stamp = self.head.stamp
-        self._has_past = bool(self.seen_stamp)
+        self._has_past = self.is_begun = bool(self.seen_stamp)
         if self._ids:
             known = (None if field is None else sequence_number(field) for field in next(found))
             self._ids = dict(zip(self._ids, known, strict=True))
@@ -191,7 +193,7 @@ class StreamDraft:
             count += int(self._server.call("ZCARD", self.keys.times)) - removed
             chunks = self._server.call("HKEYS", self.keys.chunks)
             self.dropped_keys = [*self.keys.indexes(), *(self.keys.chunk(int(chunk)) for chunk in chunks)]
-        self.is_changed, self._has_past = True, False
+        self.is_changed, self.is_begun, self._has_past = True, False, False
         self.head, self._placement = Head(), None
         for memory in (self.before, self.after, self.added, self.expiring, self.needed):
             memory.clear()

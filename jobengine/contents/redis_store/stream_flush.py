@@ -128,8 +128,8 @@ def _settle_chunks(draft: StreamDraft, server: RedisServer, request: Request) ->
 
 def _settle_head(draft: StreamDraft, keys: Keys, request: Request) -> None:
     head = draft.head
-    is_limited = not (head.limit_age_us is None and head.limit_bytes is None)
-    if draft.after or not draft.dropped_keys or is_limited:
+    if draft.is_begun:
+        is_limited = not (head.limit_age_us is None and head.limit_bytes is None)
         request.add("SET", draft.keys.head, head.pack(request.stamp))
         request.add("SADD" if is_limited else "SREM", keys.limited, draft.number)
 

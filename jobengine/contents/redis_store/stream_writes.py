@@ -90,7 +90,8 @@ def let_go(draft: StreamDraft, sequences: Iterable[int]) -> list[int]:
 
 
 def limit_stream(draft: StreamDraft, write: LimitStream) -> Outcome:
-    """Set or lift both limits."""
+    """Begin the stream if it isn't there; set or lift both limits."""
+    draft.is_begun = True
     draft.head.limit_age_us = write.payload_age_us
     draft.head.limit_bytes = write.payload_bytes
     draft.is_changed = True

@@ -22,7 +22,7 @@ from jobengine.model.beam.streams import StreamDocument
 from jobengine.model.beam.values import read_document
 from jobengine.model.element import Element
 from jobengine.model.ingest import SOURCE_PLACEHOLDER, IngestSpec
-from jobengine.ports.contents import ContentStore, DropStream
+from jobengine.ports.contents import ContentStore
 
 Json = Any
 _SOURCE = "source"
@@ -100,28 +100,19 @@ class Tracks:
             self._describe(track, record)
         return track
 
-    def forget_deleted(self, numbers: Collection[int]) -> list[Track]:
-        """Let go of tracks among ``numbers`` whose stream was deleted, and of what came behind that.
-
-        It would stay in the store with no address to find it by. The next record makes the stream anew.
-        """
-        gone = {
-            source: track
-            for source, track in self._tracks.items()
-            if track.number in numbers and not self._is_there(track)
-        }
-        for source, track in gone.items():
-            self._store.commit([DropStream(track.number)])
+    def forget(self, numbers: Collection[int]) -> list[Track]:
+        """Let go of the tracks to these streams, which were deleted: `of` makes them anew."""
+        gone = {source: track for source, track in self._tracks.items() if track.number in numbers}
+        for source in gone:
             del self._tracks[source]
         return list(gone.values())
 
     def close(self) -> None:
         """Say of every stream that is still there that nothing more will come."""
-        for track in filter(self._is_there, self._tracks.values()):
-            self._change(track.content, _Ending(track.index))
-
-    def _is_there(self, track: Track) -> bool:
-        return self._catalogue.has_stream(track.content, track.number)
+        for track in self._tracks.values():
+            content = self._catalogue.find(track.content)
+            if content is not None and content.stream_number(track.index) == track.number:
+                self._change(track.content, _Ending(track.index))
 
     def _open(self, record: Record) -> Track:
         if len(self._tracks) >= self._spec.max_sources:

@@ -13,6 +13,8 @@ from jobengine.contents.redis_store.opening import open_redis_store
 from jobengine.ports.contents import ContentStore
 from jobengine.testing.clock import ManualClock
 from tests import redis_servers
+from tests.begun import begun
+from tests.contract.contents.samples import OTHER, STREAM
 
 
 class StoreFactory(Protocol):
@@ -28,15 +30,19 @@ class StoreFactory(Protocol):
 
 
 class OpenedAgain:
-    """A `StoreFactory` for stores that live on in files or in a server."""
+    """A `StoreFactory` for stores that live on in files or in a server; new ones have the tests' streams."""
 
     def __init__(self, opener: Callable[[], ContentStore]) -> None:
         self._opener = opener
         self._opened: list[ContentStore] = []
+        self._is_new = True
 
     def open(self) -> ContentStore:
         """The store, new at the first call."""
         self._opened.append(self._opener())
+        if self._is_new:
+            begun(self._opened[-1], (STREAM, OTHER))
+        self._is_new = False
         return self._opened[-1]
 
     def reopen(self) -> ContentStore:

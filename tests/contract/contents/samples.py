@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from jobengine.model.element import Element, ElementKind, Gap, StoredElement
 from jobengine.ports.contents import Buffer, ContentStore, PutElement, PutMode
 
-STREAM = 7
+STREAM, OTHER = 7, 8
+"""Those that a store of these tests has at first."""
 PACKET, FRAME = ElementKind.PACKET, ElementKind.FRAME
 
 

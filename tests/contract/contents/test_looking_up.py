@@ -7,6 +7,7 @@ import pytest
 from jobengine.errors import MalformedError
 from jobengine.model.element import PTS_MAX, PTS_MIN, StreamFacts
 from jobengine.ports.contents import ContentStore, DeleteElements
+from tests.begun import begun
 from tests.contract.contents.samples import (
     FRAME,
     PACKET,
@@ -84,8 +85,10 @@ def test_times_are_exact_over_all_of_64_bits(store: ContentStore) -> None:
 
 @pytest.mark.parametrize("stream", [0, 1, 2**32, 2**63, 2**64 - 1])
 def test_streams_have_any_number_of_64_bits(store: ContentStore, stream: int) -> None:
+    other = stream - 1 if stream else 1
+    begun(store, (stream, other))
     fill(store, [1], stream)
-    fill(store, [2], stream - 1 if stream else 1)
+    fill(store, [2], other)
 
     assert times(store.range(stream, PTS_MIN, PTS_MAX)) == [1]
 
@@ -101,6 +104,7 @@ def test_the_nth_counts_over_what_was_deleted(store: ContentStore) -> None:
 
 
 def test_the_nth_of_an_empty_stream_is_none_of_its_neighbours(store: ContentStore) -> None:
+    begun(store, (1, 2))
     fill(store, range(600), stream=1)
     fill(store, range(600), stream=2)
     store.commit([DeleteElements(2, 0, 600)])

@@ -21,6 +21,7 @@ from jobengine.ports.contents import (
     Write,
 )
 from jobengine.testing.clock import ManualClock
+from tests.begun import begun
 from tests.contract.contents.backends import StoreFactory
 from tests.contract.contents.samples import (
     FRAME,
@@ -218,6 +219,7 @@ def test_a_refused_commit_undoes_every_kind_of_write(store: ContentStore, last: 
         store.commit(
             [
                 put(9, b"nine"),
+                LimitStream(9, None, None),
                 put(9, b"new stream", stream=9),
                 put(2, b"other", mode=PutMode.REPLACE, key=True),
                 PutPlanes(STREAM, PACKET, 1, {1: b"second plane"}),
@@ -309,6 +311,7 @@ def test_a_dropped_stream_begins_anew(store_factory: StoreFactory) -> None:
 
     assert (dropped.changed, never.changed) == (2, 0)
     assert store.facts(STREAM).next_sequence == 0
+    begun(store, [STREAM])
     fill(store, [1])
     store = store_factory.reopen()
     store.expire(2**60)

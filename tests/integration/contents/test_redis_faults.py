@@ -22,6 +22,7 @@ from jobengine.ports.contents import (
     PutElement,
     PutMode,
 )
+from tests.begun import begun
 from tests.integration.contents.cutting_proxy import CuttingProxy
 from tests.redis_servers import RedisServer, running
 from tests.waiting import wait_until
@@ -35,7 +36,7 @@ def put(pts: int, payload: bytes, mode: PutMode = PutMode.APPEND) -> PutElement:
 
 
 def opened(url: str) -> RedisContents:
-    return open_redis_store(url, SystemClock(), timeout_s=2)
+    return begun(open_redis_store(url, SystemClock(), timeout_s=2), range(4))
 
 
 def fill(store: RedisContents) -> int:
@@ -169,7 +170,7 @@ def test_a_dropped_stream_leaves_no_key(redis_server: RedisServer, redis_url: st
 
     prefix = redis_url.rpartition("=")[2]
     with redis_server.client() as client:
-        assert list(client.scan_iter(f"{{{prefix}}}:stream:*")) == []
+        assert list(client.scan_iter(f"{{{prefix}}}:stream:{STREAM}:*")) == []
     store.close()
 
 

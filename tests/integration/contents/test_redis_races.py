@@ -14,6 +14,7 @@ from jobengine.contents.redis_store.store import RedisContents
 from jobengine.errors import RevisionMismatch
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind, PayloadState
 from jobengine.ports.contents import DeleteElements, LimitStream, PutDocument, PutElement
+from tests.begun import begun
 
 STREAM = 9
 STORES = 4
@@ -25,6 +26,7 @@ LARGE = 70_000
 def stores(redis_url: str) -> Iterator[list[RedisContents]]:
     """As many processes would have."""
     opened = [open_redis_store(redis_url, SystemClock()) for _ in range(STORES)]
+    begun(opened[0], [STREAM])
     yield opened
     for store in opened:
         store.close()

@@ -13,6 +13,7 @@ from jobengine.contents.repeats import Repeats
 from jobengine.errors import UnavailableError
 from jobengine.model.element import Element, ElementKind, PayloadState
 from jobengine.ports.contents import ContentStore, PutElement
+from tests.begun import begun
 from tests.waiting import wait_until
 
 TIMEOUT_S = 10
@@ -23,7 +24,7 @@ class StoreThatIsAwayAtFirst:
     """Opens at the third try."""
 
     def __init__(self) -> None:
-        self.store = MemoryContents(CLOCK)
+        self.store = begun(MemoryContents(CLOCK), [1])
         self.tries = 0
 
     def open(self) -> ContentStore:

@@ -11,6 +11,7 @@ from jobengine.contents.embedded import EmbeddedContents, EmbeddedOptions
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind
 from jobengine.ports.contents import PutElement
 from jobengine.testing.clock import ManualClock
+from tests.begun import begun
 
 STREAM = 3
 SMALL = EmbeddedOptions(segment_bytes=64 << 10, reserve_bytes=4 << 10, hot_segments=2)
@@ -18,9 +19,12 @@ SMALL = EmbeddedOptions(segment_bytes=64 << 10, reserve_bytes=4 << 10, hot_segme
 
 @contextmanager
 def opened(folder: Path, options: EmbeddedOptions = SMALL) -> Iterator[EmbeddedContents]:
-    """The store in a folder, closed afterwards."""
+    """The store in a folder, closed afterwards; a new one has the streams 0 to 9."""
+    is_new = not folder.exists() or not any(folder.iterdir())
     store = EmbeddedContents(folder, ManualClock(), options)
     try:
+        if is_new:
+            begun(store, range(10))
         yield store
     finally:
         store.close()

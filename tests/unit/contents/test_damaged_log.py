@@ -150,9 +150,9 @@ def test_damage_in_the_middle_takes_only_what_it_hit(tmp_path: Path) -> None:
     [file] = segments(tmp_path)
     data = bytearray(file.read_bytes())
     groups = [place for place in range(0, len(data), 8) if data.startswith(GROUP_MAGIC, place)]
-    assert len(groups) == 20
-    data[groups[4] + 10] ^= 1  # the header of a group
-    data[groups[9] + 90] ^= 1  # the header of a record
+    assert len(groups) == 21
+    data[groups[5] + 10] ^= 1  # the header of a group
+    data[groups[10] + 90] ^= 1  # the header of a record
     file.write_bytes(data)
     lose_index(tmp_path)
 

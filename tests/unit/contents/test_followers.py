@@ -10,6 +10,7 @@ from jobengine.contents.memory import MemoryContents
 from jobengine.errors import UnavailableError
 from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import PutElement
+from tests.begun import begun
 from tests.waiting import wait_until
 
 TIMEOUT_S = 10
@@ -20,7 +21,7 @@ def put(store: MemoryContents) -> None:
 
 
 def test_a_commit_that_came_before_the_wait_is_not_missed() -> None:
-    store = MemoryContents(SystemClock())
+    store = begun(MemoryContents(SystemClock()), [1])
     followers = Followers(store)
     version = followers.version()
     put(store)
@@ -29,7 +30,7 @@ def test_a_commit_that_came_before_the_wait_is_not_missed() -> None:
 
 
 def test_a_commit_wakes_everybody_who_waits() -> None:
-    store = MemoryContents(SystemClock())
+    store = begun(MemoryContents(SystemClock()), [1])
     followers = Followers(store)
     version, woken = followers.version(), []
     threads = [
@@ -45,20 +46,20 @@ def test_a_commit_wakes_everybody_who_waits() -> None:
 
 
 def test_nothing_new_is_told_after_the_time() -> None:
-    followers = Followers(MemoryContents(SystemClock()))
+    followers = Followers(begun(MemoryContents(SystemClock()), [1]))
 
     assert not followers.wait(followers.version(), 0.02)
 
 
 def test_nobody_looks_when_nobody_waits() -> None:
-    followers = Followers(MemoryContents(SystemClock()))
+    followers = Followers(begun(MemoryContents(SystemClock()), [1]))
     followers.wait(followers.version(), 0.02)
 
     wait_until(lambda: "followers" not in _threads(), TIMEOUT_S, "the thread has ended")
 
 
 def test_those_who_wait_find_out_that_the_store_has_gone() -> None:
-    store = MemoryContents(SystemClock())
+    store = begun(MemoryContents(SystemClock()), [1])
     followers = Followers(store)
     version = followers.version()
     store.close()

@@ -9,6 +9,7 @@ from jobengine.contents.embedded import EmbeddedContents
 from jobengine.model.element import PTS_MAX, PTS_MIN, PayloadState
 from jobengine.ports.contents import DeleteDocument, DeleteElements, DropStream, PutDocument
 from jobengine.testing.clock import START
+from tests.begun import begun
 from tests.unit.contents.files import STREAM, check_all, lose_index, opened, put, segments
 
 START_US = to_us(START)
@@ -84,6 +85,7 @@ def test_a_dropped_stream_frees_its_segments_and_stays_dropped(tmp_path: Path) -
         store.commit([DropStream(STREAM)])
 
         assert expire_all(store, START_US) > 400_000
+        begun(store, [STREAM])
         store.commit([put(7)])
     lose_index(tmp_path)
     with opened(tmp_path) as store:

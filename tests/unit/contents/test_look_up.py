@@ -17,6 +17,7 @@ from jobengine.ids import new_element_id
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind
 from jobengine.model.media_reference import ById, Relative, Stamps, parse_reference
 from jobengine.ports.contents import PutElement
+from tests.begun import begun
 
 SET10 = range(-40, 51, 10)
 SET12 = range(0, 111, 10)
@@ -29,7 +30,7 @@ CLAMP = Terms(clamp=True)
 def look_up(
     times: Iterable[int], keys: Iterable[int] = (), duration: int | None = None
 ) -> tuple[LookUp, MemoryContents]:
-    store = MemoryContents(SystemClock())
+    store = begun(MemoryContents(SystemClock()), [1])
     put = [
         PutElement(1, Element(ElementKind.PACKET, pts, duration=duration, is_key=pts in keys))
         for pts in times
@@ -216,7 +217,7 @@ def test_pages_are_exact(text: str, page: Page, expected: list[int], has_more: b
 
 
 def test_a_packet_and_a_frame_may_share_a_pts() -> None:
-    store = MemoryContents(SystemClock())
+    store = begun(MemoryContents(SystemClock()), [1])
     store.commit([PutElement(1, Element(kind, 42)) for kind in (ElementKind.FRAME, ElementKind.PACKET)])
     finder = LookUp(store)
 

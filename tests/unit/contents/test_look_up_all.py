@@ -14,6 +14,7 @@ from jobengine.errors import MalformedError, NotFoundError
 from jobengine.model.element import Element, ElementKind
 from jobengine.model.media_reference import ById, parse_reference
 from jobengine.ports.contents import PutElement
+from tests.begun import begun
 
 VIDEO = TimedStream(10, 0, Fraction(1, 25))
 AUDIO = TimedStream(11, 1, Fraction(1, 50))
@@ -23,7 +24,7 @@ STREAMS = (VIDEO, AUDIO)
 @pytest.fixture
 def store() -> MemoryContents:
     """Video at 0, 40, 80, … ms, a key element each 200 ms; audio at 0, 60, 120, … ms; ten of each."""
-    made = MemoryContents(SystemClock())
+    made = begun(MemoryContents(SystemClock()), (10, 11))
     made.commit([PutElement(10, Element(ElementKind.PACKET, n, is_key=n % 5 == 0)) for n in range(10)])
     made.commit([PutElement(11, Element(ElementKind.PACKET, 3 * n, is_key=True)) for n in range(10)])
     return made

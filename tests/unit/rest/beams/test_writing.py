@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from jobengine.contents.catalogue import Catalogue
 from jobengine.ids import new_id
+from jobengine.ports.contents import DropStream
 from tests.unit.rest.beams.beam import K_BYTES, Beam, K, R, is_beam_error
-from tests.unit.rest.bench import Bench, make_bench
+from tests.unit.rest.bench import CLOCK, Bench, make_bench
 
 K0 = {**K, "stream_index": 0}
 FRAME = {**R, "buf_sizes": [4, 2, 2]}
@@ -188,3 +191,20 @@ def test_e10_a_lax_service_makes_what_is_missing(lax: Beam) -> None:
             {"type": "Stream", "index": 4, "codecpar": {"codec_type": "audio"}},
         ],
     }
+
+
+def test_what_comes_for_a_stream_deleted_meanwhile_is_refused_and_not_stored(with_f: Beam) -> None:
+    number = Catalogue(with_f.store, CLOCK).get("test_url").stream_number(0)
+    with_f.put("0/packet_42", K0)
+    with_f.store.commit([DropStream(number)])
+
+    for answer in (
+        with_f.put("0/packet_43", {**K0, "pts": 43}),
+        with_f.client.post("/beams/test_url/0", json={**K0, "pts": 44}),
+        with_f.client.put(
+            "/beams/test_url/0/elements", data=json.dumps(K0), content_type="application/x-ndjson"
+        ),
+    ):
+        assert is_beam_error(answer, 404)
+        assert answer.get_json()["code"] == "stream-gone"
+    assert with_f.store.facts(number).next_sequence == 0
