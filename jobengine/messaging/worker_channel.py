@@ -12,6 +12,7 @@ from typing import Any
 import zmq
 
 _WAIT_FOR_EVER = 2_000_000_000
+_EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 
 
 class DealerChannel:
@@ -47,6 +48,8 @@ class SharedChannel:
 
     def __init__(self, context: zmq.Context[Any], address: str, process_id: int) -> None:
         self._socket = _dealer(context, address, f"shared:{process_id}")
+        backend: Any = super(zmq.Socket, self._socket)
+        self._events = backend.get
         self._jobs: dict[bytes, JobChannel] = {}
         self.descriptor = int(self._socket.getsockopt(zmq.FD))
 
@@ -71,15 +74,13 @@ class SharedChannel:
     def distribute(self) -> list[JobChannel]:
         """Hand out what has arrived; the channels that have something now."""
         reached: dict[bytes, JobChannel] = {}
-        while True:
-            try:
-                identity, packed = self._socket.recv_multipart(zmq.DONTWAIT)
-            except zmq.Again:
-                return list(reached.values())
+        while self._events(_EVENTS) & _POLLIN:
+            identity, packed = self._socket.recv_multipart(zmq.DONTWAIT)
             channel = self._jobs.get(identity)
             if channel is not None:
                 channel.arrived.append(packed)
                 reached[identity] = channel
+        return list(reached.values())
 
     def close(self) -> None:
         self._socket.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, Protocol
 from uuid import UUID
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -17,6 +17,8 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from jobengine.model.casing import CamelModel
 
 MAX_COUNT = 2**63 - 1
+NEVER: Final = 1 << 64
+"""Further than any stream clock goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,50 @@ class StreamReading:
     key_elements: int
     elapsed_ms: float
     last_id: bytes = b""
+
+
+class StreamCounts(Protocol):
+    """What a work that goes element by element counts, as in `StreamReading`."""
+
+    @property
+    def position(self) -> int: ...
+
+    @property
+    def elements(self) -> int: ...
+
+    @property
+    def key_elements(self) -> int: ...
+
+    @property
+    def last_id(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """How far a stream clock may go until conditions have to be looked at again: short of all of these."""
+
+    position: int = NEVER
+    elements: int = NEVER
+    key_elements: int = NEVER
+    last_id: bytes = b"\xff" * 17
+
+    def is_reached(self, counts: StreamCounts) -> bool:
+        """Whether a stream clock has come so far."""
+        return (
+            counts.elements >= self.elements
+            or counts.position >= self.position
+            or counts.key_elements >= self.key_elements
+            or counts.last_id >= self.last_id
+        )
+
+    def nearest(self, other: Milestone) -> Milestone:
+        """Whatever comes first."""
+        return Milestone(
+            min(self.position, other.position),
+            min(self.elements, other.elements),
+            min(self.key_elements, other.key_elements),
+            min(self.last_id, other.last_id),
+        )
 
 
 class LastFrame(CamelModel):
@@ -117,6 +163,31 @@ def wake_after_ms(condition: StreamCondition, reading: StreamReading) -> float |
     return max(0.0, min(waits)) if waits else None
 
 
+def milestone(condition: StreamCondition, reading: StreamReading) -> Milestone:
+    """How far ``condition`` stays as it is, host time aside (see `wake_after_ms`).
+
+    For works that go element by element. Their ids fall back where a job seeks or sends its stream again, so
+    one that was reached is looked at with each element.
+    """
+    if isinstance(condition, str):
+        return Milestone()
+    nearest = Milestone()
+    for part in _parts(condition):
+        nearest = nearest.nearest(milestone(part, reading))
+    if condition.frame_count is not None and condition.frame_count > reading.elements:
+        return Milestone(elements=condition.frame_count)
+    if condition.key_frame_count is not None and condition.key_frame_count > reading.key_elements:
+        return Milestone(key_elements=condition.key_frame_count)
+    if condition.ts_delta_sec is not None:
+        position = _position_behind(condition.ts_delta_sec, reading.rate)
+        return Milestone(position=position) if position > reading.position else nearest
+    if condition.last_frame is not None:
+        last_id = condition.last_frame.uuid.bytes
+        is_to_come = reading.last_id < last_id
+        return Milestone(last_id=last_id) if is_to_come else Milestone(elements=reading.elements + 1)
+    return nearest
+
+
 def uses(condition: StreamCondition, member: str) -> bool:
     """Whether ``condition`` uses the condition of this (Python) name anywhere."""
     if isinstance(condition, str):
@@ -163,12 +234,17 @@ def _simple_span(condition: ConditionObject, reading: StreamReading) -> _Spans:
     if condition.key_frame_count is not None:
         return [(reading.position + max(0, condition.key_frame_count - reading.key_elements), None)]
     if condition.ts_delta_sec is not None:
-        return [(int(Fraction(condition.ts_delta_sec.max_delta_sec) * reading.rate) + 1, None)]
+        return [(_position_behind(condition.ts_delta_sec, reading.rate), None)]
     if condition.real_time_delta_ms is not None:
         return _ALWAYS if reading.elapsed_ms > condition.real_time_delta_ms.configured_delta_ms else _NEVER
     if condition.last_frame is not None and reading.last_id:
         return _ALWAYS if reading.last_id >= condition.last_frame.uuid.bytes else _NEVER
     return _NEVER
+
+
+def _position_behind(delta: TsDelta, rate: Fraction) -> int:
+    """The first position that is strictly more than the delta."""
+    return int(Fraction(delta.max_delta_sec) * rate) + 1
 
 
 def _contains(spans: _Spans, position: int) -> bool:

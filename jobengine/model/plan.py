@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from jobengine.clock import from_text
-from jobengine.model.condition import StreamReading, earliest, holds, wake_after_ms
+from jobengine.model.condition import Milestone, StreamReading, earliest, holds, milestone, wake_after_ms
 from jobengine.model.trigger import (
     DurationTrigger,
     EventTrigger,
@@ -136,6 +136,16 @@ class Plan:
         if self._positions:
             candidates.append(max(self._positions[0][0], reading.position))
         return min((c for c in candidates if c is not None), default=None)
+
+    def milestone(self, reading: StreamReading) -> Milestone | None:
+        """How far nothing falls due on the stream clock of a work that goes by elements; None: ever."""
+        self._drop_stale(self._positions)
+        if not self._streams and not self._positions:
+            return None
+        nearest = Milestone(position=self._positions[0][0]) if self._positions else Milestone()
+        for trigger in self._streams.values():
+            nearest = nearest.nearest(milestone(trigger.condition, reading))
+        return nearest
 
     def next_moment(self, now: datetime, reading: StreamReading) -> datetime | None:
         """The next wall time at which a transition falls due or a real-time condition may turn true."""

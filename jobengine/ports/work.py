@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
 
+from jobengine.model.condition import Milestone
 from jobengine.model.lifecycle import JobState
 from jobengine.model.roots import MediaRoots
 
@@ -165,15 +166,18 @@ class ElementWork(Work, Protocol):
 
     @property
     def descriptors(self) -> Sequence[int]:
-        """File descriptors whose readability is a reason for an early step; fixed after `prepare`."""
+        """File descriptors whose readability is a reason for an early step now; others after another step."""
         ...
 
     def go(self) -> None:
         """From now on the job runs (again)."""
         ...
 
-    def step(self) -> int:
-        """Hand on one element at most; when to be called again, at once if that is not after now."""
+    def step(self, milestone: Milestone | None) -> int:
+        """Hand on what is due, for about a millisecond and no further than ``milestone``.
+
+        When to be called again, at once if that is not after now.
+        """
         ...
 
     def finish(self, state: JobState) -> int | None:

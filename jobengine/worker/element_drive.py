@@ -1,14 +1,15 @@
-"""How a work that goes from element to element goes on: one step at a time, the plan looked at in between."""
+"""How a work that goes from element to element goes on: by itself, as far as nothing else falls due."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from jobengine.clock import Clock
-from jobengine.model.condition import StreamReading
+from jobengine.model.condition import Milestone, StreamReading
 from jobengine.model.lifecycle import JobState
 from jobengine.model.plan import Plan
 from jobengine.ports.work import ElementWork
+from jobengine.worker.steps import NOTHING, Waiting
 
 
 class ElementDrive:
@@ -18,6 +19,7 @@ class ElementDrive:
         self._work = work
         self._clock = clock
         self._rate = work.rate
+        self._milestone: Milestone | None = None
 
     @property
     def ended(self) -> str:
@@ -50,8 +52,21 @@ class ElementDrive:
         self._work.go()
 
     def go_on(self, plan: Plan, elapsed_ms: float) -> int:
-        """Hand on what is due, one element at most; when to go on."""
-        return self._work.step()
+        """Hand on what is due before the plan has to be looked at again; when to go on."""
+        self._milestone = plan.milestone(self.reading(elapsed_ms))
+        return self._work.step(self._milestone)
+
+    def wait(self, until_ns: int, limit_ns: int) -> Waiting:
+        """Go on by itself whenever it is time to; until ``limit_ns``, a command, the end, or where the plan
+        has to be looked at."""
+        work, milestone = self._work, self._milestone
+        while not (work.ended or (milestone is not None and milestone.is_reached(work))):
+            if limit_ns <= until_ns:
+                return (yield limit_ns)
+            if commands := (yield until_ns):
+                return commands
+            until_ns = work.step(milestone)
+        return NOTHING
 
     @property
     def due_position(self) -> int:

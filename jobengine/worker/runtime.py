@@ -21,7 +21,7 @@ from jobengine.model.plan import Due, Plan
 from jobengine.ports.work import TickWork, Work, WorkContext, goes_by_elements
 from jobengine.worker.element_drive import ElementDrive
 from jobengine.worker.reporter import Reporter
-from jobengine.worker.steps import Steps
+from jobengine.worker.steps import Steps, Waiting
 from jobengine.worker.tick_drive import TickDrive
 
 PROGRESS_PERIOD_NS = 500_000_000
@@ -151,16 +151,13 @@ class Runtime:
             return
         until_ns = self._go_on()
         if self._driven.ended:
-            info: dict[str, object] = {"reason": self._driven.ended}
-            if self._work.result:
-                info["result"] = self._work.result
-            yield from self._change(RequestedState.FINISH, info)
+            yield from self._end()
             return
-        now_ns = self._heartbeat()
-        moment = self._next_moment() if until_ns > now_ns else None
+        limit_ns = self._heartbeat() + IDLE_WAIT_NS
+        moment = self._next_moment()
         if moment is not None:
-            until_ns = min(until_ns, self._ns_of(moment))
-        commands = yield until_ns
+            limit_ns = min(limit_ns, self._ns_of(moment))
+        commands = yield from self._wait(until_ns, min(limit_ns, self._progress_due_ns))
         self._reporter.heard(commands)
         if commands or (moment is not None and moment <= self._clock.now()):
             yield from self._catch_up()
@@ -168,12 +165,24 @@ class Runtime:
             self._obey(command)
 
     def _go_on(self) -> int:
-        idle_ns = self._clock.monotonic_ns() + IDLE_WAIT_NS
-        if self.state is JobState.RUNNING:
-            return min(idle_ns, self._driven.go_on(self._plan, self._elapsed_ms()))
+        if self.state is JobState.RUNNING and not self._driven.ended:
+            return self._driven.go_on(self._plan, self._elapsed_ms())
         if self._has_started:
             self._driven.stand_still()
-        return idle_ns
+        return self._clock.monotonic_ns() + IDLE_WAIT_NS
+
+    def _wait(self, until_ns: int, limit_ns: int) -> Waiting:
+        """A work that runs may use the time."""
+        if self.state is JobState.RUNNING:
+            return (yield from self._driven.wait(until_ns, limit_ns))
+        return (yield min(until_ns, limit_ns))
+
+    def _end(self) -> Steps:
+        """There is nothing more to come."""
+        info: dict[str, object] = {"reason": self._driven.ended}
+        if self._work.result:
+            info["result"] = self._work.result
+        yield from self._change(RequestedState.FINISH, info)
 
     def _catch_up(self) -> Steps:
         """A paced work goes up to now before something unplanned is applied, so it takes effect now."""

@@ -11,7 +11,7 @@ import faulthandler
 import os
 import select
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -25,14 +25,18 @@ from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_channel import JobChannel, SharedChannel
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import Fork, Left, encode, fork_decoder
-from jobengine.ports.work import Work, goes_by_elements
+from jobengine.ports.work import ElementWork, Work, goes_by_elements
 from jobengine.worker.main import StopSignal, Worker
-from jobengine.worker.steps import Steps
+from jobengine.worker.steps import NOTHING, Steps
 from jobengine.worker.works import new_work, release
 
 MAX_MESSAGE_BYTES = 65536
+IDLE_S = 1.0
 LOOK_NS = 1_000_000
 """How long the loop may be busy with jobs until it looks for messages again."""
+GATHER_NS = 500_000
+"""Moments that come within so short a time of the last waking share the next one: a thread that is woken for
+each of ten thousand elements a second does little else than wake up."""
 
 
 class JobLog:
@@ -64,17 +68,17 @@ class _Job:
         self.link = link
         self.channel = channel
         self.steps: Steps | None = None
-        self.work: Work | None = None
+        self.work: ElementWork | None = None
         self.has_begun = False
         self.wake_ns = 0
-        self.descriptors: tuple[int, ...] = ()
+        self.descriptors: Sequence[int] = ()
 
     def resume(self) -> int:
         """One turn; when the next is wanted. Raises StopIteration at the end, and whatever goes wrong."""
         if self.steps is None:
             raise StopIteration
         if self.has_begun:
-            return self.steps.send(self.link.receive(0))
+            return self.steps.send(self.link.receive(0) if self.channel.arrived else NOTHING)
         self.has_begun = True
         return next(self.steps)
 
@@ -101,7 +105,7 @@ class SharedWorker:
         self._jobs: dict[bytes, _Job] = {}
         self._heap: list[tuple[int, int, _Job]] = []
         self._turn = 0
-        self._look_ns = 0
+        self._woken_ns = 0
         self._watchers: dict[int, set[_Job]] = {}
         self._poller = select.epoll()
         self._poller.register(nursery, select.EPOLLIN)
@@ -110,29 +114,29 @@ class SharedWorker:
     def run(self) -> None:
         """Serve; blocks."""
         while self._jobs or (self._nursery is not None and not self._signals.stop):
-            self._look(self._wait_s())
+            self._wake(channel.identity for channel in self._channel.distribute())
+            self._wait()
             self._run_due()
         self._poller.close()
 
-    def _wait_s(self) -> float:
-        """Until the next moment; a while where there is none, not at all while the loop is late."""
-        while self._heap and self._heap[0][0] != self._heap[0][2].wake_ns:
-            heappop(self._heap)
-        if not self._heap:
-            return 1.0
-        return max(0.0, (self._heap[0][0] - self._clock.monotonic_ns()) / 1e9)
-
-    def _look(self, wait_s: float) -> None:
-        """Take in what has arrived; waits to the microsecond, which epoll by itself would not."""
+    def _wait(self) -> None:
+        """Until the next moment, or something arrives; to the microsecond, which epoll alone would not."""
+        heap = self._heap
+        while heap and heap[0][0] != heap[0][2].wake_ns:
+            heappop(heap)
         now_ns = self._clock.monotonic_ns()
-        if wait_s == 0.0 and now_ns < self._look_ns:
-            return
-        self._look_ns = now_ns + LOOK_NS
-        self._wake(job.identity for job in self._channel.distribute())
-        if wait_s > 0.0 and self._heap and self._heap[0][0] <= now_ns:
-            wait_s = 0.0
-        if not select.select((self._poller,), (), (), wait_s)[0]:
-            return
+        wait_s = IDLE_S
+        if heap:
+            next_ns = heap[0][0]
+            if next_ns > now_ns:
+                next_ns = max(next_ns, self._woken_ns + GATHER_NS)
+            wait_s = max(0, next_ns - now_ns) / 1e9
+        if select.select((self._poller,), (), (), wait_s)[0]:
+            self._take_in()
+        self._woken_ns = self._clock.monotonic_ns()
+
+    def _take_in(self) -> None:
+        """Wake those for whom something has arrived."""
         for descriptor, _ in self._poller.poll(0):
             if descriptor == self._channel.descriptor:
                 self._wake(job.identity for job in self._channel.distribute())
@@ -173,15 +177,15 @@ class SharedWorker:
             self._logger.exception("job.broken", job_id=job.job_id)
             self._leave(job, 1)
         else:
-            if not job.descriptors:
-                self._watch(job)
+            if job.work is not None and job.work.descriptors != job.descriptors:
+                self._unwatch(job)
+                self._watch(job, job.work.descriptors)
             self._schedule(job, wake_ns)
 
-    def _watch(self, job: _Job) -> None:
-        """Look at the descriptors that the work may be woken by; works of one sink have the same ones."""
-        work = job.work
-        job.descriptors = tuple(work.descriptors) if work is not None and goes_by_elements(work) else ()
-        for descriptor in job.descriptors:
+    def _watch(self, job: _Job, descriptors: Sequence[int]) -> None:
+        """Look at the descriptors that the work may be woken by now; works of one sink have the same ones."""
+        job.descriptors = descriptors
+        for descriptor in descriptors:
             watchers = self._watchers.setdefault(descriptor, set())
             if not watchers:
                 self._poller.register(descriptor, select.EPOLLIN | select.EPOLLET)
@@ -226,8 +230,9 @@ class SharedWorker:
         job = _Job(fork, link, channel)
 
         def new_work(kind: str) -> Work:
-            job.work = self._new_work(kind)
-            return job.work
+            work = self._new_work(kind)
+            job.work = work if goes_by_elements(work) else None
+            return work
 
         job.steps = Worker(fork, link, self._clock, self._signals, os.getpid(), new_work).steps()
         self._jobs[channel.identity] = job

@@ -6,16 +6,21 @@ asked. `run_alone` is for a process with one job; `jobengine.worker.shared` runs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from typing import Final
 
 from jobengine.clock import Clock
 from jobengine.messaging.worker_messages import ToWorker
 
-Steps = Generator[int, list[ToWorker], None]
+Commands = Sequence[ToWorker]
+NOTHING: Final[Commands] = ()
+Steps = Generator[int, Commands, None]
 """Yields the monotonic time (ns) until which there is nothing to do; is sent the commands come meanwhile."""
+Waiting = Generator[int, Commands, Commands]
+"""Steps that end with the commands that came, or with `NOTHING`."""
 
 
-def run_alone(steps: Steps, receive: Callable[[float], list[ToWorker]], clock: Clock) -> None:
+def run_alone(steps: Steps, receive: Callable[[float], Commands], clock: Clock) -> None:
     """Run to the end; blocks. ``receive`` waits up to so many milliseconds for commands."""
     try:
         until_ns = next(steps)

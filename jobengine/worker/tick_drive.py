@@ -10,6 +10,7 @@ from jobengine.model.lifecycle import JobState
 from jobengine.model.plan import Plan
 from jobengine.ports.work import TickWork
 from jobengine.worker.pacer import Pacer
+from jobengine.worker.steps import Waiting
 
 
 class TickDrive:
@@ -50,6 +51,10 @@ class TickDrive:
             return now_ns + round(self._pacer.wait_ms(target) * 1e6)
         self._advance_to(target)
         return now_ns
+
+    def wait(self, until_ns: int, limit_ns: int) -> Waiting:
+        """Every block is cut by the plan: it is looked at in between."""
+        return (yield min(until_ns, limit_ns))
 
     @property
     def due_position(self) -> int:

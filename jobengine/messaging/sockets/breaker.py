@@ -32,9 +32,10 @@ class Breaker:
 
     def succeeded(self) -> None:
         """A message was delivered, or a peer has come: all is well."""
-        self._failures = 0
-        self._span_ns = FIRST_SPAN_NS
-        self._open_until_ns = None
+        if self._failures:
+            self._failures = 0
+            self._span_ns = FIRST_SPAN_NS
+            self._open_until_ns = None
 
     def failed(self, now_ns: int) -> None:
         """An attempt took too long."""

@@ -66,12 +66,15 @@ class Endpoint:
                 self.peers = max(0, self.peers - 1)
 
     def send(self, frames: Sequence[Any]) -> bool:
-        """Send a message, or False: not now. Parts from 64 kB on are not copied, smaller ones are."""
-        last = len(frames) - 1
+        """Send a message, or False: not now. Parts from 64 kB on are not copied, smaller ones are.
+
+        The last part is none of zmq's own frames.
+        """
+        send, last = self._send, frames[-1]
         try:
-            for place, part in enumerate(frames):
-                flags = _DONTWAIT if place == last else _DONTWAIT_MORE
-                self._send(part, flags, len(part) < ZERO_COPY_BYTES and type(part) is not zmq.Frame, False)
+            for part in frames[:-1]:
+                send(part, _DONTWAIT_MORE, len(part) < ZERO_COPY_BYTES and type(part) is not zmq.Frame)
+            send(last, _DONTWAIT, len(last) < ZERO_COPY_BYTES)
         except zmq.Again:
             return False
         return True

@@ -99,19 +99,20 @@ class NativeEncoder:
         self._undescribed = DESCRIBED_EVERY
 
     def element(self, element: Element, planes: Sequence[Buffer]) -> Sequence[Buffer]:
+        # Given in order, which takes half the time of naming them.
         header = _Header(
-            version=VERSION,
-            message="packet" if element.kind is ElementKind.PACKET else "frame",
-            source=self._stream.name,
-            sender=self._sender,
-            sequence=self._next(),
-            id=element.element_id,
-            pts=element.pts,
-            dts=element.dts,
-            duration=element.duration,
-            key=element.is_key,
-            attributes=element.attributes,
-            sizes=element.plane_sizes,
+            VERSION,
+            "packet" if element.kind is ElementKind.PACKET else "frame",
+            self._stream.name,
+            self._sender,
+            self._next(),
+            element.element_id,
+            element.pts,
+            element.dts,
+            element.duration,
+            element.is_key,
+            element.attributes,
+            element.plane_sizes,
         )
         self._undescribed += 1
         if self._sequence == 1 or (element.is_key and self._undescribed >= DESCRIBED_EVERY):

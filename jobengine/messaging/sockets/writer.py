@@ -114,11 +114,10 @@ class SocketWriter:
             self._look(now_ns)
         if lane.awaits_end:
             return False
-        entry = _Entry(lane, frames, is_end, now_ns)
-        if self._queue or not self._send(entry, now_ns):
+        if self._queue or not self._send(lane, frames, is_end, now_ns):
             if len(self._queue) >= self._inflight:
                 return False
-            self._queue.append(entry)
+            self._queue.append(_Entry(lane, frames, is_end, now_ns))
         lane.offered += 1
         lane.awaits_end = is_end and self._rules.confirms_ends
         return True
@@ -129,7 +128,10 @@ class SocketWriter:
         if self._unanswered or self._queue or now_ns >= self._look_ns:
             self._look(now_ns)
             self._try_again(now_ns)
-            while self._queue and self._send(self._queue[0], now_ns):
+            while self._queue:
+                first = self._queue[0]
+                if not self._send(first.lane, first.frames, first.is_end, now_ns):
+                    break
                 self._queue.popleft()
 
     def close(self) -> None:
@@ -163,25 +165,24 @@ class SocketWriter:
             else:
                 entry.lane.fail(f"{self._endpoint.url} answered {frames[-1][:40]!r} to the end of a stream")
 
-    def _send(self, entry: _Entry, now_ns: int) -> bool:
+    def _send(self, lane: Lane, frames: Sequence[Buffer], is_end: bool, now_ns: int) -> bool:
         """Whether libzmq took the message now."""
         rules = self._rules
-        if (rules.is_serial and self._unanswered) or not self._transmit(entry, now_ns):
+        if (rules.is_serial and self._unanswered) or not self._transmit(lane, frames, now_ns):
             return False
-        if rules.is_serial or (entry.is_end and rules.confirms_ends):
-            entry.since_ns = now_ns
-            self._unanswered.append(entry)
+        if rules.is_serial or (is_end and rules.confirms_ends):
+            self._unanswered.append(_Entry(lane, frames, is_end, now_ns))
         else:
-            entry.lane.delivered += 1
+            lane.delivered += 1
             self._breaker.succeeded()
         return True
 
-    def _transmit(self, entry: _Entry, now_ns: int) -> bool:
+    def _transmit(self, lane: Lane, message: Sequence[Buffer], now_ns: int) -> bool:
         departures = self._departures
         is_held = self._rules.kind != zmq.XPUB and not self._endpoint.peers
         if is_held or not departures.has_credit or not self._breaker.admits(now_ns):
             return False
-        frames: Sequence[Any] = entry.frames
+        frames: Sequence[Any] = message
         first = None
         if departures.wants_mark(now_ns):
             first = zmq.Frame(bytes(frames[0]), track=True, copy=False, copy_threshold=0)
@@ -190,7 +191,7 @@ class SocketWriter:
             return False
         if first is not None and first.tracker is not None:
             departures.mark(first.tracker, now_ns)
-        departures.sent(entry.lane, sum(map(len, entry.frames)))
+        departures.sent(lane, sum(map(len, message)))
         return True
 
     def _try_again(self, now_ns: int) -> None:

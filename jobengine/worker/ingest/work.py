@@ -20,6 +20,7 @@ from jobengine.errors import MediaError
 from jobengine.messaging.sockets.codecs import decoder
 from jobengine.messaging.sockets.pool import SinkPool
 from jobengine.messaging.sockets.reader import Outcome, SocketReader
+from jobengine.model.condition import Milestone
 from jobengine.model.ingest import IngestSpec, PassThroughSpec
 from jobengine.model.lifecycle import JobState
 from jobengine.model.sink import SinkTerms
@@ -141,7 +142,8 @@ class IngestWork:
     def go(self) -> None:
         self._active_ns = self._clock.monotonic_ns()
 
-    def step(self) -> int:
+    def step(self, milestone: Milestone | None) -> int:
+        """Milestones are looked at behind a group: what has arrived together is made durable together."""
         reader, recording = self._opened
         now_ns = self._clock.monotonic_ns()
         messages = reader.receive(GROUP)

@@ -35,6 +35,11 @@ class Delivery:
         """How many elements are handed over and not delivered."""
         return self._offered - self.sink.delivered
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is expected of the sink: room, or an answer."""
+        return self._attempt_ns is not None or self._offered > self.sink.delivered
+
     def offer(self, element: Element, planes: Sequence[Buffer], now_ns: int) -> bool:
         """Hand over an element; False: the sink has no room, try again at `retry_ns`."""
         return self._take_note(self.sink.offer(element, planes), now_ns)

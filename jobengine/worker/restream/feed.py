@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobengine.clock import Clock
@@ -9,6 +10,7 @@ from jobengine.contents.catalogue import Catalogue
 from jobengine.model.element import ElementKind, Gap, PayloadState
 from jobengine.model.message import Message, message_of
 from jobengine.model.restream import RestreamSpec
+from jobengine.ports.contents import Buffer
 from jobengine.worker.restream.counts import Counters
 from jobengine.worker.restream.failures import SourceGap, SourceIdle
 from jobengine.worker.restream.reader import Entry, Reader
@@ -31,22 +33,27 @@ class Place:
 
 
 class Feed:
-    """Reads on from a place. ``ended`` tells why there is nothing more; ``is_end`` whether the last entry
-    taken is an end of stream; ``has_waited`` whether the store did not have it when it was looked for."""
+    """Reads on from a place; ``sequence``, ``first`` and ``loop`` are where it is now.
+
+    ``ended`` tells why there is nothing more; ``is_end`` whether the last entry taken is an end of stream;
+    ``has_waited`` whether the store did not have it when it was looked for.
+    """
 
     def __init__(
         self, source: Source, kind: ElementKind, catalogue: Catalogue, clock: Clock, place: Place
     ) -> None:
         self._source = source
         self._stream = source.stream
+        self.number = source.number
+        self.time_base = source.stream.time_base
         self.kind = kind
+        self.sequence, self.first, self.loop = place.sequence, place.first, place.loop
         self._catalogue = catalogue
         self._clock = clock
         self._idle_since_ns: int | None = None
         self._poll_ns = POLL_NS
         self._check_ns = 0
         self._loop_count = 0
-        self.place = place
         self.ended = ""
         self.is_end = False
         self.has_waited = False
@@ -57,7 +64,9 @@ class Feed:
 
     def take(self, spec: RestreamSpec, counters: Counters, now_ns: int) -> Entry | None:
         """The next element to send; None: look again at ``wake_ns``, or it has ``ended``."""
-        reader = self._opened(not spec.metadata_only)
+        reader = self._reader
+        if reader is None or self._with_payload is spec.metadata_only:
+            reader = self._open(not spec.metadata_only)
         for _ in range(TURN_ENTRIES):
             entry = reader.take()
             if entry is None:
@@ -65,12 +74,12 @@ class Feed:
                 return None
             if isinstance(entry, Gap):
                 self._count_gap(spec, counters, entry.last_sequence - entry.first_sequence + 1)
-                self._go_past(entry.last_sequence)
+                self.sequence = entry.last_sequence + 1
             elif self._is_sent(entry, spec, counters):
                 self._note_waiting()
                 return entry
             else:
-                self._go_past(entry.stored.sequence)
+                self.sequence = entry.stored.sequence + 1
         self.wake_ns = now_ns
         return None
 
@@ -78,7 +87,13 @@ class Feed:
         """The entry taken last is on its way."""
         self._loop_count += 1
         self.is_new_loop = False
-        self._go_past(entry.stored.sequence)
+        self.sequence = entry.stored.sequence + 1
+
+    def planes(self, entry: Entry) -> Sequence[Buffer]:
+        """The payload of an entry, also if it was taken without."""
+        if entry.planes is None and entry.stored.payload is PayloadState.HERE:
+            return self._stream.store.payloads([entry.stored])[0] or ()
+        return entry.planes or ()
 
     def close(self) -> None:
         """Read no further."""
@@ -86,13 +101,10 @@ class Feed:
             self._reader.close()
             self._reader = None
 
-    def _opened(self, with_payload: bool) -> Reader:
-        if self._reader is None or with_payload is not self._with_payload:
-            self.close()
-            self._with_payload = with_payload
-            self._reader = Reader(
-                self._stream.store, self._stream.number, self.place.sequence, self._clock, with_payload
-            )
+    def _open(self, with_payload: bool) -> Reader:
+        self.close()
+        self._with_payload = with_payload
+        self._reader = Reader(self._stream.store, self.number, self.sequence, self._clock, with_payload)
         return self._reader
 
     def _is_sent(self, entry: Entry, spec: RestreamSpec, counters: Counters) -> bool:
@@ -116,10 +128,7 @@ class Feed:
         counters.gaps += 1
         counters.gone += elements
         if spec.on_gap == "fail":
-            raise SourceGap(f"{elements} elements from {self.place.sequence} on are gone from the store")
-
-    def _go_past(self, sequence: int) -> None:
-        self.place = Place(sequence + 1, self.place.first, self.place.loop)
+            raise SourceGap(f"{elements} elements from {self.sequence} on are gone from the store")
 
     def _note_waiting(self) -> None:
         self.has_waited = self._idle_since_ns is not None
@@ -147,16 +156,15 @@ class Feed:
 
     def _is_read_out(self) -> bool:
         """Whether nothing stands behind what was read, now that it is known to have ended."""
-        return not self._stream.store.scan(self._stream.number, self.place.sequence, 1)
+        return not self._stream.store.scan(self.number, self.sequence, 1)
 
     def _end(self, spec: RestreamSpec, reason: str) -> None:
         """The end of one round, and of all if it was the last."""
-        place = self.place
-        if self._loop_count == 0 or place.loop + 1 == spec.loops:
+        if self._loop_count == 0 or self.loop + 1 == spec.loops:
             self.ended = reason
             return
         self.close()
-        self.place = Place(place.first, place.first, place.loop + 1)
+        self.sequence, self.loop = self.first, self.loop + 1
         self._loop_count, self._idle_since_ns = 0, None
         self.is_new_loop = True
         self.wake_ns = self._clock.monotonic_ns()

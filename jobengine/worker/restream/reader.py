@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from jobengine.clock import Clock, to_us
 from jobengine.model.element import Gap, PayloadState, StoredElement
@@ -22,8 +23,7 @@ PIN_NS = 10_000_000_000
 PIN_KEPT_US = 30_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An element with its payload; ``planes`` None: it was never stored, or is gone."""
 
     stored: StoredElement

@@ -1,7 +1,7 @@
 """Work kind ``restream``: finds where to begin, waits for the sink, then sends element by element.
 
-It never waits: every step does one thing and says when it wants the next step. What is sent next is the
-feed's, when it is due the pacing's, whether it arrived the delivery's business.
+It never waits: every step does what is due and says when it wants the next. The elements are the conveyor's
+business (`jobengine.worker.restream.conveyor`); here is what comes before them and after them.
 """
 
 from __future__ import annotations
@@ -16,28 +16,27 @@ from jobengine.clock import Clock
 from jobengine.contents.catalogue import Catalogue
 from jobengine.errors import MediaError
 from jobengine.ids import derived_id
-from jobengine.model.element import Element, ElementKind, PayloadState
+from jobengine.model.condition import Milestone
+from jobengine.model.element import ElementKind
 from jobengine.model.lifecycle import JobState
 from jobengine.model.merge import merge
-from jobengine.model.message import AttributeCollision, labels_of
 from jobengine.model.pacing import PacingSpec
 from jobengine.model.restream import EndOfStream, RestreamSpec, StreamSource
 from jobengine.model.sink import SinkKind, SinkSpec, kind_of_sink
-from jobengine.ports.contents import Buffer, ContentStore
+from jobengine.ports.contents import ContentStore
 from jobengine.ports.sink import Sink, SinkStream
 from jobengine.ports.work import WorkContext, WorkOutput
+from jobengine.worker.restream.conveyor import SINK_POLL_NS, Conveyor
 from jobengine.worker.restream.counts import RATE, Counters, StreamClock
 from jobengine.worker.restream.delivery import Delivery
-from jobengine.worker.restream.failures import AttributeTaken, DeliveryTimeout
+from jobengine.worker.restream.failures import DeliveryTimeout
 from jobengine.worker.restream.feed import Feed, Place
 from jobengine.worker.restream.ledger import Delivered, Ledger
 from jobengine.worker.restream.look_up import Start
 from jobengine.worker.restream.pacing import Pacing
-from jobengine.worker.restream.reader import Entry
 from jobengine.worker.restream.search import Search
 from jobengine.worker.restream.source import Source, find_source
 
-SINK_POLL_NS = 1_000_000
 _OUTPUT_KINDS = {SinkKind.CONTENT: "content", SinkKind.FILE: "file"}
 _SEEKS = frozenset({"anchor", "offset"})
 
@@ -63,17 +62,12 @@ class RestreamWork:
         self._forward_us = 0
         self._ledger: Ledger | None = None
         self._search: Search | None = None
-        self._source: Source | None = None
-        self._feed: Feed | None = None
+        self._conveyor: Conveyor | None = None
         self._delivery: Delivery | None = None
         self._sink_since_ns: int | None = None
-        self._next: Entry | None = None
-        self._due_ns = 0
         self._has_said_end = False
         self._is_closed = False
         self._started: datetime | None = None
-        self._phase = "waiting"
-        self.descriptors: Sequence[int] = ()
 
     @property
     def rate(self) -> Fraction:
@@ -97,11 +91,19 @@ class RestreamWork:
 
     @property
     def ended(self) -> str:
-        return self._feed.ended if self._feed is not None else ""
+        return self._conveyor.feed.ended if self._conveyor is not None else ""
 
     @property
     def behind_ms(self) -> float:
         return max(0.0, self._counters.lateness.last_ns / 1e6)
+
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """Those of the sink, while something is expected of it: it may be shared with many other jobs."""
+        delivery = self._delivery
+        if delivery is None or not (delivery.is_waiting or self._sink_since_ns is not None):
+            return ()
+        return delivery.sink.descriptors
 
     @property
     def outputs(self) -> Sequence[WorkOutput]:
@@ -146,20 +148,15 @@ class RestreamWork:
             self._seek()
 
     def go(self) -> None:
-        self._due_ns = self._pacing.begin_again(self._clock.monotonic_ns())
+        if self._conveyor is not None:
+            self._conveyor.begin_again()
 
-    def step(self) -> int:
-        now_ns = self._clock.monotonic_ns()
-        if self._feed is None:
-            return self._find(now_ns)
+    def step(self, milestone: Milestone | None) -> int:
+        if self._conveyor is None:
+            return self._find(self._clock.monotonic_ns())
         if self._sink_since_ns is not None:
-            return self._await_sink(now_ns)
-        if self._next is not None:
-            if now_ns < self._due_ns:
-                return self._wake_ns(now_ns)
-            if not self._send(self._next, now_ns):
-                return self._delivered.retry_ns(now_ns)
-        return self._take_next(now_ns)
+            return self._await_sink(self._clock.monotonic_ns())
+        return self._conveyor.run(milestone)
 
     def finish(self, state: JobState) -> int | None:
         """Wait for what is under way and say goodbye, as far as the state asks for it."""
@@ -183,12 +180,13 @@ class RestreamWork:
 
     def progress(self) -> dict[str, Any]:
         sink = self._delivery.sink if self._delivery else None
+        feed = self._conveyor.feed if self._conveyor else None
         counters = {
             "phase": self._phase,
             "elements": self.elements,
             "keyElements": self.key_elements,
-            "loop": self._feed.place.loop if self._feed else 0,
-            "nextSequence": self._feed.place.sequence if self._feed else None,
+            "loop": feed.loop if feed else 0,
+            "nextSequence": feed.sequence if feed else None,
             "underWay": self._delivery.under_way if self._delivery else 0,
             "retries": sink.retries if sink else 0,
             "shiftedMs": round(self._pacing.shifted_ns / 1e6, 3),
@@ -202,13 +200,19 @@ class RestreamWork:
         if self._is_closed:
             return
         self._is_closed = True
-        if self._feed is not None:
-            self._feed.close()
+        if self._conveyor is not None:
+            self._conveyor.feed.close()
         if self._ledger is not None:
             self._ledger.close()
             Path(self._context.ledger).unlink(missing_ok=True)
         if self._delivery is not None:
             self._delivery.sink.close()
+
+    @property
+    def _phase(self) -> str:
+        if self._conveyor is None:
+            return "anchor" if self._search is not None else "waiting"
+        return "sink" if self._sink_since_ns is not None else self._conveyor.phase
 
     @property
     def _delivered(self) -> Delivery:
@@ -222,6 +226,8 @@ class RestreamWork:
         self._pacing.change(self._spec.pacing or PacingSpec())
         if self._delivery is not None:
             self._delivery.limit_ns = int(self._spec.max_delivery_ms * 1e6)
+        if self._conveyor is not None:
+            self._conveyor.change(self._spec, self._rewrite)
 
     def _find_ahead(self) -> None:
         """Open the sink while the job still waits, if the stream is there already."""
@@ -238,7 +244,6 @@ class RestreamWork:
         stream = source.sink_stream(spec.resulting_stream or "")
         sink = self._open_sink(sink_spec, stream, self._context, self._former_mark())
         self._delivery = Delivery(sink, self._ledger, self._clock, int(spec.max_delivery_ms * 1e6))
-        self.descriptors = sink.descriptors
 
     def _find(self, now_ns: int) -> int:
         """Look for the place to begin; then wait for the sink."""
@@ -250,7 +255,6 @@ class RestreamWork:
         if self._search is None:
             started = self._started or self._clock.now()
             self._search = Search(self._store, self._catalogue, self._clock, self._spec, started)
-            self._phase = "anchor"
         found = self._search.step(now_ns)
         if found is None:
             return self._search.wake_ns
@@ -267,9 +271,13 @@ class RestreamWork:
 
     def _begin(self, source: Source, place: Place, kind: ElementKind, now_ns: int) -> int:
         self._open(source)
-        self._source = source
         self._stream_clock.use(source.stream.time_base)
-        self._feed = Feed(source, kind, self._catalogue, self._clock, place)
+        feed = Feed(source, kind, self._catalogue, self._clock, place)
+        self._conveyor = Conveyor(
+            feed, self._delivered, self._pacing, self._stream_clock, self._counters, self._clock
+        )
+        self._conveyor.change(self._spec, self._rewrite)
+        self._conveyor.forward_us, self._forward_us = self._forward_us, 0
         self._sink_since_ns = now_ns
         return self._await_sink(now_ns)
 
@@ -277,107 +285,21 @@ class RestreamWork:
         delivery, since_ns = self._delivered, self._sink_since_ns or now_ns
         delivery.settle(now_ns)
         if not delivery.sink.is_ready:
-            self._phase = "sink"
             if now_ns - since_ns > delivery.limit_ns:
                 waited_ms = (now_ns - since_ns) / 1e6
                 raise DeliveryTimeout(f"nobody was there to receive at the sink within {waited_ms:.0f} ms")
             return now_ns + SINK_POLL_NS
-        self._sink_since_ns, self._phase = None, "streaming"
+        self._sink_since_ns = None
         self._pacing.begin(now_ns)
-        return self._take_next(now_ns)
+        return now_ns
 
     def _seek(self) -> None:
         """Go on from another place; what was read ahead is not sent."""
-        if self._feed is not None:
-            self._feed.close()
-        self._feed = self._next = self._former = self._search = None
+        if self._conveyor is not None:
+            self._conveyor.feed.close()
+        self._conveyor = self._former = self._search = None
         self._pacing.forget()
         self._stream_clock.forget()
-
-    def _take_next(self, now_ns: int) -> int:
-        """Have the next element ready; when it is due, or when to look again."""
-        feed = self._feed
-        if feed is None:
-            return now_ns
-        entry = feed.take(self._spec, self._counters, now_ns)
-        if feed.is_new_loop:
-            self._pacing.forget()
-            self._stream_clock.forget()
-        if entry is None:
-            self._delivered.settle(now_ns)
-            self._phase = "idle"
-            return feed.wake_ns
-        self._phase = "streaming"
-        if self._forward_us and not feed.is_end:
-            return self._pass_over(entry, feed, now_ns)
-        self._next = entry
-        self._plan(entry, feed.has_waited)
-        return self._wake_ns(now_ns)
-
-    def _plan(self, entry: Entry, has_waited: bool) -> None:
-        now_ns = self._clock.monotonic_ns()
-        if self._feed is not None and self._feed.is_end:
-            self._due_ns = now_ns
-            return
-        time_base = self._source.stream.time_base if self._source else 1 / RATE
-        timestamp_ns = _timestamp(entry) * time_base.numerator * 1_000_000_000 // time_base.denominator
-        self._due_ns = self._pacing.due_ns(timestamp_ns, now_ns, has_waited)
-
-    def _wake_ns(self, now_ns: int) -> int:
-        """When the next element is due, or sooner if the sink may tell news."""
-        delivery = self._delivered
-        if delivery.under_way:
-            delivery.settle(now_ns)
-            return min(self._due_ns, now_ns + SINK_POLL_NS)
-        return self._due_ns
-
-    def _send(self, entry: Entry, now_ns: int) -> bool:
-        feed, element = self._feed, entry.stored.element
-        if feed is None:
-            return True
-        if feed.is_end:
-            labels = self._rewrite.new_labels(labels_of(element.attributes))
-            is_taken = self._delivered.offer_end(labels, element.element_id, now_ns)
-        else:
-            is_taken = self._delivered.offer(self._rewritten(entry), self._planes(entry), now_ns)
-        if not is_taken:
-            self._phase = "blocked"
-            return False
-        self._handed_on(entry, feed, now_ns)
-        return True
-
-    def _rewritten(self, entry: Entry) -> Element:
-        try:
-            return self._rewrite.of(entry.stored.element)
-        except AttributeCollision as error:
-            raise AttributeTaken(str(error)) from error
-
-    def _planes(self, entry: Entry) -> Sequence[Buffer]:
-        if self._spec.metadata_only:
-            return ()
-        if entry.planes is None and entry.stored.payload is PayloadState.HERE:
-            return self._store.payloads([entry.stored])[0] or ()
-        return entry.planes or ()
-
-    def _handed_on(self, entry: Entry, feed: Feed, now_ns: int) -> None:
-        self._next = None
-        if not feed.is_end:
-            counters = self._counters
-            counters.lateness.note(self._pacing.sent(now_ns))
-            counters.payload_bytes += sum(entry.stored.planes)
-            self._stream_clock.handed_on(entry.stored.element, _timestamp(entry))
-        feed.sent(entry)
-        place = feed.place
-        position = (entry.stored.stream, feed.kind, place.sequence, place.first, place.loop)
-        self._delivered.record(Delivered(*position, *self._stream_clock.state))
-
-    def _pass_over(self, entry: Entry, feed: Feed, now_ns: int) -> int:
-        """What a former worker is known to have sent, though its ledger is lost, is not sent again."""
-        self._stream_clock.handed_on(entry.stored.element, _timestamp(entry))
-        feed.sent(entry)
-        if self.position >= self._forward_us:
-            self._forward_us = 0
-        return now_ns
 
     def _former_mark(self) -> int | None:
         if self._ledger is not None and self._former is not None:
@@ -396,10 +318,4 @@ class RestreamWork:
             JobState.ERROR: policy.on_failure,
             JobState.CANCELLED: policy.on_cancel,
         }
-        return self._feed is not None and wanted[state]
-
-
-def _timestamp(entry: Entry) -> int:
-    """The time that counts, in ticks: dts, or pts where there is none."""
-    element = entry.stored.element
-    return element.dts if element.dts is not None else element.pts or 0
+        return self._conveyor is not None and wanted[state]

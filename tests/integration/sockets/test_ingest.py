@@ -107,7 +107,7 @@ def element(pts: int, is_key: bool = True) -> Element:
 
 def run_until(work: IngestWork, condition: Callable[[], Any], what: str) -> None:
     def step() -> Any:
-        work.step()
+        work.step(None)
         return condition()
 
     wait_until(step, 5, what)
@@ -275,7 +275,7 @@ def test_a_stuck_sink_of_messages_passed_on_never_holds_the_recording_up(
 def test_a_work_goes_by_elements_and_is_closed_twice_without_harm(begin: Begin) -> None:
     work = begin()
     assert goes_by_elements(work)
-    assert work.step() > 0
+    assert work.step(None) > 0
     work.close()
     work.close()
 

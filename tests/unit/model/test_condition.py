@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from jobengine.model.condition import StreamCondition, StreamReading, earliest, holds, uses, wake_after_ms
+from jobengine.model.condition import (
+    StreamCondition,
+    StreamReading,
+    earliest,
+    holds,
+    milestone,
+    uses,
+    wake_after_ms,
+)
 
 READ: TypeAdapter[StreamCondition] = TypeAdapter(StreamCondition)
 FIRST, LATER = "0190f3a4-7b5c-7d3e-8f00-000000000001", "0190f3a4-7b5c-7d3e-8f00-000000000002"
@@ -111,3 +120,26 @@ def test_the_earliest_point_is_the_first_where_it_holds(
     condition = READ.validate_python(document)
     tried = (n for n in range(position, 200) if holds(condition, reading(n, elapsed_ms)))
     assert earliest(condition, reading(position, elapsed_ms)) == next(tried, None)
+
+
+elements = st.lists(
+    st.tuples(st.integers(0, 30), st.booleans(), st.sampled_from([FIRST, LATER])), min_size=1, max_size=60
+)
+
+
+@given(st.one_of(conditions, st.just({"not": {"lastFrame": {"uuid": LATER}}})), elements)
+def test_no_condition_turns_before_its_milestone(document: Any, sent: list[tuple[int, bool, str]]) -> None:
+    condition = READ.validate_python(document)
+    now = StreamReading(0, Fraction(1000), 0, 0, 2.0)
+    held, ahead = holds(condition, now), milestone(condition, now)
+    for step, is_key, last_id in sent:
+        now = replace(
+            now,
+            position=now.position + step,
+            elements=now.elements + 1,
+            key_elements=now.key_elements + is_key,
+            last_id=UUID(last_id).bytes,
+        )
+        if ahead.is_reached(now):
+            held, ahead = holds(condition, now), milestone(condition, now)
+        assert holds(condition, now) == held

@@ -1,0 +1,155 @@
+"""Carries elements from a feed to a sink, each at its moment: what a re-streaming job does most of the time.
+
+What is sent next is the feed's, when it is due the pacing's, whether it arrived the delivery's business. The
+next element is read before it is due, so that nothing but sending is left to do then.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jobengine.clock import Clock
+from jobengine.model.condition import Milestone
+from jobengine.model.element import Element
+from jobengine.model.message import AttributeCollision, Rewrite, labels_of
+from jobengine.model.restream import RestreamSpec
+from jobengine.worker.restream.counts import Counters, StreamClock
+from jobengine.worker.restream.delivery import Delivery
+from jobengine.worker.restream.failures import AttributeTaken
+from jobengine.worker.restream.feed import Feed
+from jobengine.worker.restream.ledger import Delivered
+from jobengine.worker.restream.pacing import Pacing
+from jobengine.worker.restream.reader import Entry
+
+TURN_NS: Final = 1_000_000
+TURN_ENTRIES: Final = 64
+"""How long, and with how many elements, one job may keep the thread that it shares with others."""
+SINK_POLL_NS: Final = 1_000_000
+
+
+class Conveyor:
+    """One way over a stored stream, until the job seeks. ``phase`` is for people."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        delivery: Delivery,
+        pacing: Pacing,
+        stream_clock: StreamClock,
+        counters: Counters,
+        clock: Clock,
+    ) -> None:
+        self.feed = feed
+        self.phase = "streaming"
+        self._delivery = delivery
+        self._pacing = pacing
+        self._stream_clock = stream_clock
+        self._counters = counters
+        self._clock = clock
+        time_base = feed.time_base
+        self._tick_ns = time_base.numerator * 1_000_000_000
+        self._tick_parts = time_base.denominator
+        self._next: Entry | None = None
+        self._due_ns = 0
+        self.forward_us = 0
+        """Up to this media time a former worker is known to have sent all, though its ledger is lost."""
+
+    def change(self, spec: RestreamSpec, rewrite: Rewrite) -> None:
+        """Go by this description from the next element on."""
+        self._spec = spec
+        self._rewrite = rewrite
+
+    def begin_again(self) -> None:
+        """The job ran not, and does so from now on."""
+        self._due_ns = self._pacing.begin_again(self._clock.monotonic_ns())
+
+    def run(self, milestone: Milestone | None) -> int:
+        """Hand on what is due, up to the milestone, until the turn is over; when the next turn is due."""
+        now_ns = self._clock.monotonic_ns()
+        until_ns = now_ns + TURN_NS
+        for _ in range(TURN_ENTRIES):
+            entry = self._next
+            if entry is None:
+                entry = self._take(now_ns)
+                if entry is None:
+                    return self.feed.wake_ns
+            if now_ns < self._due_ns:
+                return self._wake_ns(now_ns)
+            if not self._send(entry, now_ns):
+                self.phase = "blocked"
+                return self._delivery.retry_ns(now_ns)
+            if milestone is not None and milestone.is_reached(self._stream_clock):
+                break
+            now_ns = self._clock.monotonic_ns()
+            if now_ns >= until_ns and self._next is not None:
+                break
+        return now_ns
+
+    def _take(self, now_ns: int) -> Entry | None:
+        """Have the next element ready, and know when it is due; None: the feed says when to look again."""
+        feed = self.feed
+        entry = feed.take(self._spec, self._counters, now_ns)
+        if feed.is_new_loop:
+            self._pacing.forget()
+            self._stream_clock.forget()
+        if entry is None:
+            self._delivery.settle(now_ns)
+            self.phase = "idle"
+            return None
+        self.phase = "streaming"
+        if self.forward_us and not feed.is_end:
+            self._pass_over(entry)
+            feed.wake_ns = now_ns
+            return None
+        self._next = entry
+        if feed.is_end:
+            self._due_ns = now_ns
+        else:
+            timestamp_ns = _timestamp(entry.stored.element) * self._tick_ns // self._tick_parts
+            self._due_ns = self._pacing.due_ns(timestamp_ns, now_ns, feed.has_waited)
+        return entry
+
+    def _wake_ns(self, now_ns: int) -> int:
+        """When the next element is due, or sooner if the sink may tell news."""
+        if self._delivery.under_way:
+            self._delivery.settle(now_ns)
+            return min(self._due_ns, now_ns + SINK_POLL_NS)
+        return self._due_ns
+
+    def _send(self, entry: Entry, now_ns: int) -> bool:
+        """Hand it over, and note how far the job has come; False: the sink has no room."""
+        feed, delivery, clock, element = self.feed, self._delivery, self._stream_clock, entry.stored.element
+        if feed.is_end:
+            labels = self._rewrite.new_labels(labels_of(element.attributes))
+            if not delivery.offer_end(labels, element.element_id, now_ns):
+                return False
+        else:
+            planes = () if self._spec.metadata_only else feed.planes(entry)
+            if not delivery.offer(self._rewritten(element), planes, now_ns):
+                return False
+            self._counters.lateness.note(self._pacing.sent(now_ns))
+            self._counters.payload_bytes += sum(entry.stored.planes)
+            clock.handed_on(element, _timestamp(element))
+        self._next = None
+        feed.sent(entry)
+        place = (feed.number, feed.kind, feed.sequence, feed.first, feed.loop)
+        delivery.record(Delivered(*place, *clock.state))
+        return True
+
+    def _rewritten(self, element: Element) -> Element:
+        try:
+            return self._rewrite.of(element)
+        except AttributeCollision as error:
+            raise AttributeTaken(str(error)) from error
+
+    def _pass_over(self, entry: Entry) -> None:
+        """What a former worker is known to have sent, though its ledger is lost, is not sent again."""
+        self._stream_clock.handed_on(entry.stored.element, _timestamp(entry.stored.element))
+        self.feed.sent(entry)
+        if self._stream_clock.position >= self.forward_us:
+            self.forward_us = 0
+
+
+def _timestamp(element: Element) -> int:
+    """The time that counts, in ticks: dts, or pts where there is none."""
+    return element.dts if element.dts is not None else element.pts or 0
