@@ -90,6 +90,13 @@ class MediaSettings(Section):
     url_schemes: tuple[str, ...] = Field(("http", "https"), description="URL schemes that a source may have.")
 
 
+class PushTargetSettings(Section):
+    """Streams of another service that re-streaming jobs may write."""
+
+    url: str
+    key_file: Folder | None = None
+
+
 class EngineSettings(Section):
     """How jobs are run."""
 
@@ -104,6 +111,11 @@ class EngineSettings(Section):
     restream_jobs_per_stream: int = Field(0, ge=0, description="The same for each stored stream.")
     sink_lease: Literal["queue", "refuse", "preempt"] = Field(
         "queue", description="A second job that would send one stream to one sink waits, fails or takes over."
+    )
+    push_targets: tuple[PushTargetSettings, ...] = Field(
+        (),
+        description="Other services that jobs may push to: objects with `url`, what such URLs begin with, "
+        "and `key_file`, the file with the API key that is shown there.",
     )
     event_retention_days: float = Field(30, gt=0, description="How long events are kept for replay.")
     idempotency_hours: float = Field(24, gt=0, description="How long an Idempotency-Key is remembered.")

@@ -131,6 +131,9 @@ def _surroundings(settings: Settings, address: str) -> WorkerSurroundings:
         results=str(settings.results_folder),
         result_lifetime_s=settings.convert.result_lifetime_s,
         copy_urls=settings.convert.copy_urls,
+        push_targets=tuple(
+            (target.url, str(target.key_file or "")) for target in settings.engine.push_targets
+        ),
     )
 
 

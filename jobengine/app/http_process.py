@@ -22,6 +22,7 @@ from jobengine.history.whole_jobs import WholeJobs
 from jobengine.messaging.addresses import addresses
 from jobengine.messaging.engine_client import EngineClient
 from jobengine.messaging.notices import NoticeListener
+from jobengine.model.push import PushTarget
 from jobengine.model.roots import MediaRoots
 from jobengine.rest.factory import create_app
 from jobengine.rest.priors import Priors
@@ -85,4 +86,5 @@ def media_roots(settings: Settings) -> MediaRoots:
         PurePosixPath(settings.media_base),
         tuple(PurePosixPath(root) for root in settings.media_roots),
         settings.media.url_schemes,
+        tuple(PushTarget(target.url) for target in settings.engine.push_targets),
     )

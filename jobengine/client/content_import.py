@@ -16,11 +16,11 @@ from uuid import UUID
 import msgspec
 import xxhash
 
-from jobengine.client.batch import Batch
 from jobengine.errors import ConflictError, MediaError, NotFoundError
 from jobengine.ids import derived_id
 from jobengine.media.demux import Demuxer, ReadFault
 from jobengine.media.media_element import MediaElement
+from jobengine.model.beam.batch import Batch
 from jobengine.model.beam.elements import to_document
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobengine.client.batch import Batch
 from jobengine.client.http import Http, path
 from jobengine.client.mixed import Buffer, read_mixed
+from jobengine.model.beam.batch import Body
+from jobengine.model.beam.element_lines import ENDING
 
 if TYPE_CHECKING:
     from jobengine.client.content_export import Exported
@@ -105,7 +106,7 @@ class Contents:
         self,
         name: str,
         stream: str,
-        batch: Batch,
+        batch: Body,
         mode: Literal["append", "replace", "create"] = "replace",
         expires_s: float | None = None,
     ) -> Counts:
@@ -118,7 +119,14 @@ class Contents:
     def import_file(
         self, file: Path, name: str | None = None, on_progress: Callable[[int, int], None] | None = None
     ) -> Imported:
-        """Bring a media file in: its packets are copied, nothing is encoded. See `content_import`."""
+        """Bring a media file in: its packets are copied, nothing is encoded. See `content_import`.
+
+        A file of lines (``.ndjson``), as re-streaming jobs write it, gives the elements that it was made of.
+        """
+        if file.suffix.lower() == ENDING:
+            from jobengine.client.line_import import import_lines
+
+            return import_lines(self, file, name or file.stem, on_progress)
         from jobengine.client.content_import import import_file
 
         return import_file(self, file, name or file.name, on_progress)

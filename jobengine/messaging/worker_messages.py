@@ -186,7 +186,10 @@ class Withdrawn(msgspec.Struct, frozen=True, tag=True, tag_field="report"):
 
 
 class Fork(msgspec.Struct, frozen=True):
-    """The engine asks the nursery for a worker; ``group``: for a place in a worker that jobs share."""
+    """The engine asks the nursery for a worker; ``group``: for a place in a worker that jobs share.
+
+    ``push_targets`` are URLs, each with the file of its key, or nothing.
+    """
 
     job_id: str
     address: str
@@ -200,6 +203,7 @@ class Fork(msgspec.Struct, frozen=True):
     results: str = ""
     result_lifetime_s: float = 10.0
     copy_urls: tuple[str, ...] = ()
+    push_targets: tuple[tuple[str, str], ...] = ()
     group: str = ""
 
 

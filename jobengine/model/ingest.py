@@ -102,7 +102,7 @@ def check_ingest(spec: IngestSpec, roots: MediaRoots) -> list[Fault]:
     if any(mark in spec.content.replace(SOURCE_PLACEHOLDER, "") for mark in "{}"):
         faults.append(Fault("/content", f"may hold no braces but those of {SOURCE_PLACEHOLDER}"))
     if spec.pass_through is not None:
-        faults += _pass_through_faults(spec.pass_through.sink)
+        faults += _pass_through_faults(spec.pass_through.sink, roots)
     return faults
 
 
@@ -122,8 +122,8 @@ def _source_faults(spec: IngestSpec, roots: MediaRoots) -> Iterator[str]:
             yield f"binds a path outside the allowed folders ({allowed})"
 
 
-def _pass_through_faults(sink: SinkSpec | None) -> Iterator[Fault]:
-    for fault in check_sink(sink):
+def _pass_through_faults(sink: SinkSpec | None, roots: MediaRoots) -> Iterator[Fault]:
+    for fault in check_sink(sink, roots):
         yield Fault(f"/passThrough/sink{fault.pointer}", fault.detail)
     if sink is not None and sink.url and kind_of_sink(sink.url) is not SinkKind.SOCKET:
         yield Fault("/passThrough/sink/url", "is no socket; messages are passed on as they came")

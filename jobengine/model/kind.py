@@ -47,7 +47,7 @@ def _check_ingest(specification: Mapping[str, Any], roots: MediaRoots) -> list[F
 
 
 def _check_restream(specification: Mapping[str, Any], roots: MediaRoots) -> list[Fault]:
-    return check_restream(RestreamSpec.model_validate(specification))
+    return check_restream(RestreamSpec.model_validate(specification), roots)
 
 
 KINDS: tuple[Kind, ...] = (

@@ -17,6 +17,7 @@ from jobengine.model.casing import CamelModel
 from jobengine.model.element import ElementKind
 from jobengine.model.message import Rewrite
 from jobengine.model.pacing import PacingSpec
+from jobengine.model.roots import MediaRoots
 from jobengine.model.sink import SinkSpec, check_sink, content_of, is_content
 
 MAX_WAIT_MS = 30 * 24 * 3600 * 1000
@@ -148,9 +149,9 @@ class RestreamSpec(CamelModel):
         )
 
 
-def check_restream(spec: RestreamSpec) -> list[Fault]:
+def check_restream(spec: RestreamSpec, roots: MediaRoots) -> list[Fault]:
     """Everything that keeps an effective specification from being run; pointers are relative to it."""
-    faults = [Fault(f"/sink{fault.pointer}", fault.detail) for fault in check_sink(spec.sink)]
+    faults = [Fault(f"/sink{fault.pointer}", fault.detail) for fault in check_sink(spec.sink, roots)]
     if spec.source is None or spec.source.content is None:
         faults.append(Fault("/source/content", "is missing; the name of a content to read from"))
     if spec.anchor is None:

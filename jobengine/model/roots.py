@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from jobengine.model.push import PushTarget, target_of
+
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PROTOCOL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
@@ -20,11 +22,15 @@ class PathRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MediaRoots:
-    """``base`` takes relative paths; absolute ones must lie under it or under one of ``roots``."""
+    """``base`` takes relative paths; absolute ones must lie under it or under one of ``roots``.
+
+    Streams of other services are written below ``push_targets`` only: without any, nowhere.
+    """
 
     base: PurePosixPath
     roots: tuple[PurePosixPath, ...] = ()
     url_schemes: tuple[str, ...] = ("http", "https")
+    push_targets: tuple[PushTarget, ...] = ()
 
     @property
     def allowed(self) -> tuple[PurePosixPath, ...]:
@@ -59,6 +65,11 @@ class MediaRoots:
         if not any(root in absolute.parents for root in self.allowed):
             raise PathRefused(f"is outside the allowed folders ({', '.join(map(str, self.allowed))})")
         return absolute
+
+    def check_push(self, url: str) -> None:
+        """Raises `PathRefused` unless the operator allows to push to ``url``."""
+        if target_of(url, self.push_targets) is None:
+            raise PathRefused("is not below a URL that the operator allows (engine.push_targets)")
 
 
 def _refuse_control_characters(text: str) -> None:

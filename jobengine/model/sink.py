@@ -1,8 +1,8 @@
 """Sinks of re-streamed elements as documents: where to, and with which limits.
 
-By the beginning of its URL a sink is a socket (`jobengine.model.socket_url`) or ``content:NAME/INDEX`` (a
-stream of a content in the same store). Files and other services are recognised and refused with a sentence.
-Options that a kind has no use for are refused by `check_sink`.
+By the beginning of its URL a sink is a socket (`jobengine.model.socket_url`), ``content:NAME/INDEX`` (a
+stream of a content in the same store), ``file:PATH`` (lines of `jobengine.model.beam.element_lines`) or a
+stream of another service (`jobengine.model.push`). Options that a kind has no use for are refused.
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ import re
 from collections.abc import Iterator
 from enum import Enum
 from typing import Literal
+from urllib.parse import unquote
 
 from pydantic import Field
 
 from jobengine.errors import Fault
+from jobengine.model.beam.element_lines import ENDING
 from jobengine.model.casing import CamelModel
+from jobengine.model.push import PushPlace, push_place
+from jobengine.model.roots import MediaRoots, PathRefused
 from jobengine.model.socket_options import SinkOptions
 from jobengine.model.socket_url import SocketUrlRefused, sink_url
 
 MAX_WAIT_MS = 3_600_000
+_FILE = re.compile(r"file:(?://(?=/))?(?P<path>[^?#\s]+)", re.IGNORECASE)
+_PUSH_OPTIONS = frozenset({"send_timeout_ms", "receive_timeout_ms"})
 _CONTENT = re.compile(r"content:(?P<name>[^/\s\x00-\x1f\x7f]+)(?:/(?P<stream>\d{1,5}))?")
 
 
@@ -33,7 +39,7 @@ class SinkKind(Enum):
 
 
 class SinkTerms(CamelModel):
-    """Limits of a socket; the defaults are those of Savant Replay.
+    """Limits of a socket; the defaults are those of Savant Replay. Of another service: the two timeouts.
 
     Timeouts are of one attempt; after ``retries`` further ones the element is overdue, and the job's
     ``maxDeliveryMs`` decides. ``readyWaitMs``: how long a ``pub`` waits for a subscriber before it sends
@@ -94,29 +100,77 @@ def content_of(url: str) -> tuple[str, int]:
     return match["name"], int(match["stream"] or 0)
 
 
-def check_sink(spec: SinkSpec | None) -> Iterator[Fault]:
+def path_of(url: str) -> str:
+    """The path of a ``file:`` URL that was checked."""
+    match = _FILE.fullmatch(url)
+    if match is None:
+        raise ValueError(f"{url!r} is no file:PATH")
+    return unquote(match["path"])
+
+
+def place_of(url: str) -> PushPlace:
+    """The stream of another service that a URL means which was checked."""
+    place = push_place(url)
+    if place is None:
+        raise ValueError(f"{url!r} is no stream of another service")
+    return place
+
+
+def check_sink(spec: SinkSpec | None, roots: MediaRoots) -> Iterator[Fault]:
     """What is wrong with a sink; pointers are relative to it."""
     if spec is None or spec.url is None:
-        yield Fault(
-            "/url", "is missing; a socket such as dealer+connect:tcp://HOST:PORT, or content:NAME/INDEX"
+        text = (
+            "is missing; a socket such as dealer+connect:tcp://HOST:PORT, content:NAME/INDEX, "
+            f"file:NAME{ENDING}, or http://HOST:PORT/beams/NAME/INDEX"
         )
+        yield Fault("/url", text)
         return
     kind = kind_of_sink(spec.url)
-    detail = _url_fault(spec.url, kind)
+    detail = _url_fault(spec.url, kind, roots)
     if detail:
         yield Fault("/url", detail)
-    if spec.options is not None and kind is not SinkKind.SOCKET:
-        yield Fault("/options", f"are for sockets; a {kind.value} has none")
+    yield from _option_faults(spec, kind)
 
 
-def _url_fault(url: str, kind: SinkKind) -> str:
-    if kind is SinkKind.CONTENT and not is_content(url):
-        return "names no stream of a content; right would be content:NAME/0"
-    if kind in (SinkKind.FILE, SinkKind.HTTP):
-        return "is no sink of this version; elements go to sockets and to contents (content:NAME/INDEX)"
+def _option_faults(spec: SinkSpec, kind: SinkKind) -> Iterator[Fault]:
+    if spec.options is None or kind is SinkKind.SOCKET:
+        return
+    if kind is not SinkKind.HTTP:
+        yield Fault("/options", f"are for sockets and other services; a {kind.value} has none")
+    elif not spec.options.model_fields_set <= _PUSH_OPTIONS:
+        yield Fault("/options", "of another service are sendTimeoutMs and receiveTimeoutMs")
+
+
+def _url_fault(url: str, kind: SinkKind, roots: MediaRoots) -> str:
+    if kind is SinkKind.CONTENT:
+        return "" if is_content(url) else "names no stream of a content; right would be content:NAME/0"
     try:
         if kind is SinkKind.SOCKET:
             sink_url(url)
-    except SocketUrlRefused as error:
+        elif kind is SinkKind.FILE:
+            return _file_fault(url, roots)
+        else:
+            return _push_fault(url, roots)
+    except (SocketUrlRefused, PathRefused) as error:
         return str(error)
+    return ""
+
+
+def _file_fault(url: str, roots: MediaRoots) -> str:
+    """Raises PathRefused for a path that nobody may write."""
+    match = _FILE.fullmatch(url)
+    if match is None:
+        return f"names no file; right would be file:NAME{ENDING}"
+    path = roots.resolve_target(unquote(match["path"]))
+    return "" if path.suffix == ENDING else f"must end in {ENDING}: one element a line, as JSON"
+
+
+def _push_fault(url: str, roots: MediaRoots) -> str:
+    """Raises PathRefused for a service that nobody may push to."""
+    if "@" in url or "?" in url:
+        return "may hold no login and no query; keys of other services are the operator's to give"
+    place = push_place(url)
+    if place is None:
+        return "names no stream of another service; right would be http://HOST:PORT/beams/NAME/0"
+    roots.check_push(place.stream_url)
     return ""

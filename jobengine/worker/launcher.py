@@ -36,6 +36,7 @@ class WorkerSurroundings:
     results: str = ""
     result_lifetime_s: float = 10.0
     copy_urls: tuple[str, ...] = ()
+    push_targets: tuple[tuple[str, str], ...] = ()
 
 
 class NurseryLauncher:
@@ -69,6 +70,7 @@ class NurseryLauncher:
             results=self._surroundings.results,
             result_lifetime_s=self._surroundings.result_lifetime_s,
             copy_urls=self._surroundings.copy_urls,
+            push_targets=self._surroundings.push_targets,
         )
         try:
             self._channel.send(encode(fork))

@@ -25,6 +25,7 @@ from jobengine.messaging.worker_channel import DealerChannel
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release, ToWorker
 from jobengine.model.lifecycle import JobState
+from jobengine.model.push import PushTarget
 from jobengine.model.roots import MediaRoots
 from jobengine.ports.work import Work, WorkContext
 from jobengine.worker.reporter import Reporter
@@ -156,6 +157,7 @@ class Worker:
                 PurePosixPath(self._fork.media_base),
                 tuple(PurePosixPath(root) for root in self._fork.media_roots),
                 self._fork.url_schemes,
+                tuple(PushTarget(url, key_file) for url, key_file in self._fork.push_targets),
             ),
             first_running=_moment(assign.first_running),
             resume_position=resume.position if resume else 0,

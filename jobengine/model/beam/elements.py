@@ -54,11 +54,15 @@ class _ElementDocument(BeamModel):
 
 
 class PacketDocument(_ElementDocument):
-    """A coded element. ``size`` is the useful length of its payload."""
+    """A coded element. ``size`` is the useful length of its payload.
+
+    One that came in several parts, as messages do, has the length of each in ``buf_sizes``.
+    """
 
     type: Literal["Packet"]
     dts: Int64 | None = None
     size: Size | None = None
+    buf_sizes: Annotated[list[Size], Field(min_length=2, max_length=64)] | None = None
     duration: Int64 | None = None
     pos: Int64 | None = None
     flags: Flags | None = None
@@ -155,7 +159,7 @@ def _from_packet(document: PacketDocument) -> Element:
         dts=document.dts,
         duration=document.duration or None,
         is_key=bool((document.flags or {}).get("KEY")),
-        plane_sizes=() if document.size is None else (document.size,),
+        plane_sizes=_packet_sizes(document),
         element_id=_id_bytes(document),
     )
 
@@ -176,7 +180,9 @@ def _packet(element: Element) -> dict[str, Json]:
     document: dict[str, Json] = {"type": "Packet", "stream_index": 0}
     _say(document, "pts", element.pts)
     _say(document, "dts", element.dts)
-    _say(document, "size", element.plane_sizes[0] if element.plane_sizes else None)
+    _say(document, "size", sum(element.plane_sizes) if element.plane_sizes else None)
+    if len(element.plane_sizes) > 1:
+        document["buf_sizes"] = list(element.plane_sizes)
     _say(document, "duration", element.duration)
     if element.is_key:
         document["flags"] = {"KEY": True}
@@ -193,6 +199,12 @@ def _frame(element: Element) -> dict[str, Json]:
     if not element.is_key:
         document["key_frame"] = False
     return document
+
+
+def _packet_sizes(document: PacketDocument) -> tuple[int, ...]:
+    if document.buf_sizes is not None:
+        return tuple(document.buf_sizes)
+    return () if document.size is None else (document.size,)
 
 
 def _say(document: dict[str, Json], name: str, value: int | None) -> None:

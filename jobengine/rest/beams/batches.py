@@ -131,8 +131,9 @@ def _brought(value: Json, planes: Sequence[Buffer] | None, pointer: str) -> Brou
         declared = element.plane_sizes
         if not declared:
             element = msgspec.structs.replace(element, plane_sizes=sizes)
-        if element.kind is ElementKind.PACKET and len(sizes) != 1:
-            raise malformed([Fault(f"{pointer}/data", f"a packet has one plane, not {len(sizes)}")])
+        if element.kind is ElementKind.PACKET and len(sizes) != 1 and not declared:
+            text = f"a packet has one plane, not {len(sizes)}, unless buf_sizes says more"
+            raise malformed([Fault(f"{pointer}/data", text)])
         if declared and (
             len(sizes) != len(declared) or any(s < d for s, d in zip(sizes, declared, strict=True))
         ):

@@ -19,6 +19,7 @@ from jobengine.errors import MediaError
 from jobengine.ids import new_id
 from jobengine.media.places import find_source, find_target
 from jobengine.model.element import ElementKind
+from jobengine.model.push import is_below
 from jobengine.model.roots import MediaRoots
 
 TIMEOUT_S = 10.0
@@ -111,7 +112,7 @@ class UrlPlace:
     """An object store that is written by PUT and read by GET. Redirects are not followed."""
 
     def __init__(self, url: str, allowed: Sequence[str]) -> None:
-        if not any(_is_below(url, base) for base in allowed):
+        if not any(is_below(url, base) for base in allowed):
             raise MediaError(f"{url} is not below a URL that the operator allows (convert.copy_urls)")
         self._url = url.rstrip("/")
 
@@ -137,13 +138,3 @@ class UrlPlace:
             return httpx.request(method, f"{self._url}/{path}", content=data, timeout=TIMEOUT_S)
         except httpx.HTTPError as error:
             raise MediaError(f"{self._url}/{path} can't be reached ({error})") from error
-
-
-def _is_below(url: str, base: str) -> bool:
-    """Whether a URL lies below another, by whole parts of its path and the same server."""
-    ours, theirs = urlsplit(url), urlsplit(base)
-    is_same_server = (ours.scheme, ours.netloc.lower()) == (theirs.scheme, theirs.netloc.lower())
-    is_plain = not (
-        ours.query or ours.fragment or "@" in ours.netloc or ".." in unquote(ours.path).split("/")
-    )
-    return is_same_server and is_plain and f"{ours.path}/".startswith(f"{theirs.path.rstrip('/')}/")

@@ -1,4 +1,4 @@
-"""What the re-streaming jobs of one process share: open stores, sockets, and the thread that writes."""
+"""What the re-streaming jobs of one process share: open stores, sockets, connections, threads."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from jobengine.clock import Clock, SystemClock
 from jobengine.contents.opening import open_store
 from jobengine.messaging.sockets.pool import SinkPool
 from jobengine.messaging.sockets.sink import open_socket_sink
-from jobengine.model.sink import SinkKind, SinkSpec, SinkTerms, content_of, kind_of_sink
+from jobengine.model.sink import SinkKind, SinkSpec, SinkTerms, content_of, kind_of_sink, path_of, place_of
 from jobengine.ports.contents import ContentStore
 from jobengine.ports.sink import Sink, SinkStream
 from jobengine.ports.work import WorkContext
 from jobengine.worker.restream.content_writer import ContentWriter
+from jobengine.worker.restream.file_writer import FileWriter
 from jobengine.worker.restream.grouped_sink import GroupedSink
+from jobengine.worker.restream.push_pool import PushPool
 from jobengine.worker.restream.ready_sink import ReadySink
 from jobengine.worker.restream.work import RestreamWork
 
@@ -38,9 +40,15 @@ class Resources:
     def sink(self, spec: SinkSpec, stream: SinkStream, context: WorkContext, mark: int | None) -> Sink:
         """A sink for one job. ``mark``: that of a former worker's sink, 0: there was none, None: unknown."""
         url, terms = spec.url or "", spec.options or SinkTerms()
-        if kind_of_sink(url) is SinkKind.CONTENT:
-            writer = ContentWriter(self.store(context.contents), self._clock, content_of(url), stream)
-            return GroupedSink(writer, self._writing, self._clock)
+        match kind_of_sink(url):
+            case SinkKind.CONTENT:
+                writer = ContentWriter(self.store(context.contents), self._clock, content_of(url), stream)
+                return GroupedSink(writer, self._writing, self._clock)
+            case SinkKind.FILE:
+                file = FileWriter(context.roots, path_of(url), stream, context.job_id, mark)
+                return GroupedSink(file, self._writing, self._clock, mark=mark or 0)
+            case SinkKind.HTTP:
+                return self._pushes.open(place_of(url), context.roots.push_targets, terms, stream)
         opened = open_socket_sink(self._pool, url, terms.socket_options(), terms.codec, stream)
         return ReadySink(opened, self._clock, terms.ready_wait_ms) if url.startswith("pub") else opened
 
@@ -49,6 +57,8 @@ class Resources:
         if "_pool" in vars(self):
             self._pool.close()
             self._context.term()
+        if "_pushes" in vars(self):
+            self._pushes.close()
         if "_writing" in vars(self):
             self._writing.shutdown()
         for store in self._stores.values():
@@ -61,6 +71,10 @@ class Resources:
     @cached_property
     def _pool(self) -> SinkPool:
         return SinkPool(self._context, self._clock)
+
+    @cached_property
+    def _pushes(self) -> PushPool:
+        return PushPool(self._clock)
 
     @cached_property
     def _writing(self) -> ThreadPoolExecutor:

@@ -5,10 +5,23 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 Json = Any
 Buffer = bytes | bytearray | memoryview
+
+
+class Body(Protocol):
+    """The body of a request, and what it is."""
+
+    @property
+    def media_type(self) -> str:
+        """As in ``Content-Type``."""
+        ...
+
+    def body(self) -> bytes:
+        """The bytes."""
+        ...
 
 
 class Batch:
