@@ -112,7 +112,10 @@ class Engine:
         """
         self._unsettled += news
         try:
-            return self._group(requests, reports)
+            self._group(requests, reports)
+            requests = ()  # answered
+            self._read_ahead()
+            return self._wakes.has_due(self._clock.now()) or self._workers.admission.has_room
         except UnavailableError as error:
             self._give_up(requests, error)
         except ConflictError as error:
@@ -185,8 +188,9 @@ class Engine:
 
     def _group(
         self, requests: Sequence[tuple[bytes, AnyRequest]], reports: Sequence[tuple[str, FromWorker]]
-    ) -> bool:
-        self._read_ahead()
+    ) -> None:
+        if self._wakes.is_blind(self._clock.now()):
+            self._read_ahead()
         decisions = self._decisions()
         woken = self._wakes.take(decisions.now, self._group_size)
         for job_id in self._workers.admission.admissible():
@@ -199,7 +203,6 @@ class Engine:
         self._advance(decisions, woken)
         self._evict(decisions)
         self._commit(decisions)
-        return self._wakes.has_due(self._clock.now()) or self._workers.admission.has_room
 
     def _read_ahead(self) -> None:
         """Have the jobs that fall due next in memory, their plans made, before they are due."""

@@ -59,6 +59,10 @@ class Wakes:
             self._push(row)
         return list(dict.fromkeys(job_id for _, job_id, _ in rows))
 
+    def is_blind(self, now: datetime) -> bool:
+        """Whether the table may hold what is due and was not read yet, as at first."""
+        return not self._heap and self._horizon <= to_text(now)
+
     def note(self, transitions: Iterable[TransitionRecord]) -> None:
         """Rows that were committed: those of the near future are added."""
         for t in transitions:
