@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from jobengine.clock import Clock
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.host import HostRunner
@@ -20,6 +22,8 @@ from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import Accepted, ChangeTransition, RemoveTransition
 from jobengine.messaging.worker_messages import Withdraw, Withdrawn
 from jobengine.model.chain import row_hash
+from jobengine.model.condition import StreamReading
+from jobengine.model.condition_counts import counted_from_start
 from jobengine.model.lifecycle import TransitionStatus
 from jobengine.model.record import TransitionRecord
 
@@ -68,7 +72,10 @@ class Edits:
         transition = job.pending.get(waiting.request.transition_id)
         if waiting.request.transition_id not in message.transition_ids or transition is None:
             raise ConflictError("the transition has just passed", waiting=waiting)
-        return waiting.client, self._carry_out(waiting.request, job, decisions)
+        request = waiting.request
+        if isinstance(request, ChangeTransition) and request.counts_from_now and message.counts is not None:
+            request = _counted_from_start(request, message.counts.reading)
+        return waiting.client, self._carry_out(request, job, decisions)
 
     def expired(self) -> list[tuple[WaitingEdit, UnavailableError]]:
         """Edits whose worker did not answer in time; they were not carried out."""
@@ -143,3 +150,10 @@ class Edits:
         transition.wake_time = None
         transition.actor = actor or transition.actor
         transition.hash = row_hash(transition, "")
+
+
+def _counted_from_start(request: ChangeTransition, reading: StreamReading) -> ChangeTransition:
+    trigger = dict(request.draft.trigger)
+    if "condition" in trigger:
+        trigger["condition"] = counted_from_start(trigger["condition"], reading)
+    return msgspec.structs.replace(request, draft=msgspec.structs.replace(request.draft, trigger=trigger))

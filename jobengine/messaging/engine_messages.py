@@ -62,12 +62,17 @@ class ChangeJob(Request, frozen=True, kw_only=True):
 
 
 class ChangeTransition(Request, frozen=True, kw_only=True):
-    """Replace what a pending transition says."""
+    """Replace what a pending transition says.
+
+    ``counts_from_now``: its stream condition counts from the moment on at which the worker has let go of the
+    old one, not from the start of the job.
+    """
 
     job_id: str
     transition_id: str
     draft: Draft
     revision: int | None = None
+    counts_from_now: bool = False
 
 
 class RemoveTransition(Request, frozen=True, kw_only=True):

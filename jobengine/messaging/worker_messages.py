@@ -7,10 +7,12 @@ by the ids in them; what a worker may have missed is sent again as one ``Sync``.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import msgspec
 
+from jobengine.model.condition import StreamReading
 from jobengine.model.plan import Planned
 
 PROTOCOL_VERSION = 1
@@ -178,11 +180,38 @@ class Hello(msgspec.Struct, frozen=True, tag=True, tag_field="report"):
     process_id: int
 
 
-class Withdrawn(msgspec.Struct, frozen=True, tag=True, tag_field="report"):
-    """Answer to ``Withdraw``: these are off the plan; the others had been settled or were unknown."""
+class Counts(msgspec.Struct, frozen=True):
+    """A stream clock at one moment, as in `jobengine.model.condition.StreamReading`; ``rate`` as ``n/d``."""
+
+    position: int
+    rate: str
+    elements: int
+    key_elements: int
+    elapsed_ms: float
+
+    @classmethod
+    def of(cls, reading: StreamReading) -> Counts:
+        """The counts of a reading."""
+        rate = f"{reading.rate.numerator}/{reading.rate.denominator}"
+        return cls(reading.position, rate, reading.elements, reading.key_elements, reading.elapsed_ms)
+
+    @property
+    def reading(self) -> StreamReading:
+        """The same as a reading."""
+        return StreamReading(
+            self.position, Fraction(self.rate), self.elements, self.key_elements, self.elapsed_ms
+        )
+
+
+class Withdrawn(msgspec.Struct, frozen=True, tag=True, tag_field="report", omit_defaults=True):
+    """Answer to ``Withdraw``: these are off the plan; the others had been settled or were unknown.
+
+    ``counts``: where the stream clock stood at that moment.
+    """
 
     request: str
     transition_ids: tuple[str, ...]
+    counts: Counts | None = None
 
 
 class Fork(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from jobengine.messaging.worker_messages import (
     PROTOCOL_VERSION,
     Assign,
     Changed,
+    Counts,
     FromWorker,
     Hello,
     OutputClosed,
@@ -165,11 +166,11 @@ class Puppet:
         position = Position(samples, f"1/{SAMPLE_RATE}", samples)
         self.say(Progress(state, position, known, engine or told.engine))
 
-    def withdrawn(self, *, transition_ids: Sequence[str] | None = None) -> None:
+    def withdrawn(self, *, transition_ids: Sequence[str] | None = None, counts: Counts | None = None) -> None:
         """Answer the last Withdraw: by default everything asked for is let go."""
         asked = next(c for c in reversed(self.commands) if isinstance(c, Withdraw))
         ids = asked.transition_ids if transition_ids is None else tuple(transition_ids)
-        self.say(Withdrawn(asked.request, ids))
+        self.say(Withdrawn(asked.request, ids, counts))
 
     def say(self, message: FromWorker) -> None:
         """Send any message, also one that was sent before."""

@@ -15,7 +15,17 @@ from typing import TypeGuard
 
 from jobengine.clock import Clock, from_text
 from jobengine.errors import JobEngineError, TransitionNotAllowed
-from jobengine.messaging.worker_messages import Arm, Assign, Fire, Resume, Sync, ToWorker, Withdraw, Withdrawn
+from jobengine.messaging.worker_messages import (
+    Arm,
+    Assign,
+    Counts,
+    Fire,
+    Resume,
+    Sync,
+    ToWorker,
+    Withdraw,
+    Withdrawn,
+)
 from jobengine.model.lifecycle import EngineRequest, JobState, RequestedState, decide
 from jobengine.model.plan import Due, Plan
 from jobengine.ports.work import TickWork, Work, WorkContext, goes_by_elements
@@ -137,9 +147,11 @@ class Runtime:
 
     def _start_running(self) -> None:
         if not self._has_started:
-            self._first_running = self._first_running or self._clock.now()
+            now = self._clock.now()
+            self._first_running = self._first_running or now
             self._work.start(self._first_running)
-            self._started_ns = self._clock.monotonic_ns()
+            since_ns = (now - self._first_running) // timedelta(microseconds=1) * 1000
+            self._started_ns = self._clock.monotonic_ns() - max(0, since_ns)
             self._has_started = True
         self._driven.anchor()
 
@@ -208,7 +220,8 @@ class Runtime:
                         self._plan.fire(planned.transition_id, from_text(planned.fired))
             case Withdraw(request=request, transition_ids=ids):
                 gone = tuple(i for i in ids if self._plan.withdraw(i))
-                self._reporter.say(Withdrawn(request, gone))
+                counts = Counts.of(self._driven.reading(self._elapsed_ms()))
+                self._reporter.say(Withdrawn(request, gone, counts))
             case Fire(transition_ids=ids, raised=raised):
                 for transition_id in ids:
                     self._plan.fire(transition_id, from_text(raised))

@@ -7,14 +7,18 @@ attributes that are there already are replaced.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from jobengine.errors import Fault
-from jobengine.model.condition import StreamCondition
+from jobengine.model.condition import StreamCondition, StreamReading
 from jobengine.model.replay.query import Configuration, JobQuery, RoutingLabels, Sink
 
 Json = Any
 DIALECT = "replay"
+RATE = Fraction(1_000_000)
+"""Positions of re-streaming jobs are in microseconds of media."""
+
 
 _PLACES = (
     ("/transitions/0/jobDescription/restreamSpec/sink", "/sink"),
@@ -65,24 +69,17 @@ def faults_in_query(faults: Sequence[Fault]) -> list[Fault]:
     return [Fault(_place(fault.pointer), fault.detail) for fault in faults]
 
 
-def shifted(condition: Json, progress: Mapping[str, Json], sign: int) -> Json:
-    """A condition that counts from now on, as one that counts from the start of the job (``sign`` 1), or
-    what is left of one that counts from the start (-1). ``progress`` are the live counters of the job."""
+def reading_of(progress: Mapping[str, Json]) -> StreamReading:
+    """The stream clock of a job by its live counters; zero while it has none."""
     counters = progress.get("counters") or {}
-    if not isinstance(condition, dict):
-        return condition
-    moved = dict(condition)
-    for key, counter in (("frameCount", "elements"), ("keyFrameCount", "keyElements")):
-        if moved.get(key) is not None:
-            moved[key] = max(1, moved[key] + sign * counters.get(counter, 0))
-    if moved.get("tsDeltaSec") is not None:
-        now_s = (progress.get("position") or {}).get("pts", 0) / 1_000_000
-        moved["tsDeltaSec"] = {"maxDeltaSec": max(0.0, moved["tsDeltaSec"]["maxDeltaSec"] + sign * now_s)}
-    if moved.get("realTimeDeltaMs") is not None:
-        now_ms = round(progress.get("elapsed_s", 0.0) * 1000)
-        limit_ms = moved["realTimeDeltaMs"]["configuredDeltaMs"] + sign * now_ms
-        moved["realTimeDeltaMs"] = {"configuredDeltaMs": max(0, limit_ms)}
-    return moved
+    position = (progress.get("position") or {}).get("pts") or 0
+    return StreamReading(
+        position,
+        RATE,
+        counters.get("elements", 0),
+        counters.get("keyElements", 0),
+        (progress.get("elapsedSeconds") or 0.0) * 1000,
+    )
 
 
 def replay_condition(condition: Json) -> Json:

@@ -16,6 +16,7 @@ from jobengine.contents.sources import find_stream_of
 from jobengine.errors import ConflictError, DocumentError, Fault, NotFoundError
 from jobengine.messaging.engine_messages import ChangeJob, ChangeTransition, ReadProgress, SubmitJob
 from jobengine.model.check import check_transitions
+from jobengine.model.condition_counts import what_is_left
 from jobengine.model.document import DocumentModel, JobDocument, TransitionDocument, read
 from jobengine.model.lifecycle import JobState, TransitionStatus
 from jobengine.model.query import parse_filter
@@ -25,9 +26,9 @@ from jobengine.model.replay.translation import (
     DIALECT,
     faults_in_query,
     job_document,
+    reading_of,
     replay_condition,
     replay_pointer,
-    shifted,
     stop_transition,
 )
 from jobengine.rest.api import Call, json_response
@@ -110,8 +111,7 @@ class JobRoutes:
         said = condition if isinstance(condition, str) else condition.document()
         whole = self._services.whole_jobs.get(job.job_id)
         pending = _stop_of(whole.transitions)
-        counted = shifted(said, self._all_progress([job], call.actor).get(job.job_id) or {}, 1)
-        document = read(TransitionDocument, {**stop_transition(counted), "info": {"stopCondition": said}})
+        document = read(TransitionDocument, {**stop_transition(said), "info": {"stopCondition": said}})
         listed = in_force(whole.transitions)
         place = [t.transition_id for t in listed].index(pending.transition_id)
         around = surroundings(self._services)
@@ -124,6 +124,7 @@ class JobRoutes:
             job_id=job.job_id,
             transition_id=pending.transition_id,
             draft=draft(document, around),
+            counts_from_now=True,
         )
         return json_response("ok")
 
@@ -199,4 +200,4 @@ def _what_is_left(transitions: list[TransitionRecord], progress: Mapping[str, Js
         condition = _stop_of(transitions).trigger["condition"]
     except ConflictError:
         return "now"
-    return replay_condition(shifted(condition, progress, -1))
+    return replay_condition(what_is_left(condition, reading_of(progress)))

@@ -16,7 +16,7 @@ from jobengine.messaging.engine_messages import (
     RemoveTransition,
     SendVolatile,
 )
-from jobengine.messaging.worker_messages import Arm, Sync, Withdraw
+from jobengine.messaging.worker_messages import Arm, Counts, Sync, Withdraw
 from jobengine.testing import InMemoryEngine, Puppet, PuppetWorkers
 from tests.unit.engine.documents import after, at, immediate, job, pipe_job
 
@@ -112,6 +112,24 @@ class TestWithWorker:
         puppet.beat("Running")
         stage.settle()
         return puppet
+
+    def test_a_condition_that_counts_from_now_counts_from_where_the_worker_let_go(
+        self, stage: InMemoryEngine, puppet: Puppet, job_id: str
+    ) -> None:
+        trigger = {"type": "Stream", "requestedProcState": "Finish", "condition": {"frameCount": 10}}
+        request = ChangeTransition(
+            request_id=new_id(),
+            actor="editor",
+            job_id=job_id,
+            transition_id=pending(stage, job_id)[0],
+            draft=Draft(trigger),
+            counts_from_now=True,
+        )
+        stage.send(request)
+        puppet.withdrawn(counts=Counts(4_000_000, "1000000/1", 90, 5, 4000.0))
+        stage.settle()
+        changed = stage.reader.transition(job_id, request.transition_id)
+        assert changed.trigger["condition"] == {"frameCount": 100}
 
     def test_change_waits_until_the_worker_has_let_go(
         self, stage: InMemoryEngine, puppet: Puppet, job_id: str

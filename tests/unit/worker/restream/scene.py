@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ class Scene(Stage):
         self.sink = RememberingSink(self.clock)
         self.ledger = folder / "job.delivered"
         self.work: RestreamWork | None = None
+        self.first_running: datetime | None = None
 
     def restream(
         self, *transitions: Planned, resume: Resume | None = None, state: str = "Pending", **members: Any
@@ -76,7 +78,7 @@ class Scene(Stage):
         return places
 
     def context_members(self) -> dict[str, Any]:
-        return {"ledger": str(self.ledger)}
+        return {"ledger": str(self.ledger), "first_running": self.first_running}
 
 
 def stop(condition: Any, position: int = 1, state: str = "Finish") -> Planned:

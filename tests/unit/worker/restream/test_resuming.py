@@ -52,6 +52,17 @@ def test_conditions_count_over_both_lives(broken: Scene) -> None:
     assert broken.sequences == list(range(60))
 
 
+def test_real_time_counts_over_both_lives(broken: Scene) -> None:
+    broken.first_running, began_ms = broken.clock.now(), broken.clock.monotonic_ns() / 1e6
+    with pytest.raises(Died):
+        broken.restream(pacing={})
+    broken.sink.dies_after = None
+    broken.camera.later(1000)
+    condition = stop({"realTimeDeltaMs": 3000})
+    broken.restream(condition, resume=resume(broken), state="Running", pacing={})
+    assert broken.clock.monotonic_ns() / 1e6 - began_ms == pytest.approx(3000, abs=1)
+
+
 def test_a_successor_tells_that_it_went_on(broken: Scene) -> None:
     with pytest.raises(Died):
         broken.restream()

@@ -115,6 +115,17 @@ def test_g9_last_frame_replaces_another_condition_while_the_job_runs(scene: Scen
     assert len(scene.sequences) == 50
 
 
+def test_a_worker_tells_what_it_has_counted_when_it_lets_go_of_a_condition(scene: Scene) -> None:
+    scene.camera.add_every(40, 100, key_every=10)
+    scene.link.at(1010, Withdraw(ENGINE, "r", ("t1",)))
+    scene.restream(stop({"frameCount": 90}), pacing={})
+    (answer,) = scene.withdrawn
+    assert answer.counts is not None
+    reading = answer.counts.reading
+    assert (reading.elements, reading.key_elements, reading.position) == (26, 3, 25 * 40_000)
+    assert reading.elapsed_ms == pytest.approx(1010, abs=1)
+
+
 def test_ends_of_stream_do_not_count(scene: Scene) -> None:
     for n in range(10):
         scene.camera.add(40 * n, key=True)
