@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import zmq
 
 from jobengine import logs
+from jobengine.app.late_store import LateStore
 from jobengine.app.parent import end_parent, end_with_parent
 from jobengine.clock import SystemClock
 from jobengine.contents.opening import open_store
@@ -24,6 +26,7 @@ from jobengine.messaging.engine_client import EngineClient
 from jobengine.messaging.notices import NoticeListener
 from jobengine.model.push import PushTarget
 from jobengine.model.roots import MediaRoots
+from jobengine.ports.contents import ContentStore
 from jobengine.rest.factory import create_app
 from jobengine.rest.priors import Priors
 from jobengine.rest.services import HttpServices
@@ -53,12 +56,12 @@ def build_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
     notices.start()
     threading.Thread(target=_end_notices, args=(stopping, notices), name="stopping", daemon=True).start()
     whole_jobs = WholeJobs(database)
-    contents = open_store(settings.contents_url)
+    contents = LateStore(partial(open_store, settings.contents_url), SystemClock())
     # The server ends its workers without exit handlers; a store that was not closed looks itself through.
     Finalize(None, contents.close, exitpriority=1)
     services = HttpServices(
         settings=settings,
-        contents=contents,
+        contents=cast(ContentStore, contents),
         reader=JobReader(database),
         whole_jobs=whole_jobs,
         priors=Priors(whole_jobs),

@@ -1,0 +1,123 @@
+"""A store that is opened when it is needed: others do without it meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import cast
+
+import pytest
+
+from jobengine.app.late_store import PAUSE_S, LateStore
+from jobengine.contents.memory import MemoryContents
+from jobengine.errors import SettingsError, UnavailableError
+from jobengine.ports.contents import ContentStore, PutDocument
+from jobengine.testing import ManualClock
+
+PAUSE = timedelta(seconds=PAUSE_S)
+
+
+class Door:
+    """Opens a store, unless it has a fault."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.store = MemoryContents(clock)
+        self.fault: Exception | None = None
+        self.tries = 0
+
+    def open(self) -> ContentStore:
+        self.tries += 1
+        if self.fault is not None:
+            raise self.fault
+        return self.store
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def door(clock: ManualClock) -> Door:
+    return Door(clock)
+
+
+@pytest.fixture
+def late(door: Door, clock: ManualClock) -> ContentStore:
+    return cast(ContentStore, LateStore(door.open, clock))
+
+
+def test_a_store_is_opened_once_and_only_when_it_is_needed(late: ContentStore, door: Door) -> None:
+    assert door.tries == 0
+
+    late.commit([PutDocument("things", "one", {"is": 1}, None)])
+
+    assert late.document("things", "one") == door.store.document("things", "one")
+    assert late.version() == door.store.version()
+    assert door.tries == 1
+
+
+def test_one_that_is_away_is_tried_again_behind_a_pause(
+    late: ContentStore, door: Door, clock: ManualClock
+) -> None:
+    door.fault = UnavailableError("nobody answers there")
+
+    for _ in range(3):
+        with pytest.raises(UnavailableError, match="nobody answers there") as refusal:
+            late.version()
+        assert refusal.value.facts["retryAfter"] >= PAUSE_S
+    assert door.tries == 1
+
+    clock.advance(PAUSE)
+    door.fault = None
+    assert late.version() == door.store.version()
+    assert door.tries == 2
+
+
+@pytest.mark.parametrize("fault", [SettingsError("too old"), PermissionError(13, "no entry")])
+def test_whatever_keeps_it_from_opening_is_told(late: ContentStore, door: Door, fault: Exception) -> None:
+    door.fault = fault
+
+    with pytest.raises(UnavailableError, match=r"too old|no entry"):
+        late.version()
+
+
+def test_who_comes_while_it_is_opened_waits_for_it(door: Door, clock: ManualClock) -> None:
+    opening, may_go_on = threading.Event(), threading.Event()
+
+    def slowly() -> ContentStore:
+        opening.set()
+        assert may_go_on.wait(10)
+        return door.open()
+
+    late = cast(ContentStore, LateStore(slowly, clock))
+    seen: list[int] = []
+    first = threading.Thread(target=lambda: seen.append(late.version()))
+    second = threading.Thread(target=lambda: seen.append(late.version()))
+    first.start()
+    assert opening.wait(10)
+    second.start()
+    may_go_on.set()
+    first.join(10)
+    second.join(10)
+
+    assert seen == [door.store.version()] * 2
+    assert door.tries == 1
+
+
+def test_a_closed_one_is_not_opened_any_more(late: ContentStore, door: Door) -> None:
+    late.close()
+    late.close()
+
+    with pytest.raises(UnavailableError, match="closed"):
+        late.version()
+    assert door.tries == 0
+
+
+def test_closing_closes_what_was_opened(late: ContentStore, door: Door) -> None:
+    late.version()
+
+    late.close()
+
+    with pytest.raises(UnavailableError, match="closed"):
+        door.store.version()
