@@ -15,6 +15,7 @@ from flask import request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from jobengine.errors import DocumentError, Fault, MalformedError, TooLargeError
+from jobengine.rest.plain_json import UNSURE, read_plain
 
 Json = Any
 JSON = "application/json"
@@ -37,6 +38,12 @@ def read_body(limit_bytes: int, *accepted: str) -> tuple[Json, bytes]:
 
 def parse(data: bytes) -> Json:
     """``data`` as a JSON value. Raises MalformedError or DocumentError."""
+    value = read_plain(data)
+    return parse_exactly(data) if value is UNSURE else value
+
+
+def parse_exactly(data: bytes) -> Json:
+    """The same, looking at everything."""
     try:
         text = data.decode("utf-8-sig")
         value = json.loads(

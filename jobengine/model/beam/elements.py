@@ -7,6 +7,7 @@ out, unless they were given: what was sent comes back. An ``id`` comes back if i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -38,12 +39,17 @@ _decode = msgspec.msgpack.Decoder().decode
 _OUTSIDE = frozenset({"type", "id", "stream_index"})
 """Members that are said by the store or by the address."""
 _ID_WAS_GIVEN = "id"
+_USUAL_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def _check_id(text: str) -> str:
-    if UUID(text).version != 7:
+    """The usual form of an id, which `UUID` takes in many."""
+    if _USUAL_ID.fullmatch(text):
+        return text
+    found = UUID(text)
+    if found.version != 7:
         raise ValueError("must be a UUID of version 7")
-    return text.lower()
+    return str(found)
 
 
 class _ElementDocument(BeamModel):
@@ -124,14 +130,20 @@ def read_element(value: Json, pointer: str = "") -> ElementDocument:
 
 def to_element(document: ElementDocument) -> Element:
     """The element of a document."""
-    given = document.document()
-    element = _from_packet(document) if isinstance(document, PacketDocument) else _from_frame(document)
-    known = to_document(element, 0)
+    if isinstance(document, PacketDocument):
+        element = _from_packet(document)
+        known = _packet(element)
+    else:
+        element = _from_frame(document)
+        known = _frame(element)
+    given = document.model_fields_set
     kept = {
         name: pack(value)
-        for name, value in given.items()
-        if name not in _OUTSIDE and not (name in known and known[name] == value)
+        for name, value in document.__dict__.items()
+        if name in given and name not in _OUTSIDE and not (name in known and known[name] == value)
     }
+    for name, value in (document.model_extra or {}).items():
+        kept[name] = pack(value)
     if document.id is not None:
         kept[_ID_WAS_GIVEN] = True
     if element.pts is None:
@@ -213,4 +225,4 @@ def _say(document: dict[str, Json], name: str, value: int | None) -> None:
 
 
 def _id_bytes(document: ElementDocument) -> bytes:
-    return UUID(document.id).bytes if document.id else b""
+    return bytes.fromhex(document.id.replace("-", "")) if document.id else b""

@@ -103,6 +103,8 @@ def bytes_of(value: Json) -> bytes:
 
 def pack(value: Json) -> Json:
     """``value`` with bytes in place of binary values, for msgpack."""
+    if isinstance(value, int):
+        return value
     if isinstance(value, dict):
         if is_buffer(value):
             return bytes_of(value)

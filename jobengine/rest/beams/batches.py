@@ -6,7 +6,6 @@ import binascii
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -37,8 +36,7 @@ NDJSON, MULTIPART = "application/x-ndjson", "multipart/mixed"
 MAX_ELEMENTS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
+class Brought(msgspec.Struct, frozen=True, gc=False):
     """One element of a batch; ``planes`` None: its description only."""
 
     element: Element

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from jobengine.errors import MalformedError
 
@@ -21,10 +22,10 @@ def read_parts(body: bytes, boundary: str | None) -> Iterator[tuple[str, memoryv
         at = body.find(delimiter) + len(delimiter)
         if at < len(delimiter):
             raise MalformedError(f"the body does not begin with --{boundary}")
-    while body[at : at + 2] != b"--":
+    while not body.startswith(b"--", at):
         head = body.find(b"\r\n", at)
         end = body.find(delimiter, max(head, at))
-        if head < 0 or body[at:head].strip() or end < 0:
+        if head < 0 or end < 0 or (head > at and body[at:head].strip()):
             raise MalformedError(f"the part at byte {at} is not ended by --{boundary}")
         begin, media_type = _head(body, head + 2, end)
         yield media_type, view[begin:end]
@@ -38,8 +39,14 @@ def _head(body: bytes, at: int, end: int) -> tuple[int, str]:
     stop = body.find(b"\r\n\r\n", at, min(end, at + _MAX_HEAD_BYTES))
     if stop < 0:
         raise MalformedError(f"the part at byte {at} has no empty line behind its headers")
-    for line in body[at:stop].decode("latin-1").split("\r\n"):
+    return stop + 4, _media_type(body[at:stop])
+
+
+@lru_cache(maxsize=64)
+def _media_type(head: bytes) -> str:
+    """What the headers of a part say that it is; most parts of a body have the same."""
+    for line in head.decode("latin-1").split("\r\n"):
         name, _, value = line.partition(":")
         if name.strip().lower() == "content-type":
-            return stop + 4, value.partition(";")[0].strip().lower()
-    return stop + 4, "text/plain"
+            return value.partition(";")[0].strip().lower()
+    return "text/plain"
