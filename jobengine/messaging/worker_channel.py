@@ -7,16 +7,21 @@ A worker process with one job is known by the job and its process id. One that m
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import zmq
 
+BEAT_NS: Final = 500_000_000
+BEATS_APART_NS: Final = 5_000_000
+"""Where many jobs share a process each speaks less often: together, no more often than this."""
 _WAIT_FOR_EVER = 2_000_000_000
 _EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 
 
 class DealerChannel:
     """The channel of a process with one job. Used by one thread."""
+
+    beat_ns = BEAT_NS
 
     def __init__(self, context: zmq.Context[Any], address: str, identity: str) -> None:
         self._socket = _dealer(context, address, identity)
@@ -52,6 +57,11 @@ class SharedChannel:
         self._events = backend.get
         self._jobs: dict[bytes, JobChannel] = {}
         self.descriptor = int(self._socket.getsockopt(zmq.FD))
+
+    @property
+    def beat_ns(self) -> int:
+        """How far heartbeats of each job should be apart."""
+        return max(BEAT_NS, len(self._jobs) * BEATS_APART_NS)
 
     def open(self, identity: str) -> JobChannel:
         """The channel of one job's worker."""
@@ -93,6 +103,10 @@ class JobChannel:
         self._shared = shared
         self.identity = identity
         self.arrived: list[bytes] = []
+
+    @property
+    def beat_ns(self) -> int:
+        return self._shared.beat_ns
 
     def send(self, packed: bytes) -> bool:
         return self._shared.send(self.identity, packed)

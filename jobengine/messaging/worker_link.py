@@ -28,6 +28,11 @@ from jobengine.messaging.worker_messages import (
 class Channel(Protocol):
     """Carries packed messages of one job."""
 
+    @property
+    def beat_ns(self) -> int:
+        """How far heartbeats should be apart, in nanoseconds."""
+        ...
+
     def send(self, packed: bytes) -> bool:
         """Send, or say False when no engine is connected. Never blocks."""
         ...
@@ -53,6 +58,11 @@ class WorkerLink:
     def is_settled(self) -> bool:
         """Whether every report is known to be committed."""
         return not self._unacknowledged
+
+    @property
+    def beat_ns(self) -> int:
+        """How far heartbeats should be apart, in nanoseconds."""
+        return self._channel.beat_ns
 
     def report(self, report: AnyReport) -> None:
         """Keep a report until it is committed, and send it as soon as there is an engine.

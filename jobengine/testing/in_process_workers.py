@@ -15,6 +15,7 @@ from pathlib import Path
 
 from jobengine.clock import Clock
 from jobengine.messaging.spool import Spool
+from jobengine.messaging.worker_channel import BEAT_NS
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import Fork, FromWorker, ToWorker, encode, from_worker
 from jobengine.ports.work import Work, WorkerEnded, WorkerProcess, WorkerStarted
@@ -194,6 +195,8 @@ class _ThreadedWorker:
 
 class _Channel:
     """The way of one worker to the engine and back."""
+
+    beat_ns = BEAT_NS
 
     def __init__(self, workers: InProcessWorkers, worker: _ThreadedWorker, identity: str) -> None:
         self._workers = workers

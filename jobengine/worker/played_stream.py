@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Any
 
 from jobengine.clock import Clock
-from jobengine.contents.catalogue import Catalogue, Content
+from jobengine.contents.catalogue import Content
 from jobengine.contents.followers import Followers
 from jobengine.contents.look_up import LookUp, TimedStream, pts_of
 from jobengine.contents.stream_names import stream_index
@@ -20,6 +21,7 @@ from jobengine.model.element import PTS_MAX, PTS_MIN, Gap, StoredElement
 from jobengine.model.media_reference import Direct, MediaReference, Stamps, Times, parse_reference
 from jobengine.ports.contents import ContentStore
 from jobengine.worker.restream.reader import Reader
+from jobengine.worker.restream.shared_store import share
 
 Json = Any
 _BATCH = 64
@@ -32,7 +34,9 @@ class PlayedContent:
 
     def __init__(self, store: ContentStore, clock: Clock, wanted: StreamWanted) -> None:
         self._store, self._clock = store, clock
-        self._catalogue = Catalogue(store, clock)
+        self._pinning = ThreadPoolExecutor(1, "pinning")
+        self._shared = share(store, clock, self._pinning)
+        self._catalogue = self._shared.catalogue
         self._followers = Followers(store)
         self._follow = wanted.follow
         try:
@@ -54,7 +58,7 @@ class PlayedContent:
     def seek(self, pts: int) -> None:
         before = self._store.range(self._number, PTS_MIN, pts, 0, 1, descending=True)
         sequence = max(before[0].sequence - 1, 0) if before else self._first_sequence()
-        self._reader = Reader(self._store, self._number, sequence, self._clock, with_payload=True)
+        self._reader = Reader(self._shared, self._number, sequence, self._clock, with_payload=True)
 
     def read(self) -> Sequence[MediaElement]:
         if self._reader is None or self._is_behind_end:
@@ -84,6 +88,7 @@ class PlayedContent:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+        self._pinning.shutdown()
 
     def _content(self) -> Content:
         content = self._catalogue.find(self._name)

@@ -46,6 +46,11 @@ class Reporter:
         self.revision = 0
         self.log = structlog.get_logger("worker")
 
+    @property
+    def beat_ns(self) -> int:
+        """How long until the next heartbeat."""
+        return self._link.beat_ns
+
     def prepared(self, work: Work, revision: int) -> None:
         """The work's clock is known from now on."""
         self._rate = work.rate

@@ -34,7 +34,6 @@ from jobengine.worker.reporter import Reporter
 from jobengine.worker.steps import Steps, Waiting
 from jobengine.worker.tick_drive import TickDrive
 
-PROGRESS_PERIOD_NS = 500_000_000
 IDLE_WAIT_NS = 200_000_000
 _UNPREPARED_RATE = Fraction(1_000_000)
 
@@ -192,8 +191,8 @@ class Runtime:
     def _end(self) -> Steps:
         """There is nothing more to come."""
         info: dict[str, object] = {"reason": self._driven.ended}
-        if self._work.result:
-            info["result"] = self._work.result
+        if result := self._work.result:
+            info["result"] = result
         yield from self._change(RequestedState.FINISH, info)
 
     def _catch_up(self) -> Steps:
@@ -232,7 +231,7 @@ class Runtime:
         """Tell what the work does, now and then; the time now."""
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._progress_due_ns:
-            self._progress_due_ns = now_ns + PROGRESS_PERIOD_NS
+            self._progress_due_ns = now_ns + self._reporter.beat_ns
             late_ms = self._driven.late_ms if self.state is JobState.RUNNING else 0.0
             self._reporter.progress(self.state, self._work, self._elapsed_ms() / 1000, late_ms)
         return now_ns

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobengine.clock import Clock
-from jobengine.contents.catalogue import Catalogue
 from jobengine.model.element import ElementKind, Gap, PayloadState
 from jobengine.model.message import Message, message_of
 from jobengine.model.restream import RestreamSpec
@@ -14,6 +13,7 @@ from jobengine.ports.contents import Buffer
 from jobengine.worker.restream.counts import Counters
 from jobengine.worker.restream.failures import SourceGap, SourceIdle
 from jobengine.worker.restream.reader import Entry, Reader
+from jobengine.worker.restream.shared_store import SharedStore
 from jobengine.worker.restream.source import Source, has_ended
 
 TURN_ENTRIES = 64
@@ -40,7 +40,7 @@ class Feed:
     """
 
     def __init__(
-        self, source: Source, kind: ElementKind, catalogue: Catalogue, clock: Clock, place: Place
+        self, source: Source, kind: ElementKind, shared: SharedStore, clock: Clock, place: Place
     ) -> None:
         self._source = source
         self._stream = source.stream
@@ -48,7 +48,7 @@ class Feed:
         self.time_base = source.stream.time_base
         self.kind = kind
         self.sequence, self.first, self.loop = place.sequence, place.first, place.loop
-        self._catalogue = catalogue
+        self._shared = shared
         self._clock = clock
         self._idle_since_ns: int | None = None
         self._poll_ns = POLL_NS
@@ -104,7 +104,7 @@ class Feed:
     def _open(self, with_payload: bool) -> Reader:
         self.close()
         self._with_payload = with_payload
-        self._reader = Reader(self._stream.store, self.number, self.sequence, self._clock, with_payload)
+        self._reader = Reader(self._shared, self.number, self.sequence, self._clock, with_payload)
         return self._reader
 
     def _is_sent(self, entry: Entry, spec: RestreamSpec, counters: Counters) -> bool:
@@ -140,7 +140,7 @@ class Feed:
             self._idle_since_ns = self._check_ns = now_ns
         if now_ns >= self._check_ns:
             self._check_ns = now_ns + END_CHECK_NS
-            is_over = has_ended(self._catalogue, self._source) and self._is_read_out()
+            is_over = has_ended(self._shared.catalogue, self._source) and self._is_read_out()
             if is_over and spec.at_end == "finish":
                 self._end(spec, END_OF_RECORDING)
                 return

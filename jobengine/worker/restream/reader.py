@@ -1,7 +1,7 @@
 """Reads a stored stream in order of arrival, some elements ahead of what is sent.
 
 What is in use is pinned, a stretch ahead at a time, so that limits of the stream don't take it away
-between being found and being sent; a job that stands still for long lets its pin go.
+between being found and being sent; a job that stands still for long lets its pin run out.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from jobengine.clock import Clock, to_us
+from jobengine.clock import Clock
 from jobengine.model.element import Gap, PayloadState, StoredElement
-from jobengine.ports.contents import Buffer, ContentStore
+from jobengine.ports.contents import Buffer
+from jobengine.worker.restream.pins import Pin
+from jobengine.worker.restream.shared_store import SharedStore
 
 BATCH_ELEMENTS = 64
 FIRST_BATCH = 8
 BATCH_BYTES = 4 << 20
-PIN_ELEMENTS = 1024
-PIN_NS = 10_000_000_000
-PIN_KEPT_US = 30_000_000
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -34,9 +33,10 @@ class Reader:
     """Reads on from ``sequence``. Used by one thread; `close` lets go of the pin."""
 
     def __init__(
-        self, store: ContentStore, stream: int, sequence: int, clock: Clock, with_payload: bool
+        self, shared: SharedStore, stream: int, sequence: int, clock: Clock, with_payload: bool
     ) -> None:
-        self._store = store
+        self._store = shared.store
+        self._pins = shared.pins
         self._stream = stream
         self._clock = clock
         self._with_payload = with_payload
@@ -44,9 +44,7 @@ class Reader:
         self._ahead: deque[Entry | Gap] = deque()
         self._limit = FIRST_BATCH
         self._version = -1
-        self._pin = ""
-        self._pinned_to = -1
-        self._pinned_ns = 0
+        self._pin: Pin | None = None
 
     def take(self) -> Entry | Gap | None:
         """The next entry; None at the live end."""
@@ -57,9 +55,9 @@ class Reader:
     def close(self) -> None:
         """Read no further."""
         self._ahead.clear()
-        if self._pin:
-            self._store.unpin(self._pin)
-            self._pin = ""
+        if self._pin is not None:
+            self._pins.release(self._pin)
+            self._pin = None
 
     def _read_on(self) -> None:
         """Fetch a batch, unless nothing can have come since there was none."""
@@ -88,13 +86,9 @@ class Reader:
         self._limit = max(1, min(BATCH_ELEMENTS, 2 * self._limit, BATCH_BYTES // mean_bytes))
 
     def _keep_pinned(self) -> None:
-        now_ns = self._clock.monotonic_ns()
-        is_fresh = self._pin and now_ns - self._pinned_ns < PIN_NS
-        if not self._with_payload or (is_fresh and self._next + BATCH_ELEMENTS <= self._pinned_to):
+        former, now_ns = self._pin, self._clock.monotonic_ns()
+        if not self._with_payload or (former and former.reaches(self._next, BATCH_ELEMENTS, now_ns)):
             return
-        former = self._pin
-        self._pinned_ns, self._pinned_to = now_ns, self._next + PIN_ELEMENTS
-        until_us = to_us(self._clock.now()) + PIN_KEPT_US
-        self._pin = self._store.pin(self._stream, self._next, self._pinned_to, until_us)
-        if former:
-            self._store.unpin(former)
+        self._pin = self._pins.hold(self._stream, self._next)
+        if former is not None:
+            self._pins.release(former)

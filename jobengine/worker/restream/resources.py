@@ -13,7 +13,6 @@ from jobengine.contents.opening import open_store
 from jobengine.messaging.sockets.pool import SinkPool
 from jobengine.messaging.sockets.sink import open_socket_sink
 from jobengine.model.sink import SinkKind, SinkSpec, SinkTerms, content_of, kind_of_sink, path_of, place_of
-from jobengine.ports.contents import ContentStore
 from jobengine.ports.sink import Sink, SinkStream
 from jobengine.ports.work import WorkContext
 from jobengine.worker.restream.content_writer import ContentWriter
@@ -21,6 +20,7 @@ from jobengine.worker.restream.file_writer import FileWriter
 from jobengine.worker.restream.grouped_sink import GroupedSink
 from jobengine.worker.restream.push_pool import PushPool
 from jobengine.worker.restream.ready_sink import ReadySink
+from jobengine.worker.restream.shared_store import SharedStore, share
 from jobengine.worker.restream.work import RestreamWork
 
 
@@ -29,12 +29,12 @@ class Resources:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._stores: dict[str, ContentStore] = {}
+        self._stores: dict[str, SharedStore] = {}
 
-    def store(self, url: str) -> ContentStore:
+    def store(self, url: str) -> SharedStore:
         """The store at ``url``; stays open until `close`."""
         if url not in self._stores:
-            self._stores[url] = open_store(url)
+            self._stores[url] = share(open_store(url), self._clock, self._pinning)
         return self._stores[url]
 
     def sink(self, spec: SinkSpec, stream: SinkStream, context: WorkContext, mark: int | None) -> Sink:
@@ -42,7 +42,8 @@ class Resources:
         url, terms = spec.url or "", spec.options or SinkTerms()
         match kind_of_sink(url):
             case SinkKind.CONTENT:
-                writer = ContentWriter(self.store(context.contents), self._clock, content_of(url), stream)
+                store = self.store(context.contents).store
+                writer = ContentWriter(store, self._clock, content_of(url), stream)
                 return GroupedSink(writer, self._writing, self._clock)
             case SinkKind.FILE:
                 file = FileWriter(context.roots, path_of(url), stream, context.job_id, mark)
@@ -61,8 +62,10 @@ class Resources:
             self._pushes.close()
         if "_writing" in vars(self):
             self._writing.shutdown()
-        for store in self._stores.values():
-            store.close()
+        if "_pinning" in vars(self):
+            self._pinning.shutdown()
+        for shared in self._stores.values():
+            shared.store.close()
 
     @cached_property
     def _context(self) -> zmq.Context[Any]:
@@ -80,6 +83,11 @@ class Resources:
     def _writing(self) -> ThreadPoolExecutor:
         """One thread for all that waits for the disk."""
         return ThreadPoolExecutor(1, "writing")
+
+    @cached_property
+    def _pinning(self) -> ThreadPoolExecutor:
+        """One thread, so that what is done last is what was asked for last."""
+        return ThreadPoolExecutor(1, "pinning")
 
 
 _of_process: list[Resources] = []

@@ -6,12 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from jobengine.clock import Clock
-from jobengine.contents.catalogue import Catalogue
 from jobengine.model.anchor import AnchorPlace
 from jobengine.model.restream import RestreamSpec, StreamSource
-from jobengine.ports.contents import ContentStore
 from jobengine.worker.restream.failures import AnchorNotFound
 from jobengine.worker.restream.look_up import LookUp, Moments, Start, find_start
+from jobengine.worker.restream.shared_store import SharedStore
 from jobengine.worker.restream.source import Source, find_source
 
 POLL_NS = 2_000_000
@@ -20,11 +19,8 @@ POLL_NS = 2_000_000
 class Search:
     """One search, from the moment it is made on. ``wake_ns``: when `step` is worth another call."""
 
-    def __init__(
-        self, store: ContentStore, catalogue: Catalogue, clock: Clock, spec: RestreamSpec, started: datetime
-    ) -> None:
-        self._store = store
-        self._catalogue = catalogue
+    def __init__(self, shared: SharedStore, clock: Clock, spec: RestreamSpec, started: datetime) -> None:
+        self._shared = shared
         self._clock = clock
         self._spec = spec
         self._started = started
@@ -49,11 +45,11 @@ class Search:
         return self._source, start
 
     def _begin(self) -> bool:
-        version = self._store.version()
+        version = self._shared.store.version()
         if version == self._version:
             return False
         self._version = version
-        self._source = find_source(self._store, self._catalogue, self._spec.source or StreamSource())
+        self._source = find_source(self._shared, self._spec.source or StreamSource())
         if self._source is None or self._spec.anchor is None:
             return False
         stream = replace(

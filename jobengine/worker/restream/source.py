@@ -7,10 +7,10 @@ from fractions import Fraction
 
 from jobengine.contents.catalogue import Catalogue, Content
 from jobengine.model.restream import StreamSource
-from jobengine.ports.contents import ContentStore
 from jobengine.ports.sink import SinkStream
 from jobengine.worker.restream.failures import SourceGone
 from jobengine.worker.restream.look_up import StoredStream
+from jobengine.worker.restream.shared_store import SharedStore
 
 _UNKNOWN_BASE = Fraction(1, 1_000_000)
 
@@ -33,13 +33,14 @@ class Source:
         return SinkStream(name, self.content.format, self.content.streams[self.index] or {})
 
 
-def find_source(store: ContentStore, catalogue: Catalogue, spec: StreamSource) -> Source | None:
+def find_source(shared: SharedStore, spec: StreamSource) -> Source | None:
     """The stream, or None if there is none of that name and index (yet)."""
-    content = catalogue.find(spec.content or "")
+    content = shared.catalogue.find(spec.content or "")
     document = content.streams[spec.stream] if content and spec.stream < len(content.streams) else None
     if content is None or document is None:
         return None
-    stream = StoredStream(store, content.stream_number(spec.stream), _time_base(document.get("time_base")))
+    number, time_base = content.stream_number(spec.stream), _time_base(document.get("time_base"))
+    stream = StoredStream(shared.store, number, time_base)
     return Source(content, spec.stream, stream)
 
 

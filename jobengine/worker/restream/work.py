@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from jobengine.clock import Clock
-from jobengine.contents.catalogue import Catalogue
 from jobengine.errors import MediaError
 from jobengine.ids import derived_id
 from jobengine.model.condition import Milestone
@@ -23,7 +22,6 @@ from jobengine.model.merge import merge
 from jobengine.model.pacing import PacingSpec
 from jobengine.model.restream import EndOfStream, RestreamSpec, StreamSource
 from jobengine.model.sink import SinkKind, SinkSpec, kind_of_sink
-from jobengine.ports.contents import ContentStore
 from jobengine.ports.sink import Sink, SinkStream
 from jobengine.ports.work import WorkContext, WorkOutput
 from jobengine.worker.restream.conveyor import SINK_POLL_NS, Conveyor
@@ -35,6 +33,7 @@ from jobengine.worker.restream.ledger import Delivered, Ledger
 from jobengine.worker.restream.look_up import Start
 from jobengine.worker.restream.pacing import Pacing
 from jobengine.worker.restream.search import Search
+from jobengine.worker.restream.shared_store import SharedStore
 from jobengine.worker.restream.source import Source, find_source
 
 _OUTPUT_KINDS = {SinkKind.CONTENT: "content", SinkKind.FILE: "file"}
@@ -42,7 +41,7 @@ _SEEKS = frozenset({"anchor", "offset"})
 
 OpenSink = Callable[[SinkSpec, SinkStream, WorkContext, int | None], Sink]
 """The last is the mark of a former worker's sink: 0 for a first one, None where the ledger is lost."""
-OpenStore = Callable[[str], ContentStore]
+OpenStore = Callable[[str], SharedStore]
 
 
 class RestreamWork:
@@ -128,8 +127,7 @@ class RestreamWork:
         if self._spec.source is None or self._spec.sink is None or self._spec.anchor is None:
             raise MediaError("the job has no complete restreamSpec yet, so there is nothing to prepare")
         self._context = context
-        self._store = self._open_store(context.contents)
-        self._catalogue = Catalogue(self._store, self._clock)
+        self._shared = self._open_store(context.contents)
         self._ledger = Ledger(Path(context.ledger)) if context.ledger else None
         self._former = self._ledger.last if self._ledger else None
         if self._former is not None:
@@ -231,7 +229,7 @@ class RestreamWork:
 
     def _find_ahead(self) -> None:
         """Open the sink while the job still waits, if the stream is there already."""
-        source = find_source(self._store, self._catalogue, self._spec.source or StreamSource())
+        source = find_source(self._shared, self._spec.source or StreamSource())
         if source is not None:
             self._open(source)
 
@@ -248,13 +246,13 @@ class RestreamWork:
     def _find(self, now_ns: int) -> int:
         """Look for the place to begin; then wait for the sink."""
         if self._former is not None:
-            source = find_source(self._store, self._catalogue, self._spec.source or StreamSource())
+            source = find_source(self._shared, self._spec.source or StreamSource())
             if source is not None and source.number == self._former.stream:
                 place = Place(self._former.sequence, self._former.first_sequence, self._former.loop)
                 return self._begin(source, place, ElementKind(self._former.kind), now_ns)
         if self._search is None:
             started = self._started or self._clock.now()
-            self._search = Search(self._store, self._catalogue, self._clock, self._spec, started)
+            self._search = Search(self._shared, self._clock, self._spec, started)
         found = self._search.step(now_ns)
         if found is None:
             return self._search.wake_ns
@@ -272,7 +270,7 @@ class RestreamWork:
     def _begin(self, source: Source, place: Place, kind: ElementKind, now_ns: int) -> int:
         self._open(source)
         self._stream_clock.use(source.stream.time_base)
-        feed = Feed(source, kind, self._catalogue, self._clock, place)
+        feed = Feed(source, kind, self._shared, self._clock, place)
         self._conveyor = Conveyor(
             feed, self._delivered, self._pacing, self._stream_clock, self._counters, self._clock
         )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
+from jobengine.messaging.worker_channel import BEAT_NS
 from jobengine.messaging.worker_messages import (
     AnyReport,
     Arm,
@@ -32,6 +33,8 @@ ENGINE = "engine-1"
 
 class ScriptedLink:
     """In place of a `WorkerLink`: commands come at their time, reports are kept."""
+
+    beat_ns = BEAT_NS
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock

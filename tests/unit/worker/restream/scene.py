@@ -10,8 +10,10 @@ from uuid import UUID
 
 from jobengine.messaging.worker_messages import Changed, Passed, Resume
 from jobengine.model.plan import Planned
+from jobengine.worker.restream.shared_store import share
 from jobengine.worker.restream.work import RestreamWork
 from jobengine.worker.runtime import Runtime
+from tests.unit.worker.restream.at_once import AtOnce
 from tests.unit.worker.restream.sinks import RememberingSink
 from tests.unit.worker.restream.streams import MILLISECONDS, StoredCamera
 from tests.unit.worker.stage import Stage, planned, start
@@ -46,7 +48,7 @@ class Scene(Stage):
         }
         self.work = RestreamWork(
             self.clock,
-            lambda url: self.camera.store,
+            lambda url: share(self.camera.store, self.clock, AtOnce()),
             lambda spec, stream, context, mark: self.sink.open(stream),
         )
         self.sink.start_ns = self.clock.monotonic_ns()

@@ -6,7 +6,6 @@ import json
 import resource
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
@@ -21,20 +20,9 @@ from jobengine.ports.sink import SinkStream
 from jobengine.testing import ManualClock
 from jobengine.worker.restream.file_writer import FileWriter
 from jobengine.worker.restream.grouped_sink import GroupedSink, Offered
+from tests.unit.worker.restream.at_once import AtOnce
 
 STREAM = SinkStream("vod", {"type": "demuxer", "url": "camera"}, {"type": "Stream", "time_base": [1, 1000]})
-
-
-class AtOnce(Executor):
-    """Does what it is given while it is given it."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            done.set_exception(error)
-        return done
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from jobengine.model.element import Gap, StoredElement
 from jobengine.ports.contents import DeleteElements, DropPayloads, LimitStream
 from jobengine.testing import ManualClock
 from jobengine.worker.restream.reader import Entry, Reader
+from jobengine.worker.restream.shared_store import share
+from tests.unit.worker.restream.at_once import AtOnce
 from tests.unit.worker.restream.streams import StoredCamera
 
 
@@ -21,7 +23,8 @@ def camera() -> StoredCamera:
 
 
 def reader(camera: StoredCamera, sequence: int = 0, with_payload: bool = True) -> Reader:
-    return Reader(camera.store, camera.number, sequence, camera.clock, with_payload)
+    shared = share(camera.store, camera.clock, AtOnce())
+    return Reader(shared, camera.number, sequence, camera.clock, with_payload)
 
 
 def pts_of(entry: Entry | Gap | None) -> int | None:
