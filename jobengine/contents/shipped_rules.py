@@ -12,6 +12,9 @@ _CONTENT = r"^/beams/(?P<content>[^/]+)"
 _ONE = _CONTENT + r"/(?P<stream>[^/]+)/(?P<reference>[^/]+)"
 _SEVERAL = _CONTENT + r"/(?:(?P<stream>[^/]+)/)?(?P<reference>[^/]+)"
 _PAYLOAD = _ONE.replace(r"(?P<reference>[^/]+)", r"(?P<reference>(?:packet|frame)_-?[0-9]+)")
+_MISSING = _ONE.replace(
+    r"(?P<reference>[^/]+)", r"(?P<reference>(?:(?:packet|frame)_)?-?[0-9][0-9:.smhdf+-]*)"
+)
 _PICTURE = ["width", "height", "quality"]
 
 
@@ -52,7 +55,7 @@ SHIPPED: Mapping[str, Rule] = {
     ),
     "dataMissing": _rule(
         enabled=False,
-        pathPattern=_PAYLOAD + r"(?:/data|\.raw)",
+        pathPattern=_MISSING + r"(?:/data|\.raw|\.json$|/?$)",
         statusCode=[404],
         postRoute=True,
         recipe="retrieveCopy",

@@ -54,7 +54,7 @@ def picture_at(
     _check(form)
     if parameters_of(document).get("codec_type") not in ("video", None):
         raise MediaError(f"stream {document.get('index', 0)} holds no pictures")
-    return _encode(_find(document, iter(elements), wanted_pts), document, form)
+    return encode_picture(_find(document, iter(elements), wanted_pts), document, form)
 
 
 def _find(document: Mapping[str, Json], elements: Iterable[MediaElement], wanted_pts: int | None) -> Any:
@@ -82,7 +82,8 @@ def _check(form: PictureForm) -> None:
         raise MediaError(f"quality {form.quality} is out of range; 1 to 100 are possible")
 
 
-def _encode(frame: Any, document: Mapping[str, Json], form: PictureForm) -> Picture:
+def encode_picture(frame: Any, document: Mapping[str, Json], form: PictureForm) -> Picture:
+    """A decoded picture of the stream ``document``. Raises MediaError."""
     width, height = _size(frame, document, form)
     name, layout = ("mjpeg", "yuvj420p") if form.kind == "jpeg" else ("png", "rgb24")
     try:

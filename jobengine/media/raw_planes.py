@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import av
+from av.error import FFmpegError
 
-from jobengine.media.decoding import Decoding
-from jobengine.media.media_element import MediaElement, write_attributes
+from jobengine.errors import MediaError
+from jobengine.media.media_element import write_attributes
 from jobengine.model.element import Element, ElementKind
 
 Json = Any
 
 
-def decoded_at(
-    document: Mapping[str, Json], elements: Iterable[MediaElement], pts: int
-) -> av.VideoFrame | None:
-    """The picture of exactly this pts; None if none is decoded before a later one or the end.
-
-    ``elements`` of one stream from a key frame on, in order of decoding; no more are taken than needed.
-    """
-    decoding = Decoding(document)
-    for item in elements:
-        for frame in decoding.take(item):
-            if frame.pts is not None and frame.pts >= pts:
-                return frame if frame.pts == pts else None
-    return next((frame for frame in decoding.finish() if frame.pts == pts), None)
+def shaped(frame: av.VideoFrame, wanted: Mapping[str, Json]) -> av.VideoFrame:
+    """The picture in the size and the format that ``wanted``, CodecParameters, says. Raises MediaError."""
+    size = wanted.get("width") or frame.width, wanted.get("height") or frame.height
+    try:
+        return frame.reformat(*size, wanted.get("format") or frame.format.name)
+    except (FFmpegError, ValueError) as error:
+        raise MediaError(
+            f"the picture can't be brought into the form {wanted.get('format')} ({error})"
+        ) from error
 
 
-def frame_element(frame: av.VideoFrame, pts: int) -> tuple[Element, list[bytes]]:
+def frame_element(frame: av.VideoFrame, pts: int, duration: int | None = None) -> tuple[Element, list[bytes]]:
     """The element, at another pts, and its planes as FFmpeg lays them out (``linesize`` tells the rows)."""
     planes = [bytes(plane) for plane in frame.planes]
     members = {
@@ -41,4 +38,4 @@ def frame_element(frame: av.VideoFrame, pts: int) -> tuple[Element, list[bytes]]
     sizes = tuple(len(plane) for plane in planes)
     told = write_attributes(members)
     kind, is_key = ElementKind.FRAME, bool(frame.key_frame)
-    return Element(kind, pts, is_key=is_key, plane_sizes=sizes, attributes=told), planes
+    return Element(kind, pts, None, duration, is_key, sizes, told), planes

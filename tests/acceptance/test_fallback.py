@@ -8,6 +8,7 @@ ones are warmed; and what is a rendition is made of its source.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from jobengine.contents.opening import open_store
 from jobengine.model.element import PayloadState
 from jobengine.ports.contents import DropPayloads
 from tests.acceptance.films import bring_in, make_film
+from tests.integration.media.films import probe
 from tests.services import Service
 from tests.waiting import wait_until
 
@@ -160,11 +162,42 @@ def test_a_rendition_is_made_just_in_time(service: Service, http: httpx.Client, 
     assert len(jobs_of(http, "dataMissing")) == 3
 
 
+@pytest.mark.needs("ffmpeg")
+def test_a_film_in_other_codecs_is_made_as_it_is_read(
+    service: Service, http: httpx.Client, tmp_path: Path
+) -> None:
+    bring_in(service, make_film(tmp_path / "film.mp4"), "film")
+    small = {"codec_type": "video", "name": "h264", "width": 160, "height": 90}
+    mono = {"codec_type": "audio", "name": "aac", "sample_rate": 44_100, "channels": 1}
+    streams = [
+        {"type": "Stream", "index": 0, "time_base": [1, 90_000], "codecpar": small},
+        {"type": "Stream", "index": 1, "time_base": [1, 44_100], "codecpar": mono},
+    ]
+    http.post("/beams", json={"type": "format", "url": "small", "streams": streams}).raise_for_status()
+    http.post("/beams/small/rendition/film").raise_for_status()
+
+    paths = [f"/beams/small/video/packet_{3600 * n}/data" for n in (7, 8, 9, 0, 49, 30)]
+    with ThreadPoolExecutor(len(paths)) as pool:
+        answers = list(pool.map(http.get, paths))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == len(paths)
+    described = http.get("/beams/small/video/first-last?limit=100").json()
+    assert [each["pts"] for each in described] == [3600 * n for n in range(50)]
+    assert [each.get("flags") for each in described] == [{"KEY": True}] + [None] * 49
+
+    assert len(http.get("/beams/small/video/2s-2.5s?limit=100").json()) == 13
+    assert http.get("/beams/small/audio/0s-2.9s?limit=1000").status_code == 200
+    assert http.get("/beams/small/audio/packet_0/data").status_code == 200
+    (tmp_path / "small.mp4").write_bytes(http.get("/beams/small/first-last.mp4").content)
+    assert probe(tmp_path / "small.mp4", "codec_name,width,nb_read_frames") == ["h264,160,75", "aac,128"]
+
+
 def test_a_rendition_is_made_just_in_case_as_soon_as_its_source_arrives(
     service: Service, http: httpx.Client
 ) -> None:
     headers = {"Content-Type": "application/merge-patch+json"}
-    http.patch("/api/rules", json={"renditions": {"enabled": True}}, headers=headers).raise_for_status()
+    patch = {"renditions": {"enabled": True}, "dataMissing": {"enabled": False}}
+    http.patch("/api/rules", json=patch, headers=headers).raise_for_status()
     for name, base in (("source", [1, 25]), ("copy", [1, 50])):
         stream = {**STREAM, "time_base": base, "codecpar": {"codec_type": "video", "name": "h264"}}
         http.post("/beams", json={"type": "format", "url": name, "streams": [stream]}).raise_for_status()
@@ -177,4 +210,3 @@ def test_a_rendition_is_made_just_in_case_as_soon_as_its_source_arrives(
 
     wait_until(lambda: http.get("/beams/copy/0/packet_6").status_code == 200, 30, "it has been made")
     assert http.get("/beams/copy/0/packet_6/data").content == b"abcd"
-    assert jobs_of(http, "dataMissing") == []

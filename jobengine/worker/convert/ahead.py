@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import Field
 
-from jobengine.clock import to_us
 from jobengine.contents.catalogue import Content
 from jobengine.contents.look_up import pts_of
 from jobengine.contents.relations import Relations
@@ -16,12 +16,8 @@ from jobengine.contents.relations.renditions import Making
 from jobengine.contents.relations.stream_map import read_stream_map
 from jobengine.model.beam.streams import time_base_of
 from jobengine.model.casing import CamelModel
-from jobengine.model.element import ElementKind
-from jobengine.model.media_reference import Direct
 from jobengine.model.recipe import Recipe, Result, Task
-from jobengine.ports.contents import PutElement, PutMode
 from jobengine.worker.convert.equivalent_payloads import EquivalentPayloads
-from jobengine.worker.convert.rendering import Rendering
 from jobengine.worker.convert.sources import StoreSource
 from jobengine.worker.convert.task import OpenTask, own
 
@@ -38,20 +34,18 @@ class MakeRenditions(Recipe):
 
     def run(self, task: Task, parameters: Parameters) -> Result:
         """The elements of the renditions."""
+        from jobengine.worker.convert.derived.rendering import Rendering
+
         ours = own(task)
         relations = Relations(ours.store, ours.catalogue)
-        rendering = Rendering(ours, relations, EquivalentPayloads(ours, relations, EQUIVALENTS_DEPTH))
-        lifetime = timedelta(seconds=parameters.lifetime_s)
+        equivalents = EquivalentPayloads(ours, relations, EQUIVALENTS_DEPTH)
+        rendering = Rendering(ours, relations, equivalents, timedelta(seconds=parameters.lifetime_s))
         for source in ours.sources:
             targets = list(_targets(ours, relations, source))
             for item in source.elements():
+                at = pts_of(item.stored) * (time_base_of(source.stream) or 1)
                 for target, index in targets:
-                    wanted = _wanted(source, target, index, pts_of(item.stored))
-                    made = rendering.make(target, index, wanted) if wanted is not None else None
-                    if made is not None:
-                        expires_us = to_us(ours.clock.now() + lifetime)
-                        number = target.stream_number(index)
-                        ours.store.commit([PutElement(number, *made, PutMode.REPLACE, expires_us)])
+                    rendering.catch_up(target, index, Fraction(at))
                 task.passed()
         return Result()
 
@@ -67,15 +61,5 @@ def _targets(task: OpenTask, relations: Relations, source: StoreSource) -> Itera
         mapped = read_stream_map(noted.stream_map, original, target)
         for index in range(len(target.streams)):
             picks = mapped.get(index)
-            if index == source.index if picks is None else picks[0].stream == source.index:
+            if index == source.index if picks is None else any(p.stream == source.index for p in picks):
                 yield target, index
-
-
-def _wanted(source: StoreSource, target: Content, index: int, pts: int) -> Direct | None:
-    """What stands in the rendition for a moment of the source: a frame if it is raw, else a packet."""
-    stream = target.streams[index] or {}
-    ours, theirs = time_base_of(stream), time_base_of(source.stream)
-    if ours is None or theirs is None:
-        return None
-    is_raw = (stream.get("codecpar") or {}).get("name") == "rawvideo"
-    return Direct(ElementKind.FRAME if is_raw else ElementKind.PACKET, round(pts * theirs / ours))

@@ -36,6 +36,8 @@ class StoreSource:
         self.stream: Mapping[str, Json] = {**stream, "index": index}
         self.reference = reference
         self.number = content.stream_number(index)
+        self.has_ended = index in content.ended
+        """Whether no element will follow."""
         self._store = store
         self._look_up = LookUp(store)
         self._parsed = parse_reference(reference)
@@ -47,7 +49,7 @@ class StoreSource:
 
     def elements(self) -> Iterator[Loaded]:
         self.bounds()
-        return self._loaded(self._found())
+        return self.loaded(self._found())
 
     def shown(self) -> Iterator[Loaded]:
         if not isinstance(self._parsed, Times) or is_range(self._parsed):
@@ -55,7 +57,7 @@ class StoreSource:
         found = self._look_up.on_show(self._timed, self._parsed.first)
         if not found:
             raise self._nothing()
-        return self._loaded(iter(found))
+        return self.loaded(iter(found))
 
     def bounds(self) -> tuple[int, int]:
         first, last = self._ends()
@@ -70,7 +72,21 @@ class StoreSource:
 
     def from_key(self, pts: int) -> Iterator[Loaded]:
         key = self._store.key_by_pts(self.number, pts)
-        return self._loaded(self._range(Span(PTS_MIN if key is None else pts_of(key), PTS_MAX)))
+        return self.loaded(self._range(Span(PTS_MIN if key is None else pts_of(key), PTS_MAX)))
+
+    def between(self, first: int, end: int | None) -> Iterator[StoredElement]:
+        """Elements by pts from ``first`` to ``end``, exclusive; None: all that follow."""
+        return self._range(Span(first, PTS_MAX if end is None else end - 1))
+
+    def last(self) -> StoredElement | None:
+        """The last element of the stream by pts."""
+        return self._look_up.last(self.number)
+
+    def loaded(self, elements: Iterator[StoredElement]) -> Iterator[Loaded]:
+        """The same with their payloads, fetched in pieces."""
+        while piece := list(islice(elements, PIECE)):
+            for stored, planes in zip(piece, self._store.payloads(piece), strict=True):
+                yield Loaded(stored, planes)
 
     def _ends(self) -> tuple[StoredElement | None, StoredElement | None]:
         if isinstance(self._parsed, Places) and is_range(self._parsed):
@@ -123,11 +139,6 @@ class StoreSource:
             last = pts_of(page[-1])
             same = sum(pts_of(each) == last for each in page)
             first, seen = last, same + (seen if last == first else 0)
-
-    def _loaded(self, elements: Iterator[StoredElement]) -> Iterator[Loaded]:
-        while piece := list(islice(elements, PIECE)):
-            for stored, planes in zip(piece, self._store.payloads(piece), strict=True):
-                yield Loaded(stored, planes)
 
 
 def open_sources(store: ContentStore, catalogue: Catalogue, source: ConvertSource) -> list[StoreSource]:

@@ -12,8 +12,7 @@ from jobengine.model.recipes import find_recipe, recipe_names
 _MODULES = (
     "jobengine.media.mux",
     "jobengine.media.picture",
-    "jobengine.media.raw_planes",
-    "jobengine.worker.convert.media_elements",
+    "jobengine.worker.convert.payload_search",
 )
 
 
