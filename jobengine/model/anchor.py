@@ -24,10 +24,17 @@ class AnchorPlace(CamelModel):
     """Exactly one of: the id of a ``key`` element; of any ``element`` (its key element is meant); a wall
     ``time`` (the last key element made by then); a ``pts`` (the last key element at or before it)."""
 
-    key: UUID | None = None
-    element: UUID | None = None
-    time: Annotated[datetime, PlainSerializer(to_text, when_used="json")] | None = None
-    pts: int | None = Field(None, ge=-(2**63), lt=2**63)
+    key: UUID | None = Field(None, description="Id of a key element.")
+    element: UUID | None = Field(None, description="Id of any element; its key element is meant.")
+    time: Annotated[datetime, PlainSerializer(to_text, when_used="json")] | None = Field(
+        None, description="Wall time; the last key element made by then."
+    )
+    pts: int | None = Field(
+        None,
+        ge=-(2**63),
+        lt=2**63,
+        description="Timestamp in the stream's time base; the last key element at or before it.",
+    )
 
     @field_validator("time", mode="before")
     @classmethod
@@ -62,9 +69,11 @@ class Offset(CamelModel):
     last key element that is at least so far back, or at the oldest that is left.
     """
 
-    blocks: int | None = Field(None, ge=0, le=MAX_BLOCKS)
-    seconds: float | None = Field(None, ge=0, le=MAX_OFFSET_S)
-    by: Literal["mediaTime", "creationTime"] = "mediaTime"
+    blocks: int | None = Field(None, ge=0, le=MAX_BLOCKS, description="Key elements before the anchor.")
+    seconds: float | None = Field(None, ge=0, le=MAX_OFFSET_S, description="Seconds before the anchor.")
+    by: Literal["mediaTime", "creationTime"] = Field(
+        "mediaTime", description="What tells the seconds: timestamps, or the times in the elements' ids."
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Offset:

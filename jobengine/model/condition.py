@@ -84,32 +84,44 @@ class Milestone:
 class LastFrame(CamelModel):
     """True once an element with this UUIDv7 or a later one has been delivered."""
 
-    uuid: UUID
+    uuid: UUID = Field(description="Id of the element.")
 
 
 class TsDelta(CamelModel):
     """True once the media time since the first element is strictly more than ``maxDeltaSec``."""
 
-    max_delta_sec: float = Field(ge=0, le=1e9)
+    max_delta_sec: float = Field(ge=0, le=1e9, description="Seconds of media time.")
 
 
 class RealTimeDelta(CamelModel):
     """True once the host time since the job first ran is strictly more than ``configuredDeltaMs``."""
 
-    configured_delta_ms: int = Field(ge=0, le=10**13)
+    configured_delta_ms: int = Field(ge=0, le=10**13, description="Milliseconds of host time.")
 
 
 class ConditionObject(CamelModel):
     """Exactly one condition, or one combination of conditions."""
 
-    last_frame: LastFrame | None = None
-    frame_count: int | None = Field(None, ge=1, le=MAX_COUNT)
-    key_frame_count: int | None = Field(None, ge=1, le=MAX_COUNT)
-    ts_delta_sec: TsDelta | None = None
-    real_time_delta_ms: RealTimeDelta | None = None
-    any: list[StreamCondition] | None = Field(None, min_length=1, max_length=100)
-    all: list[StreamCondition] | None = Field(None, min_length=1, max_length=100)
-    not_: StreamCondition | None = Field(None, alias="not")
+    last_frame: LastFrame | None = Field(
+        None, description="Once this element, or one behind it, has been delivered."
+    )
+    frame_count: int | None = Field(
+        None, ge=1, le=MAX_COUNT, description="Once so many elements have been delivered."
+    )
+    key_frame_count: int | None = Field(
+        None, ge=1, le=MAX_COUNT, description="Once so many key elements have been delivered."
+    )
+    ts_delta_sec: TsDelta | None = Field(None, description="Once the media time goes beyond a span.")
+    real_time_delta_ms: RealTimeDelta | None = Field(
+        None, description="Once the host time goes beyond a span."
+    )
+    any: list[StreamCondition] | None = Field(
+        None, min_length=1, max_length=100, description="Once one of these holds."
+    )
+    all: list[StreamCondition] | None = Field(
+        None, min_length=1, max_length=100, description="Once all of these hold."
+    )
+    not_: StreamCondition | None = Field(None, alias="not", description="Once this does not hold.")
 
     @field_validator("real_time_delta_ms", mode="before")
     @classmethod

@@ -26,15 +26,15 @@ Name = Annotated[str, Field(min_length=1, max_length=1000)]
 class ConvertSource(CamelModel):
     """Elements of a content. ``stream`` is a stream's name or ``all``, ``reference`` a media reference."""
 
-    content: Name
-    stream: Name = "default"
-    reference: Name = EVERYTHING
+    content: Name = Field(description="Name of the content.")
+    stream: Name = Field("default", description="A stream's number or name, or all.")
+    reference: Name = Field(EVERYTHING, description="A media reference; left out, everything.")
 
 
 class ConvertTarget(CamelModel):
     """Where the result is kept: a new file; a name that is taken gets ``_1``, ``_2`` …"""
 
-    file_path: Name
+    file_path: Name = Field(description="A path below the media folders.")
 
 
 class ConvertSpec(CamelModel):
@@ -42,12 +42,14 @@ class ConvertSpec(CamelModel):
     waits for it. A recipe that runs for more than ``timeoutMs`` ends in Error. ``request`` is written by
     rules."""
 
-    recipe: Name | None = None
-    source: list[ConvertSource] | None = None
-    parameters: dict[str, Json] | None = None
-    target: ConvertTarget | None = None
-    timeout_ms: TimeoutMs | None = None
-    request: Request | None = None
+    recipe: Name | None = Field(None, description="What is to be made: the name of a recipe.")
+    source: list[ConvertSource] | None = Field(None, description="What it is made of.")
+    parameters: dict[str, Json] | None = Field(None, description="How: each recipe has its own.")
+    target: ConvertTarget | None = Field(
+        None, description="Where the result is kept; left out, for a short while only."
+    )
+    timeout_ms: TimeoutMs | None = Field(None, description="How long the recipe may run, in milliseconds.")
+    request: Request | None = Field(None, description="The request that waits; written by rules.")
 
 
 def read_parameters(recipe: type[Recipe], given: dict[str, Json] | None) -> CamelModel:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from jobengine.model.casing import CamelModel
 from jobengine.model.convert import ConvertSpec
 from jobengine.model.ingest import IngestSpec
@@ -15,9 +17,11 @@ from jobengine.model.restream import RestreamSpec
 class OutputSwitch(CamelModel):
     """When writers change their target: at instants, or every ``interval`` (``hh:mm:ss.sss``)."""
 
-    time: list[str] | None = None
-    interval: str | None = None
-    interval_on_output_graphs: bool = False
+    time: list[str] | None = Field(None, description="Instants, ISO 8601.")
+    interval: str | None = Field(None, description="A time span hh:mm:ss.sss between two switches.")
+    interval_on_output_graphs: bool = Field(
+        False, description="Counts each output's own stream time, without pauses, instead of the input's."
+    )
 
 
 class JobDescription(CamelModel):
@@ -28,10 +32,18 @@ class JobDescription(CamelModel):
         "externalcontrolconfig": "externalControl",
     }
 
-    pipe_spec: PipeSpec | None = None
-    convert_spec: ConvertSpec | None = None
-    restream_spec: RestreamSpec | None = None
-    ingest_spec: IngestSpec | None = None
-    output_switch: OutputSwitch | None = None
-    database_groups: Any = None
-    external_control: Any = None
+    pipe_spec: PipeSpec | None = Field(
+        None, description="Work of kind pipe: sound from inputs through a mixer to outputs."
+    )
+    convert_spec: ConvertSpec | None = Field(
+        None, description="Work of kind convert: something made of elements of a content."
+    )
+    restream_spec: RestreamSpec | None = Field(
+        None, description="Work of kind restream: a stored stream sent to a sink."
+    )
+    ingest_spec: IngestSpec | None = Field(
+        None, description="Work of kind ingest: streams recorded from a socket into contents."
+    )
+    output_switch: OutputSwitch | None = Field(None, description="When writers change to a new file.")
+    database_groups: Any = Field(None, description="ROAD's database groups; kept, and not interpreted.")
+    external_control: Any = Field(None, description="ROAD's external control; kept, and not interpreted.")

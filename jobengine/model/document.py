@@ -26,55 +26,77 @@ MAX_TRANSITIONS = 100_000
 class TransitionDocument(CamelModel):
     """One step to append: when, and what changes. ``volatile`` ones go to the running worker only."""
 
-    trigger: Trigger
-    job_description: JobDescription | None = None
-    info: dict[str, Any] | None = None
-    volatile: bool = False
+    trigger: Trigger = Field(description="When the transition passes, and which state it requests.")
+    job_description: JobDescription | None = Field(
+        None, description="What changes of the job's description from then on; only what changes."
+    )
+    info: dict[str, Any] | None = Field(None, description="Anything of the client's, kept in the history.")
+    volatile: bool = Field(
+        False,
+        description="Goes to the running worker only and leaves no row: for faders, not for what counts.",
+    )
 
 
 class JobDocument(CamelModel):
     """A job to run. ``jobId`` is tolerated, as old documents carry it, and ignored: the service makes ids."""
 
-    job_id: Any = None
-    name: Name = ""
-    alias: Name = ""
-    client_data: Any = None
-    restart_policy: RestartPolicy = "never"
-    transitions: list[TransitionDocument] = Field(min_length=1, max_length=MAX_TRANSITIONS)
+    job_id: Any = Field(None, description="Ignored; the service makes ids.")
+    name: Name = Field("", description="A name for people; need not be unique.")
+    alias: Name = Field("", description="A second name, for the client's own numbering.")
+    client_data: Any = Field(None, description="Any JSON of the client's; kept and given back as it came.")
+    restart_policy: RestartPolicy = Field(
+        "never",
+        description="What follows on a lost worker: the job ends in Error, or goes on in a new worker.",
+    )
+    transitions: list[TransitionDocument] = Field(
+        min_length=1,
+        max_length=MAX_TRANSITIONS,
+        description="The plan, in order. The first with a description says what kind of work it is.",
+    )
 
 
 class JobUpdate(CamelModel):
     """ROAD's PUT: given fields are changed, given transitions are appended."""
 
-    job_id: Any = None
-    name: Name | None = None
-    alias: Name | None = None
-    client_data: Any = None
-    restart_policy: RestartPolicy | None = None
-    transitions: list[TransitionDocument] = Field(default_factory=list, max_length=MAX_TRANSITIONS)
+    job_id: Any = Field(None, description="Ignored; the address names the job.")
+    name: Name | None = Field(None, description="The new name.")
+    alias: Name | None = Field(None, description="The new second name.")
+    client_data: Any = Field(None, description="The new data of the client's, in place of the old.")
+    restart_policy: RestartPolicy | None = Field(
+        None, description="What follows on a lost worker from now on."
+    )
+    transitions: list[TransitionDocument] = Field(
+        default_factory=list, max_length=MAX_TRANSITIONS, description="Transitions to append, in order."
+    )
 
 
 class JobPatch(CamelModel):
     """RFC 7396 merge patch of what may change in a job at any time."""
 
-    name: Name | None = None
-    alias: Name | None = None
-    client_data: Any = None
+    name: Name | None = Field(None, description="The new name.")
+    alias: Name | None = Field(None, description="The new second name.")
+    client_data: Any = Field(None, description="A merge patch of the client's data.")
 
 
 class TransitionPatch(CamelModel):
     """RFC 7396 merge patch of a pending transition; what comes of it must be a whole transition again."""
 
-    trigger: dict[str, Any] | None = None
-    job_description: dict[str, Any] | None = None
-    info: dict[str, Any] | None = None
+    trigger: dict[str, Any] | None = Field(None, description="A merge patch of the trigger.")
+    job_description: dict[str, Any] | None = Field(
+        None, description="A merge patch of what changes of the description."
+    )
+    info: dict[str, Any] | None = Field(None, description="A merge patch of the client's data.")
 
 
 class EventDocument(CamelModel):
     """A named event to raise."""
 
-    name: str = Field(min_length=1, max_length=256)
-    data: dict[str, Any] = Field(default_factory=dict)
+    name: str = Field(
+        min_length=1, max_length=256, description="What Event triggers wait for, letter by letter."
+    )
+    data: dict[str, Any] = Field(
+        default_factory=dict, description="What goes with it; Event triggers can ask for members of it."
+    )
 
 
 class TemplateDocument(CamelModel):

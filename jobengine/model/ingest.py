@@ -30,9 +30,18 @@ class SourceTerms(CamelModel):
     newest writer. A topic of another protocol version is shut out for ``blockS`` seconds.
     """
 
-    receive_hwm: int = Field(1000, ge=1, le=1_000_000)
-    routing_ids: int = Field(512, ge=1, le=1_000_000)
-    block_s: float = Field(10.0, ge=0, le=86_400)
+    receive_hwm: int = Field(
+        1000, ge=1, le=1_000_000, description="How many messages of each writer wait in memory."
+    )
+    routing_ids: int = Field(
+        512, ge=1, le=1_000_000, description="How many topics are remembered with their newest writer."
+    )
+    block_s: float = Field(
+        10.0,
+        ge=0,
+        le=86_400,
+        description="For how long a topic of another protocol version is shut out, in seconds.",
+    )
 
     def socket_options(self) -> SourceOptions:
         """The same as options of a socket."""
@@ -42,15 +51,22 @@ class SourceTerms(CamelModel):
 class SourceSpec(CamelModel):
     """Where messages come from: a ``router``, ``rep`` or ``sub`` socket."""
 
-    url: str | None = Field(None, min_length=1, max_length=2000)
-    options: SourceTerms | None = None
+    url: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2000,
+        description="A socket to listen to, such as router+bind:tcp://127.0.0.1:5555.",
+    )
+    options: SourceTerms | None = Field(None, description="Limits; left out, the defaults.")
 
 
 class TopicsSpec(CamelModel):
     """Which topics are taken: exactly one ``source``, or those that begin with a ``prefix``."""
 
-    source: str | None = Field(None, min_length=1, max_length=255)
-    prefix: str | None = Field(None, min_length=1, max_length=255)
+    source: str | None = Field(None, min_length=1, max_length=255, description="The one topic that is taken.")
+    prefix: str | None = Field(
+        None, min_length=1, max_length=255, description="How the topics begin that are taken."
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> TopicsSpec:
@@ -68,15 +84,19 @@ class TopicsSpec(CamelModel):
 class RetentionSpec(CamelModel):
     """How much payload of each recorded stream is kept; metadata stays. For contents made by this job."""
 
-    payload_age_s: float | None = Field(None, gt=0, le=1e12)
-    payload_bytes: int | None = Field(None, ge=1, le=2**63 - 1)
+    payload_age_s: float | None = Field(
+        None, gt=0, le=1e12, description="How long payload is kept, in seconds."
+    )
+    payload_bytes: int | None = Field(
+        None, ge=1, le=2**63 - 1, description="How much payload is kept, in bytes of each stream."
+    )
 
 
 class PassThroughSpec(CamelModel):
     """Where messages are sent on to as they came. What the sink doesn't take in time is left out."""
 
-    sink: SinkSpec | None = None
-    metadata_only: bool = False
+    sink: SinkSpec | None = Field(None, description="A socket.")
+    metadata_only: bool = Field(False, description="Passes on no payload.")
 
 
 class IngestSpec(CamelModel):
@@ -86,14 +106,23 @@ class IngestSpec(CamelModel):
     one content become streams of it. ``metadataOnly`` keeps no payload. At most ``maxSources`` are recorded.
     """
 
-    source: SourceSpec | None = None
-    topics: TopicsSpec | None = None
-    codec: Literal["native", "savant"] = "native"
-    content: str = Field(SOURCE_PLACEHOLDER, min_length=1, max_length=400)
-    retention: RetentionSpec | None = None
-    metadata_only: bool = False
-    max_sources: int = Field(1024, ge=1, le=65_536)
-    pass_through: PassThroughSpec | None = None
+    source: SourceSpec | None = Field(None, description="Where messages come from.")
+    topics: TopicsSpec | None = Field(None, description="Which topics are taken; left out, all.")
+    codec: Literal["native", "savant"] = Field(
+        "native", description="How messages are read: our own, or those of Savant."
+    )
+    content: str = Field(
+        SOURCE_PLACEHOLDER,
+        min_length=1,
+        max_length=400,
+        description="Name of the content of each source; {source} stands for its id.",
+    )
+    retention: RetentionSpec | None = Field(None, description="How much is kept; left out, everything.")
+    metadata_only: bool = Field(False, description="Keeps no payload.")
+    max_sources: int = Field(
+        1024, ge=1, le=65_536, description="How many sources are recorded at most; further ones are left out."
+    )
+    pass_through: PassThroughSpec | None = Field(None, description="Where messages are sent on to.")
 
 
 def check_ingest(spec: IngestSpec, roots: MediaRoots) -> list[Fault]:

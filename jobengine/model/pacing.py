@@ -26,13 +26,26 @@ class PacingSpec(CamelModel):
     without dts), and no discrepancy.
     """
 
-    mode: Literal["absolute", "upstream", "fast"] = "absolute"
-    speed: float = Field(1.0, ge=SPEEDS[0], le=SPEEDS[1])
-    min_duration_ms: float = Field(0.0, ge=0, le=MAX_PAUSE_MS)
-    max_duration_ms: float = Field(float(MAX_PAUSE_MS), ge=0, le=MAX_PAUSE_MS)
-    discrepancy_fix_ms: float = Field(1000 / 30, ge=0, le=MAX_PAUSE_MS)
-    stop_on_incorrect_ts: bool = False
-    reorder: int = Field(0, ge=0, le=64)
+    mode: Literal["absolute", "upstream", "fast"] = Field(
+        "absolute", description="absolute makes lost time good, upstream never does, fast waits for nothing."
+    )
+    speed: float = Field(
+        1.0, ge=SPEEDS[0], le=SPEEDS[1], description="How many seconds of media go by in one second."
+    )
+    min_duration_ms: float = Field(0.0, ge=0, le=MAX_PAUSE_MS, description="Shortest pause, in milliseconds.")
+    max_duration_ms: float = Field(
+        float(MAX_PAUSE_MS), ge=0, le=MAX_PAUSE_MS, description="Longest pause, in milliseconds."
+    )
+    discrepancy_fix_ms: float = Field(
+        1000 / 30,
+        ge=0,
+        le=MAX_PAUSE_MS,
+        description="The pause where a timestamp falls back, in milliseconds.",
+    )
+    stop_on_incorrect_ts: bool = Field(False, description="Fails the job where a timestamp falls back.")
+    reorder: int = Field(
+        0, ge=0, le=64, description="How many elements below the highest timestamp are only out of order."
+    )
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> PacingSpec:

@@ -58,48 +58,71 @@ Channel = Annotated[int, Field(ge=0)]
 class Graph(CamelModel):
     """A chain of filters. ``startOffset`` and ``duration`` (``hh:mm:ss.sss``) cut a piece out of a file."""
 
-    name: GraphName | None = None
-    format: AudioFormat | None = None
-    start_offset: Span | None = None
-    duration: Span | None = None
-    filter: list[AnyFilter] | None = None
+    name: GraphName | None = Field(
+        None, description="Unique over all input and output graphs; levels, routing and changes go by it."
+    )
+    format: AudioFormat | None = Field(
+        None, description="Of an output graph: what is written. Whatever is left out follows from the inputs."
+    )
+    start_offset: Span | None = Field(None, description="Of an input file: where to begin, hh:mm:ss.sss.")
+    duration: Span | None = Field(None, description="Of an input file: how much to play, hh:mm:ss.sss.")
+    filter: list[AnyFilter] | None = Field(
+        None,
+        description="The chain, source first. An input graph has a source, an output graph ends in a sink.",
+    )
 
 
 class Level(CamelModel):
     """Gain of one graph: a linear factor, reached over ``rampMs`` on the stream clock."""
 
-    graph: GraphName | None = None
-    level: Gain | None = None
-    ramp_ms: RampMs | None = None
+    graph: GraphName | None = Field(None, description="Name of the graph.")
+    level: Gain | None = Field(None, description="Linear factor; 1 leaves the sound as it is.")
+    ramp_ms: RampMs | None = Field(
+        None, description="How long the way to the new factor takes, in milliseconds of stream time."
+    )
 
 
 class Crosspoint(CamelModel):
     """Gain from one channel of an input to one channel of an output; channels count from 0."""
 
-    input: GraphName | None = None
-    in_channel: Channel | None = None
-    output: GraphName | None = None
-    out_channel: Channel | None = None
-    gain: Gain | None = None
-    ramp_ms: RampMs | None = None
+    input: GraphName | None = Field(None, description="Name of the input graph.")
+    in_channel: Channel | None = Field(None, description="Channel of the input, from 0.")
+    output: GraphName | None = Field(None, description="Name of the output graph.")
+    out_channel: Channel | None = Field(None, description="Channel of the output, from 0.")
+    gain: Gain | None = Field(None, description="Linear factor; 1 unless given.")
+    ramp_ms: RampMs | None = Field(
+        None, description="How long the way to the new gain takes, in milliseconds of stream time."
+    )
 
 
 class Mixer(CamelModel):
     """Levels and routing. A matrix, once given, is the whole routing; without one the default holds."""
 
-    input_level: list[Level] | None = Field(None, json_schema_extra={"x-merge-key": "graph"})
-    output_level: list[Level] | None = Field(None, json_schema_extra={"x-merge-key": "graph"})
+    input_level: list[Level] | None = Field(
+        None, json_schema_extra={"x-merge-key": "graph"}, description="Gains of input graphs."
+    )
+    output_level: list[Level] | None = Field(
+        None, json_schema_extra={"x-merge-key": "graph"}, description="Gains of output graphs."
+    )
     matrix: Annotated[list[Crosspoint], BeforeValidator(_read_matrix)] | None = Field(
-        None, json_schema_extra={"x-merge-key": ["input", "inChannel", "output", "outChannel"]}
+        None,
+        json_schema_extra={"x-merge-key": ["input", "inChannel", "output", "outChannel"]},
+        description="The whole routing; left out, the default routing holds.",
     )
 
 
 class PipeSpec(CamelModel):
     """What a pipe job plays, mixes and writes."""
 
-    input_graph: list[Graph] | None = Field(None, json_schema_extra={"x-merge-key": "name"})
-    mixer: Mixer | None = None
-    output_graph: list[Graph] | None = Field(None, json_schema_extra={"x-merge-key": "name"})
+    input_graph: list[Graph] | None = Field(
+        None, json_schema_extra={"x-merge-key": "name"}, description="Where sound comes from."
+    )
+    mixer: Mixer | None = Field(None, description="Levels and routing.")
+    output_graph: list[Graph] | None = Field(
+        None,
+        json_schema_extra={"x-merge-key": "name"},
+        description="Where sound goes; may be empty, for a job that only measures levels.",
+    )
 
 
 def merge_keys(model: type[BaseModel], path: str) -> Iterator[tuple[str, tuple[str, ...]]]:

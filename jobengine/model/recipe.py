@@ -108,12 +108,12 @@ class Source(Protocol):
 class Request(CamelModel):
     """The HTTP request that a rule made a job of. ``groups`` are the named groups of the rule's pattern."""
 
-    rule: str
-    method: str
-    path: str
-    query: dict[str, str] = Field({})
-    groups: dict[str, str] = Field({})
-    status: int | None = None
+    rule: str = Field(description="Name of the rule.")
+    method: str = Field(description="Method of the request.")
+    path: str = Field(description="Path of the request, percent-encoded as it came.")
+    query: dict[str, str] = Field({}, description="Query of the request.")
+    groups: dict[str, str] = Field({}, description="The named groups of the rule's pattern, decoded.")
+    status: int | None = Field(None, description="Status of the answer that a rule behind the routes saw.")
 
 
 class Task(Protocol):

@@ -52,9 +52,11 @@ class StreamSource(CamelModel):
     """A stream of a content in the store. ``elements``: packets or frames, where it has both; left out, the
     kind of the element that the job begins with."""
 
-    content: str | None = Field(None, min_length=1, max_length=1024)
-    stream: int = Field(0, ge=0, lt=1 << 16)
-    elements: Literal["packets", "frames"] | None = None
+    content: str | None = Field(None, min_length=1, max_length=1024, description="Name of the content.")
+    stream: int = Field(0, ge=0, lt=1 << 16, description="The stream's number.")
+    elements: Literal["packets", "frames"] | None = Field(
+        None, description="Which of the two, where a stream has both."
+    )
 
     @property
     def element_kind(self) -> ElementKind | None:
@@ -66,8 +68,10 @@ class StreamSource(CamelModel):
 class RoutingLabels(CamelModel):
     """Either ``replace`` those of an element or ``append`` to them; leave it out to let them pass."""
 
-    replace: list[Label] | None = Field(None, max_length=1000)
-    append: list[Label] | None = Field(None, max_length=1000)
+    replace: list[Label] | None = Field(
+        None, max_length=1000, description="The labels in place of an element's own."
+    )
+    append: list[Label] | None = Field(None, max_length=1000, description="Labels behind an element's own.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> RoutingLabels:
@@ -79,64 +83,82 @@ class RoutingLabels(CamelModel):
 class AttributeValue(CamelModel):
     """One value: ``value`` is an object with one member, named by its type as Savant names it."""
 
-    confidence: float | None = None
-    value: dict[str, Any] = Field(min_length=1, max_length=1)
+    confidence: float | None = Field(None, description="How sure it is, from 0 to 1 by custom.")
+    value: dict[str, Any] = Field(
+        min_length=1, max_length=1, description="An object of one member, which names the type."
+    )
 
 
 class Attribute(CamelModel):
     """Something said of every element of media that is sent."""
 
-    namespace: str = Field(min_length=1, max_length=255)
-    name: str = Field(min_length=1, max_length=255)
-    values: list[AttributeValue] = Field(default_factory=list, max_length=10_000)
-    hint: Text | None = None
-    is_persistent: bool = True
-    is_hidden: bool = False
+    namespace: str = Field(min_length=1, max_length=255, description="Who says it.")
+    name: str = Field(min_length=1, max_length=255, description="What it is called there.")
+    values: list[AttributeValue] = Field(default_factory=list, max_length=10_000, description="What it says.")
+    hint: Text | None = Field(None, description="A remark for people.")
+    is_persistent: bool = Field(True, description="Goes on with the element behind the next module.")
+    is_hidden: bool = Field(False, description="Is not shown by default.")
 
 
 class EndOfStream(CamelModel):
-    """When ends of stream are sent.
+    """When ends of stream are sent: those that are stored amid the stream, and a last one of the job."""
 
-    ``skipIntermediary`` leaves those out that are stored amid the stream. A last one follows when the job
-    finishes (``onFinish``), fails (``onFailure``) or is cancelled (``onCancel``).
-    """
-
-    skip_intermediary: bool = False
-    on_finish: bool = True
-    on_failure: bool = False
-    on_cancel: bool = False
+    skip_intermediary: bool = Field(
+        False, description="Leaves out ends of stream that are stored amid the stream."
+    )
+    on_finish: bool = Field(True, description="Sends one when the job finishes.")
+    on_failure: bool = Field(False, description="Sends one when the job fails.")
+    on_cancel: bool = Field(False, description="Sends one when the job is cancelled.")
 
 
 class RestreamSpec(CamelModel):
-    """What a re-streaming job does.
+    """What a re-streaming job does."""
 
-    ``anchorWaitMs``: how long to wait for the anchor to appear. ``maxIdleMs``: how long to wait for the
-    next element; then ``onIdle``: the job fails, or finishes. ``maxDeliveryMs``: how long an element may
-    take to be delivered, all attempts together. ``atEnd``: at the end of a recording that has ended the
-    job finishes, or waits as for any element. ``loops``: how often all of it is sent; 0: again and again.
-    ``onGap``: elements that are gone from the store are skipped and counted, or the job fails.
-    ``labels`` mean nothing here; they are for those who look at jobs.
-    """
-
-    source: StreamSource | None = None
-    resulting_stream: str | None = Field(None, min_length=1)
-    sink: SinkSpec | None = None
-    anchor: Anchor | None = None
-    anchor_wait_ms: float = Field(0.0, ge=0, le=MAX_WAIT_MS)
-    offset: Offset | None = None
-    pacing: PacingSpec | None = None
-    max_idle_ms: float = Field(10_000.0, gt=0, le=MAX_WAIT_MS)
-    on_idle: Literal["fail", "finish"] = "fail"
-    max_delivery_ms: float = Field(10_000.0, gt=0, le=MAX_WAIT_MS)
-    at_end: Literal["finish", "wait"] = "finish"
-    loops: int = Field(1, ge=0, le=1_000_000_000)
-    on_gap: Literal["skip", "fail"] = "skip"
-    metadata_only: bool = False
-    routing_labels: RoutingLabels | None = None
-    attributes: list[Attribute] | None = Field(None, max_length=1000)
-    attribute_collision: Literal["replace", "keep", "fail"] = "replace"
-    labels: dict[str, Text] | None = None
-    end_of_stream: EndOfStream | None = None
+    source: StreamSource | None = Field(None, description="The stream to read.")
+    resulting_stream: str | None = Field(
+        None, min_length=1, description="The name under which elements are sent."
+    )
+    sink: SinkSpec | None = Field(None, description="Where elements go.")
+    anchor: Anchor | None = Field(None, description="Where to begin.")
+    anchor_wait_ms: float = Field(
+        0.0, ge=0, le=MAX_WAIT_MS, description="How long to wait for the anchor to appear."
+    )
+    offset: Offset | None = Field(None, description="How far before the anchor to begin.")
+    pacing: PacingSpec | None = Field(None, description="How fast.")
+    max_idle_ms: float = Field(
+        10_000.0, gt=0, le=MAX_WAIT_MS, description="How long to wait for the next element."
+    )
+    on_idle: Literal["fail", "finish"] = Field("fail", description="What follows when it does not come.")
+    max_delivery_ms: float = Field(
+        10_000.0,
+        gt=0,
+        le=MAX_WAIT_MS,
+        description="How long an element may take to be delivered, all attempts together.",
+    )
+    at_end: Literal["finish", "wait"] = Field(
+        "finish", description="What follows at the end of a recording that has ended."
+    )
+    loops: int = Field(
+        1, ge=0, le=1_000_000_000, description="How often all of it is sent; 0: again and again."
+    )
+    on_gap: Literal["skip", "fail"] = Field(
+        "skip", description="What follows where elements are gone from the store."
+    )
+    metadata_only: bool = Field(False, description="Sends no payload.")
+    routing_labels: RoutingLabels | None = Field(
+        None, description="What becomes of the elements' routing labels; left out, they pass."
+    )
+    attributes: list[Attribute] | None = Field(
+        None, max_length=1000, description="What is said of every element of media."
+    )
+    attribute_collision: Literal["replace", "keep", "fail"] = Field(
+        "replace",
+        description="Which one counts where an element has an attribute already, or that the job fails.",
+    )
+    labels: dict[str, Text] | None = Field(
+        None, description="For those who look at jobs; they mean nothing here."
+    )
+    end_of_stream: EndOfStream | None = Field(None, description="When ends of stream are sent.")
 
     def rewrite(self) -> Rewrite:
         """What changes in every element."""

@@ -83,20 +83,32 @@ class Rule(CamelModel):
     ``reference`` of the pattern say; ``queryParameters`` of the request go into its parameters.
     """
 
-    enabled: bool = True
-    order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
-    method: Annotated[list[Method], BeforeValidator(_as_list)] = Field(["GET"])
-    path_pattern: Pattern
-    header: dict[str, Pattern] = Field({})
-    query: dict[str, Pattern] = Field({})
-    status_code: Annotated[list[Status], BeforeValidator(_as_list)] = Field([])
-    post_route: bool = False
-    respond: bool = True
-    recipe: Annotated[str, Field(min_length=1, max_length=1000)]
-    parameters: dict[str, Json] = Field({})
-    query_parameters: list[str] = Field([])
-    default_stream: str = "default"
-    timeout_ms: TimeoutMs = DEFAULT_TIMEOUT_MS
+    enabled: bool = Field(True, description="Whether it is in force.")
+    order: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        100, description="Lower ones are asked first, equal ones by name."
+    )
+    method: Annotated[list[Method], BeforeValidator(_as_list)] = Field(
+        ["GET"], description="Methods that it fits; HEAD counts as GET."
+    )
+    path_pattern: Pattern = Field(description="RE2 expression, searched in the path as it was sent.")
+    header: dict[str, Pattern] = Field({}, description="RE2 expression for each header that must be there.")
+    query: dict[str, Pattern] = Field(
+        {}, description="RE2 expression for each member that the query must have."
+    )
+    status_code: Annotated[list[Status], BeforeValidator(_as_list)] = Field(
+        [], description="Of a rule behind the routes: the answers that it fits; none: all."
+    )
+    post_route: bool = Field(False, description="Comes behind the routes, instead of before.")
+    respond: bool = Field(
+        True, description="Answers with the result; otherwise it starts the job and waits for nothing."
+    )
+    recipe: Annotated[str, Field(min_length=1, max_length=1000)] = Field(description="What is made.")
+    parameters: dict[str, Json] = Field({}, description="How it is made.")
+    query_parameters: list[str] = Field([], description="Members of the query that go into the parameters.")
+    default_stream: str = Field("default", description="The stream where the pattern has no group for it.")
+    timeout_ms: TimeoutMs = Field(
+        DEFAULT_TIMEOUT_MS, description="How long the recipe may run, and the request waits."
+    )
 
     @property
     def wants_success(self) -> bool:

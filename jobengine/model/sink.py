@@ -41,20 +41,34 @@ class SinkKind(Enum):
 class SinkTerms(CamelModel):
     """Limits of a socket; the defaults are those of Savant Replay. Of another service: the two timeouts.
 
-    Timeouts are of one attempt; after ``retries`` further ones the element is overdue, and the job's
-    ``maxDeliveryMs`` decides. ``readyWaitMs``: how long a ``pub`` waits for a subscriber before it sends
-    anyway. ``codec``: ``native`` or ``savant``.
+    Timeouts are of one attempt; when the retries are used up the element is overdue, and the job's
+    ``maxDeliveryMs`` decides.
     """
 
-    send_timeout_ms: int = Field(1000, ge=1, le=MAX_WAIT_MS)
-    send_retries: int = Field(3, ge=0, le=1000)
-    receive_timeout_ms: int = Field(1000, ge=1, le=MAX_WAIT_MS)
-    receive_retries: int = Field(3, ge=0, le=1000)
-    send_hwm: int = Field(1000, ge=1, le=1_000_000)
-    receive_hwm: int = Field(1000, ge=1, le=1_000_000)
-    inflight_ops: int = Field(100, ge=1, le=100_000)
-    ready_wait_ms: int = Field(1000, ge=0, le=MAX_WAIT_MS)
-    codec: Literal["native", "savant"] = "native"
+    send_timeout_ms: int = Field(
+        1000, ge=1, le=MAX_WAIT_MS, description="How long one attempt to send may take."
+    )
+    send_retries: int = Field(3, ge=0, le=1000, description="Further attempts.")
+    receive_timeout_ms: int = Field(1000, ge=1, le=MAX_WAIT_MS, description="How long to wait for an answer.")
+    receive_retries: int = Field(3, ge=0, le=1000, description="Further waits.")
+    send_hwm: int = Field(
+        1000, ge=1, le=1_000_000, description="How many messages wait in the socket at most."
+    )
+    receive_hwm: int = Field(
+        1000, ge=1, le=1_000_000, description="How many answers wait in the socket at most."
+    )
+    inflight_ops: int = Field(
+        100, ge=1, le=100_000, description="How many messages may be without an answer."
+    )
+    ready_wait_ms: int = Field(
+        1000,
+        ge=0,
+        le=MAX_WAIT_MS,
+        description="How long a pub socket waits for a subscriber before it sends anyway.",
+    )
+    codec: Literal["native", "savant"] = Field(
+        "native", description="How elements are written: our own messages, or those of Savant."
+    )
 
     def socket_options(self) -> SinkOptions:
         """What of this concerns the socket itself."""
@@ -72,8 +86,13 @@ class SinkTerms(CamelModel):
 class SinkSpec(CamelModel):
     """Where elements go."""
 
-    url: str | None = Field(None, min_length=1, max_length=2000)
-    options: SinkTerms | None = None
+    url: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2000,
+        description="A socket, content:NAME/INDEX, file:PATH, or a stream of another service.",
+    )
+    options: SinkTerms | None = Field(None, description="Limits; left out, the defaults.")
 
 
 def kind_of_sink(url: str) -> SinkKind:

@@ -52,14 +52,16 @@ def read_utc(value: Any) -> Any:
 class TriggerOptions(CamelModel):
     """``outputSwitch`` may go with Wait or Pause."""
 
-    output_switch: bool = False
+    output_switch: bool = Field(False, description="Writers change to a new file.")
 
 
 class TriggerBase(CamelModel):
     """What every trigger has."""
 
-    requested_proc_state: RequestedState
-    options: TriggerOptions | None = None
+    requested_proc_state: RequestedState = Field(
+        description="The state that the job goes to; None leaves it where it is."
+    )
+    options: TriggerOptions | None = Field(None, description="What goes with the change of state.")
 
     @field_validator("type", mode="before", check_fields=False)
     @classmethod
@@ -78,7 +80,7 @@ class TriggerBase(CamelModel):
 class ImmediateTrigger(TriggerBase):
     """As soon as possible."""
 
-    type: Literal["Immediate"]
+    type: Literal["Immediate"] = Field(description="Names this trigger.")
 
 
 class TimeTrigger(TriggerBase):
@@ -88,11 +90,20 @@ class TimeTrigger(TriggerBase):
     an overdue trigger is skipped when a later Time trigger of the same job is overdue as well.
     """
 
-    type: Literal["Time"]
-    start_time: Annotated[datetime, PlainSerializer(to_text, when_used="json")]
-    misfire: Literal["fire", "skip"] = "fire"
-    misfire_grace_ms: int = Field(DEFAULT_MISFIRE_GRACE_MS, ge=0, le=MAX_DURATION_MS)
-    coalesce: bool = False
+    type: Literal["Time"] = Field(description="Names this trigger.")
+    start_time: Annotated[datetime, PlainSerializer(to_text, when_used="json")] = Field(
+        description="When, ISO 8601; without an offset it is UTC."
+    )
+    misfire: Literal["fire", "skip"] = Field("fire", description="What follows when it is overdue.")
+    misfire_grace_ms: int = Field(
+        DEFAULT_MISFIRE_GRACE_MS,
+        ge=0,
+        le=MAX_DURATION_MS,
+        description="How late is not overdue yet, in milliseconds.",
+    )
+    coalesce: bool = Field(
+        False, description="Leaves it out when a later one of the same job is overdue too."
+    )
 
     @field_validator("start_time", mode="before")
     @classmethod
@@ -103,34 +114,36 @@ class TimeTrigger(TriggerBase):
 class DurationTrigger(TriggerBase):
     """``duration`` milliseconds of stream time after the transition before it in the list passed."""
 
-    type: Literal["Duration"]
-    duration: int = Field(ge=0, le=MAX_DURATION_MS)
+    type: Literal["Duration"] = Field(description="Names this trigger.")
+    duration: int = Field(ge=0, le=MAX_DURATION_MS, description="Milliseconds of stream time.")
 
 
 class LevelTrigger(TriggerBase):
     """When an output's level stays ``above`` or ``below`` a dBFS value for ``forMs``, after ``delayMs``."""
 
-    type: Literal["Level"]
-    graph: str
-    above: float | None = Field(None, le=0)
-    below: float | None = Field(None, le=0)
-    for_ms: int = Field(0, ge=0)
-    delay_ms: int = Field(0, ge=0)
+    type: Literal["Level"] = Field(description="Names this trigger.")
+    graph: str = Field(description="Name of the output graph.")
+    above: float | None = Field(None, le=0, description="Level in dBFS that must be passed.")
+    below: float | None = Field(None, le=0, description="Level in dBFS that must not be reached.")
+    for_ms: int = Field(0, ge=0, description="For how long, in milliseconds.")
+    delay_ms: int = Field(0, ge=0, description="How long after that it passes, in milliseconds.")
 
 
 class EventTrigger(TriggerBase):
     """When the named event is raised and its data holds every member of ``match``."""
 
-    type: Literal["Event"]
-    name: str = Field(min_length=1, max_length=256)
-    match: dict[str, Any] | None = None
+    type: Literal["Event"] = Field(description="Names this trigger.")
+    name: str = Field(min_length=1, max_length=256, description="Name of the event.")
+    match: dict[str, Any] | None = Field(
+        None, description="Members that the event's data must have, with these values."
+    )
 
 
 class StreamTrigger(TriggerBase):
     """When the condition is true on the work's stream clock."""
 
-    type: Literal["Stream"]
-    condition: StreamCondition
+    type: Literal["Stream"] = Field(description="Names this trigger.")
+    condition: StreamCondition = Field(description="When, told on the work's stream clock.")
 
 
 class _RefusedTrigger(BaseModel):

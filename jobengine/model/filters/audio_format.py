@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from jobengine.errors import Fault
 from jobengine.model.casing import CamelModel
@@ -38,9 +38,13 @@ class AudioFormat(CamelModel):
 
     key_synonyms: ClassVar[Mapping[str, str]] = {"numberofchannels": "channels"}
 
-    sample_rate: SampleRate | None = None
-    resolution: Resolution | None = None
-    channels: int | None = None
+    sample_rate: SampleRate | None = Field(
+        None, description="Samples per second in each channel, 4000 to 768000; also Sample44100."
+    )
+    resolution: Resolution | None = Field(
+        None, description="Bits of a sample: 16, 24, or 32 for float; also Res16Bit."
+    )
+    channels: int | None = Field(None, description="1 to 128.")
 
     def check(self) -> Iterator[Fault]:
         """Values out of range; pointers are relative to the format."""

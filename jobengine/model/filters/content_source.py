@@ -42,13 +42,22 @@ class ContentSource(Filter):
 
     place: ClassVar[Place] = Place.SOURCE
 
-    name: Literal["ContentSource"]
-    content: str | None = None
-    stream: str | None = None
-    from_: Moment | None = Field(None, alias="from")
-    to: Moment | None = None
-    follow: bool | None = None
-    real_time: bool | None = None
+    name: Literal["ContentSource"] = Field(description="Names this filter.")
+    content: str | None = Field(None, description="Name of the content.")
+    stream: str | None = Field(
+        None,
+        description="A stream's number or name, such as 2 or audio_1; left out, the first stream of sound.",
+    )
+    from_: Moment | None = Field(
+        None,
+        alias="from",
+        description="Where to begin: a media reference such as 1m30s; left out, at the first element.",
+    )
+    to: Moment | None = Field(None, description="Where to end: a media reference; left out, at the end.")
+    follow: bool | None = Field(None, description="Goes on at the live end until the stream is closed.")
+    real_time: bool | None = Field(
+        None, description="Paces the job by the clock; otherwise it runs as fast as it can."
+    )
 
     def check(self, roots: MediaRoots) -> Iterator[Fault]:
         if not self.content:

@@ -43,11 +43,15 @@ class ContentWriter(Filter):
 
     place: ClassVar[Place] = Place.SINK
 
-    name: Literal["ContentWriter"]
-    content: str | None = None
-    stream: int | None = Field(None, ge=0, le=65_535)
-    codec: Codec | None = None
-    bit_rate: int | None = Field(None, ge=6_000, le=2_000_000)
+    name: Literal["ContentWriter"] = Field(description="Names this filter.")
+    content: str | None = Field(None, description="Name of the content; it is made if there is none.")
+    stream: int | None = Field(
+        None, ge=0, le=65_535, description="Number of the stream; left out, a new stream is added."
+    )
+    codec: Codec | None = Field(None, description="How sound is kept; pcm unless given.")
+    bit_rate: int | None = Field(
+        None, ge=6_000, le=2_000_000, description="Bits per second, for aac, opus and mp3."
+    )
 
     def check(self, roots: MediaRoots) -> Iterator[Fault]:
         if not self.content:

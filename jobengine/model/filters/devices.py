@@ -23,23 +23,23 @@ _CHANNEL_LIST = re.compile(r"\s*\d+\s*(,\s*\d+\s*)*")
 class DeviceFormat(CamelModel):
     """Rate and resolution asked of a device; a rate of 0 lets it choose."""
 
-    sample_rate: SampleRate | None = None
-    resolution: Resolution | None = None
+    sample_rate: SampleRate | None = Field(None, description="Samples per second; 0 lets the device choose.")
+    resolution: Resolution | None = Field(None, description="Bits of a sample.")
 
 
 class AsioDevice(CamelModel):
     """``name``: a unique part of the driver's name. ``channels``: comma list, 0-based."""
 
-    name: str | None = None
-    channels: str | None = None
+    name: str | None = Field(None, description="A unique part of the driver's name.")
+    channels: str | None = Field(None, description="Channel numbers from 0, with commas between.")
 
 
 class WasapiDevice(CamelModel):
     """``name``: a unique part of the device's name. ``loopback`` records what a playback device plays."""
 
-    name: str | None = None
-    loopback: bool | None = None
-    exclusive_mode: bool | None = None
+    name: str | None = Field(None, description="A unique part of the device's name.")
+    loopback: bool | None = Field(None, description="Records what a playback device plays.")
+    exclusive_mode: bool | None = Field(None, description="Asks for the device alone.")
 
 
 class Device(Filter):
@@ -53,9 +53,11 @@ class Device(Filter):
 
 
 class _Asio(Device):
-    device: AsioDevice | None = None
-    format: DeviceFormat | None = None
-    allow_different_sample_rate: bool | None = None
+    device: AsioDevice | None = Field(None, description="Which device.")
+    format: DeviceFormat | None = Field(None, description="What is asked of the device.")
+    allow_different_sample_rate: bool | None = Field(
+        None, description="Takes another rate where the device can't do the one asked for."
+    )
 
     def check(self, roots: MediaRoots) -> Iterator[Fault]:
         if not self.device_name:
@@ -70,8 +72,12 @@ class AsioSource(_Asio):
 
     place: ClassVar[Place] = Place.SOURCE
 
-    name: Literal["ASIO Source"]
-    lawo_r3lay_name: str | None = Field(None, alias="lawoR3layName")
+    name: Literal["ASIO Source"] = Field(description="Names this filter.")
+    lawo_r3lay_name: str | None = Field(
+        None,
+        alias="lawoR3layName",
+        description="ROAD's name of a Lawo R3LAY source; kept, and not interpreted.",
+    )
 
 
 class AsioRenderer(_Asio):
@@ -79,7 +85,7 @@ class AsioRenderer(_Asio):
 
     place: ClassVar[Place] = Place.SINK
 
-    name: Literal["ASIO Renderer"]
+    name: Literal["ASIO Renderer"] = Field(description="Names this filter.")
 
 
 class WasapiSource(Device):
@@ -87,9 +93,9 @@ class WasapiSource(Device):
 
     place: ClassVar[Place] = Place.SOURCE
 
-    name: Literal["WASAPI Source"]
-    device: WasapiDevice | None = None
-    format: DeviceFormat | None = None
+    name: Literal["WASAPI Source"] = Field(description="Names this filter.")
+    device: WasapiDevice | None = Field(None, description="Which device.")
+    format: DeviceFormat | None = Field(None, description="What is asked of the device.")
 
 
 class SoundMapper(Device):
@@ -97,4 +103,4 @@ class SoundMapper(Device):
 
     place: ClassVar[Place] = Place.SINK
 
-    name: Literal["SoundMapper"]
+    name: Literal["SoundMapper"] = Field(description="Names this filter.")

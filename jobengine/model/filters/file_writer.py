@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from jobengine.errors import Fault
 from jobengine.model.filters.filter import Filter, Place
 from jobengine.model.roots import MediaRoots, PathRefused
@@ -15,8 +17,10 @@ class FileWriter(Filter):
 
     place: ClassVar[Place] = Place.SINK
 
-    name: Literal["FileWriter"]
-    file_path: str | None = None
+    name: Literal["FileWriter"] = Field(description="Names this filter.")
+    file_path: str | None = Field(
+        None, description="A path below the media folders; a name that is taken gets _1, _2 and so on."
+    )
 
     def check(self, roots: MediaRoots) -> Iterator[Fault]:
         try:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import ClassVar
 
+from pydantic import Field
+
 from jobengine.errors import Fault
 from jobengine.model.casing import CamelModel
 from jobengine.model.filters.audio_format import AudioFormat
@@ -25,7 +27,7 @@ class Filter(CamelModel):
 
     place: ClassVar[Place]
 
-    name: str
+    name: str = Field(description="Which filter it is.")
 
     def check(self, roots: MediaRoots) -> Iterator[Fault]:
         """What is wrong with a complete filter; pointers are relative to it."""

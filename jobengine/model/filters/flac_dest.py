@@ -19,9 +19,11 @@ class FlacDest(Filter):
     max_channels: ClassVar[int] = 8
     resolutions_bit: ClassVar[tuple[int, ...]] = (16, 24)
 
-    name: Literal["FLACDest"]
-    title: str | None = None
-    compression_level: int | None = Field(None, ge=0, le=12)
+    name: Literal["FLACDest"] = Field(description="Names this filter; FLAC is the same.")
+    title: str | None = Field(None, description="Title, kept in the file's tags.")
+    compression_level: int | None = Field(
+        None, ge=0, le=12, description="0 (fast) to 12 (small); 5 unless given."
+    )
 
     def check_format(self, wanted: AudioFormat) -> Iterator[Fault]:
         if (wanted.channels or 0) > self.max_channels:

@@ -45,9 +45,13 @@ def _read_form(value: Any) -> Any:
 class Waveform(CamelModel):
     """``frequency`` in Hz (440), ``amplitude`` in per cent of full scale (50), ``form`` Rect unless given."""
 
-    form: Annotated[Literal["Sine", "Rect"], BeforeValidator(_read_form)] | None = None
-    frequency: float | None = Field(None, gt=0, le=384_000)
-    amplitude: float | None = Field(None, ge=0, le=100)
+    form: Annotated[Literal["Sine", "Rect"], BeforeValidator(_read_form)] | None = Field(
+        None, description="Rect unless given."
+    )
+    frequency: float | None = Field(None, gt=0, le=384_000, description="Hz; 440 unless given.")
+    amplitude: float | None = Field(
+        None, ge=0, le=100, description="Per cent of full scale; 50 unless given."
+    )
 
 
 class AudioSynthesizer(Filter):
@@ -55,11 +59,14 @@ class AudioSynthesizer(Filter):
 
     place: ClassVar[Place] = Place.SOURCE
 
-    name: Literal["Audio Synthesizer"]
-    format: AudioFormat | None = None
-    waveform: Waveform | None = None
-    source: str | None = None
-    real_time: bool | None = None
+    name: Literal["Audio Synthesizer"] = Field(description="Names this filter.")
+    format: AudioFormat | None = Field(None, description="Rate and channels of the signal.")
+    waveform: Waveform | None = Field(None, description="ROAD's test signal, the same on all channels.")
+    source: str | None = Field(
+        None,
+        description="Instead of a waveform: one generator of FFmpeg with its options, sine=frequency=1000.",
+    )
+    real_time: bool | None = Field(None, description="Paces the job by the clock unless false.")
 
     def check(self, roots: MediaRoots) -> Iterator[Fault]:
         if self.source is not None and self.waveform is not None:

@@ -22,9 +22,13 @@ def _refuse(key: str) -> Any:
 class OriginatorReference(CamelModel):
     """Parts of the OriginatorReference by EBU R 99; time and random number are added later."""
 
-    country_code: str | None = Field(None, pattern=r"^[A-Za-z]{2}$")
-    organization_code: str | None = Field(None, pattern=r"^[A-Za-z0-9]{3}$")
-    serial_number: str | None = Field(None, pattern=r"^[A-Za-z0-9]{1,12}$")
+    country_code: str | None = Field(None, pattern=r"^[A-Za-z]{2}$", description="Two letters, ISO 3166.")
+    organization_code: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9]{3}$", description="Three letters or digits."
+    )
+    serial_number: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9]{1,12}$", description="Up to twelve letters or digits."
+    )
 
 
 class WavDest(Filter):
@@ -32,12 +36,20 @@ class WavDest(Filter):
 
     place: ClassVar[Place] = Place.ENCODER
 
-    name: Literal["WAVDest"]
-    title: str | None = None
-    originator: str | None = None
-    originator_ref: OriginatorReference | None = None
-    write_rf64: bool | None = Field(None, alias="writeRF64")
-    write_levl_chunk: bool | None = None
-    channel_configuration: Annotated[Any, _refuse("channelConfiguration")] = None
-    overlap_on_switch: Annotated[Any, _refuse("overlapOnSwitch")] = None
-    create_mpeg: Annotated[Any, _refuse("createMpeg")] = None
+    name: Literal["WAVDest"] = Field(description="Names this filter.")
+    title: str | None = Field(None, description="The Description of the file's bext chunk.")
+    originator: str | None = Field(None, description="The Originator of the bext chunk.")
+    originator_ref: OriginatorReference | None = Field(
+        None, description="The parts of the bext chunk's OriginatorReference."
+    )
+    write_rf64: bool | None = Field(
+        None, alias="writeRF64", description="Goes on as RF64 past 4 GB, unless false."
+    )
+    write_levl_chunk: bool | None = Field(
+        None, description="Writes the peak envelope of EBU 3285 supplement 3, unless false."
+    )
+    channel_configuration: Annotated[Any, _refuse("channelConfiguration")] = Field(
+        None, description="Not there yet."
+    )
+    overlap_on_switch: Annotated[Any, _refuse("overlapOnSwitch")] = Field(None, description="Not there yet.")
+    create_mpeg: Annotated[Any, _refuse("createMpeg")] = Field(None, description="Not there yet.")
