@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, bindparam, insert, update
+from sqlalchemy.sql.dml import UpdateBase
 
-from jobengine.history.by_row import ByRow
+from jobengine.history.row_change import columns_without
 from jobengine.history.statements import JOB_EXPECTED, JOB_FIXED
 from jobengine.history.tables import events, jobs, transitions
 from tests.databases import PostgresServer
@@ -22,14 +23,24 @@ Write = Callable[[Work], None]
 
 
 class BareStatements:
-    """The statements that the engine's rows are written with, one row at a time."""
+    """What writes the engine's rows one at a time, as anybody would."""
 
     def __init__(self, dialect: Dialect) -> None:
-        make = ByRow(dialect)
-        self.insert_job = make.insert(jobs).text
-        self.insert_transition = make.insert(transitions).text
-        self.insert_event = make.insert(events, "sequence").text
-        self.update_job = make.update(jobs, JOB_FIXED, JOB_EXPECTED).text
+        self._dialect = dialect
+        self.insert_job = self._text(insert(jobs))
+        self.insert_transition = self._text(insert(transitions))
+        told = _parameters(columns_without(events, ("sequence",)))
+        self.insert_event = self._text(insert(events).values(told))
+        changed = _parameters(columns_without(jobs, JOB_FIXED))
+        same = [jobs.c[name] == bindparam(f"expected_{name}") for name in JOB_EXPECTED]
+        self.update_job = self._text(update(jobs).values(changed).where(*same))
+
+    def _text(self, statement: UpdateBase) -> str:
+        return str(statement.compile(dialect=self._dialect))
+
+
+def _parameters(names: Iterable[str]) -> dict[str, Any]:
+    return {name: bindparam(name) for name in names}
 
 
 class Sqlite:

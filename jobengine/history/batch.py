@@ -2,15 +2,13 @@
 
 A batch only collects. Nothing touches the database until it ends; then everything is written in one
 transaction, grouped by statement and in a fixed order. Records are kept by reference, so what is written
-is their value at the end of the batch.
+is their value when `Batch.steps` is asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-
-from sqlalchemy import Connection
 
 from jobengine.history.row_change import RowChange, Rows
 from jobengine.history.rows import (
@@ -26,9 +24,6 @@ from jobengine.history.statements import JOB_FIXED, TRANSITION_FIXED, Statements
 from jobengine.history.tables import jobs, transitions
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
-EVENT_ORDER_LOCK = 0x6A6F6566
-"""Key of the PostgreSQL advisory lock under which event numbers become visible in their order."""
-
 _JOB_CHANGED = [i for i, column in enumerate(jobs.columns) if column.name not in JOB_FIXED]
 _TRANSITION_CHANGED = [
     i for i, column in enumerate(transitions.columns) if column.name not in TRANSITION_FIXED
@@ -42,8 +37,12 @@ class Expected(NamedTuple):
     epoch: int
 
 
-class Stale(Exception):
-    """Guarded updates hit fewer rows than expected; the store finds out which and tells."""
+class Step(NamedTuple):
+    """One statement of a batch with its rows; if guarded, each of them must hit a row."""
+
+    statement: RowChange
+    rows: Rows
+    is_guarded: bool = False
 
 
 class Batch:
@@ -151,45 +150,34 @@ class Batch:
         yield from self.inserted_transitions.values()
         yield from self.updated_transitions.values()
 
-    def write(self, connection: Connection, statements: Statements) -> None:
-        """Run everything on ``connection``. Raises Stale."""
-        s = statements
-        if self.inserted_jobs:
-            s.insert_job.run(connection, [job_row(job) for job in self.inserted_jobs.values()])
-        if self.inserted_transitions:
-            rows = [transition_row(t) for t in self.inserted_transitions.values()]
-            s.insert_transition.run(connection, rows)
-        for statement, rows in self._guarded(s):
-            if rows and statement.run(connection, rows) != len(rows):
-                raise Stale
-        self._write_the_rest(connection, s)
+    def steps(self, s: Statements) -> list[Step]:
+        """Everything as rows, with the records' values of this moment, in the order of writing."""
+        outputs = self._outputs.values()
+        named = [(name, to_json(value) or "null") for name, value in self._variables.items()]
+        steps = [
+            Step(s.insert_job, [job_row(job) for job in self.inserted_jobs.values()]),
+            Step(s.insert_transition, [transition_row(t) for t in self.inserted_transitions.values()]),
+            *self._guarded(s),
+            Step(s.upsert_output, [output_row(output) for output in outputs]),
+            Step(s.upsert_variable, named),
+            Step(s.delete_variable, [(name,) for name in self._removed_variables]),
+            Step(s.insert_idempotency, self._idempotency),
+            Step(s.insert_event, [event_row(event) for event in self._events]),
+        ]
+        return [step for step in steps if step.rows]
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
 
-    def _guarded(self, s: Statements) -> Iterator[tuple[RowChange, Rows]]:
+    def _guarded(self, s: Statements) -> Iterator[Step]:
         """Changes of rows that must be as expected."""
-        yield s.update_transition, [_transition_update(t) for t in self.updated_transitions.values()]
-        settled = self.settled_transitions.values()
-        yield s.settle_transition, [(*settled_row(t), t.transition_id) for t in settled]
-        yield s.update_job, [job_update(job, expected) for job, expected in self.updated_jobs.values()]
-        advanced = self.advanced_jobs.values()
-        yield s.advance_job, [(*advanced_row(job), job.job_id, *expected) for job, expected in advanced]
-
-    def _write_the_rest(self, connection: Connection, s: Statements) -> None:
-        if self._outputs:
-            s.upsert_output.run(connection, [output_row(output) for output in self._outputs.values()])
-        if self._variables:
-            rows = [(name, to_json(value) or "null") for name, value in self._variables.items()]
-            s.upsert_variable.run(connection, rows)
-        if self._removed_variables:
-            s.delete_variable.run(connection, [(name,) for name in self._removed_variables])
-        if self._idempotency:
-            s.insert_idempotency.run(connection, self._idempotency)
-        if self._events:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({EVENT_ORDER_LOCK})")
-            s.insert_event.run(connection, [event_row(event) for event in self._events])
+        updated, settled = self.updated_transitions.values(), self.settled_transitions.values()
+        changed, advanced = self.updated_jobs.values(), self.advanced_jobs.values()
+        yield Step(s.update_transition, [_transition_update(t) for t in updated], True)
+        yield Step(s.settle_transition, [(*settled_row(t), t.transition_id) for t in settled], True)
+        yield Step(s.update_job, [job_update(job, expected) for job, expected in changed], True)
+        rows = [(*advanced_row(job), job.job_id, *expected) for job, expected in advanced]
+        yield Step(s.advance_job, rows, True)
 
 
 def job_update(job: JobRecord, expected: Expected) -> tuple[Any, ...]:

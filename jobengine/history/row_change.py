@@ -1,14 +1,35 @@
-"""What a statement that writes many rows is, whichever way a database likes them best."""
+"""Statements that write many rows at once: the rows come as a table that the statement reads.
+
+A statement costs a server its time and an interpreter with several threads its turn, a row costs little. How
+the rows become a table is the one thing in which the databases differ: `jobengine.history.json_rows`,
+`jobengine.history.value_rows`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Table
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    FromClause,
+    Select,
+    Table,
+    delete,
+    insert,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import UpdateBase
 
 Rows = list[tuple[Any, ...]]
 Conditions = Sequence[ColumnElement[bool]]
+Build = Callable[[FromClause], UpdateBase]
+"""Makes a statement over the rows that are given to it."""
 
 
 class RowChange(Protocol):
@@ -19,26 +40,74 @@ class RowChange(Protocol):
         ...
 
 
-class RowChanges(Protocol):
-    """Makes statements for one kind of database."""
+class Form(Protocol):
+    """A database's way to be given rows as a table."""
+
+    def make(self, table: Table, names: Sequence[str], expected: Sequence[str], build: Build) -> RowChange:
+        """The statement that ``build`` makes; each row gives the columns ``names`` of ``table``, then what
+        the columns ``expected`` must hold, as ``expected_`` and their name.
+        """
+        ...
+
+    def value(self, table: Table, given: FromClause, name: str) -> ColumnElement[Any]:
+        """What a row gives for the column ``name``."""
+        ...
+
+
+class RowChanges:
+    """Makes statements for one kind of database. A row of a table may be meant once in a statement."""
+
+    def __init__(self, dialect: Dialect, form: Form) -> None:
+        self._is_sqlite = dialect.name == "sqlite"
+        self._form = form
 
     def insert(self, table: Table, *without: str) -> RowChange:
-        """New rows; each gives the columns but for ``without``."""
-        ...
+        """New rows, in the order in which they are given; each gives the columns but for ``without``."""
+        names = columns_without(table, without)
+
+        def build(given: FromClause) -> UpdateBase:
+            return insert(table).from_select(names, self._select(table, given, names))
+
+        return self._form.make(table, names, (), build)
 
     def update(
         self, table: Table, without: tuple[str, ...], expected: tuple[str, ...], where: Conditions = ()
     ) -> RowChange:
         """Change rows; each gives the columns but for ``without``, then what ``expected`` must hold."""
-        ...
+        names = columns_without(table, without)
+
+        def build(given: FromClause) -> UpdateBase:
+            same = [table.c[name] == given.c[f"expected_{name}"] for name in expected]
+            changed = {name: self._form.value(table, given, name) for name in names}
+            return update(table).values(changed).where(*same, *where)
+
+        return self._form.make(table, names, expected, build)
 
     def upsert(self, table: Table) -> RowChange:
         """New rows, or new values for the rows that are there; each gives all columns."""
-        ...
+        names = columns_without(table, ())
+        keys = [column.name for column in table.primary_key]
+        start = sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
+
+        def build(given: FromClause) -> UpdateBase:
+            statement: Any = start.from_select(names, self._select(table, given, names))
+            changed = {name: statement.excluded[name] for name in names if name not in keys}
+            made: UpdateBase = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+            return made
+
+        return self._form.make(table, names, (), build)
 
     def delete(self, table: Table, key: str) -> RowChange:
         """Remove rows; each gives ``key``."""
-        ...
+
+        def build(given: FromClause) -> UpdateBase:
+            return delete(table).where(table.c[key].in_(select(given.c[f"expected_{key}"])))
+
+        return self._form.make(table, (), (key,), build)
+
+    def _select(self, table: Table, given: FromClause, names: Sequence[str]) -> Select[Any]:
+        """The WHERE lets SQLite tell an ON CONFLICT from the ON of a join."""
+        return select(*[self._form.value(table, given, name) for name in names]).where(true())
 
 
 def columns_without(table: Table, without: Sequence[str]) -> tuple[str, ...]:

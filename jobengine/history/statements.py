@@ -1,17 +1,17 @@
 """The statements of the hot path: written in SQLAlchemy Core, compiled once, run by the driver.
 
-Core's work per row costs more than the rows do, so rows are tuples and go to the driver as they are, one by
-one or all at once: whichever the database likes best.
+Core's work per row costs more than the rows do, so rows are tuples and go to the driver all at once, in the
+form that the database likes best.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import Dialect, literal_column
 
-from jobengine.history.by_row import ByRow
-from jobengine.history.by_set import BySet
+from jobengine.history.json_rows import JsonRows
 from jobengine.history.row_change import RowChanges, columns_without
 from jobengine.history.tables import events, idempotency, jobs, outputs, transitions, variables
+from jobengine.history.value_rows import ValueRows
 
 JOB_FIXED = ("job_id", "created_time")
 """Columns of ``jobs`` that no update writes."""
@@ -61,7 +61,8 @@ class Statements:
     """Every statement that a batch may run, for one kind of database."""
 
     def __init__(self, dialect: Dialect) -> None:
-        make: RowChanges = ByRow(dialect) if dialect.name == "sqlite" else BySet(dialect)
+        form = ValueRows(dialect) if dialect.name == "sqlite" else JsonRows(dialect)
+        make = RowChanges(dialect, form)
         is_pending = transitions.c.status == literal_column("'Pending'")
         unsettled = columns_without(transitions, TRANSITION_SETTLED)
         self.insert_job = make.insert(jobs)

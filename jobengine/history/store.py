@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, Connection, literal_column, or_, select, update
 
 from jobengine.errors import ConflictError
-from jobengine.history.batch import Batch, Stale
+from jobengine.history.batch import Batch, Step
 from jobengine.history.database import Database
 from jobengine.history.rows import (
     JOB_COLUMNS,
@@ -30,6 +30,9 @@ from jobengine.model.record import JobRecord, OutputRecord, TransitionRecord
 
 _T = TypeVar("_T")
 
+EVENT_ORDER_LOCK = 0x6A6F6566
+"""Key of the PostgreSQL advisory lock under which event numbers become visible in their order."""
+
 CHUNK = 500
 """Ids per statement: well under every database's limit of parameters."""
 
@@ -43,6 +46,17 @@ LIST_ORDER = (
     transitions.c.position,
     transitions.c.transition_id,
 )
+
+
+class Stale(Exception):
+    """Guarded updates hit fewer rows than expected; the store finds out which and tells."""
+
+
+class Prepared(NamedTuple):
+    """A batch, ready to be written."""
+
+    batch: Batch
+    steps: list[Step]
 
 
 class LoadedJob(NamedTuple):
@@ -80,14 +94,22 @@ class SqlJobStore:
 
     def commit(self, batch: Batch) -> None:
         """Write a batch in one transaction; as `batch` does at its end."""
-        if not batch:
-            return
+        if batch:
+            self.write(self.prepare(batch))
+
+    def prepare(self, batch: Batch) -> Prepared:
+        """What `write` has to do. The records may change again afterwards."""
+        return Prepared(batch, batch.steps(self._statements))
+
+    def write(self, prepared: Prepared) -> None:
+        """Write what was prepared in one transaction. May be called from another thread than the reads."""
         try:
             with self._database.writing() as connection:
                 self._check_service(connection)
-                batch.write(connection, self._statements)
+                for step in prepared.steps:
+                    self._run(connection, step)
         except Stale as error:
-            raise self._name_stale(batch) from error
+            raise self._name_stale(prepared.batch) from error
 
     def load_jobs(self, job_ids: Iterable[str]) -> dict[str, LoadedJob]:
         """The jobs of ``job_ids`` that exist, each with what the engine needs to go on."""
@@ -212,6 +234,12 @@ class SqlJobStore:
             beaten = connection.execute(update(services).where(still_ours).values(alive_time=now))
             if beaten.rowcount != 1:
                 raise ConflictError(f"service {name} was claimed by another process", service=name)
+
+    def _run(self, connection: Connection, step: Step) -> None:
+        if step.statement is self._statements.insert_event and not self._database.is_sqlite:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({EVENT_ORDER_LOCK})")
+        if step.statement.run(connection, step.rows) != len(step.rows) and step.is_guarded:
+            raise Stale
 
     def _check_service(self, connection: Connection) -> None:
         if self._service is None:

@@ -1,0 +1,62 @@
+"""Rows as VALUES in the statement's text: SQLite's way.
+
+The driver lets go of the interpreter while a statement runs and takes it again after each: for rows that are
+run one by one, a thread that writes would wait for its turn once per row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Dialect, FromClause, Table, literal_column, select, text
+
+from jobengine.history.row_change import Build, Rows
+
+SIZES = (64, 32, 16, 8, 4, 2, 1)
+"""Numbers of rows that there is a text for; a group takes the largest that fits until none is left."""
+
+
+class ValueStatement:
+    """One compiled statement, its text repeated for each of `SIZES`."""
+
+    def __init__(self, text: str, row: str) -> None:
+        self._texts = {size: text.replace(row, ", ".join([row] * size)) for size in SIZES}
+
+    def run(self, connection: Connection, rows: Rows) -> int:
+        """Run in as few parts as there are texts for; how many rows of the table were hit in total."""
+        hit = at = 0
+        for size, statement in self._texts.items():
+            while len(rows) - at >= size:
+                parameters = tuple(chain.from_iterable(rows[at : at + size]))
+                hit += connection.exec_driver_sql(statement, parameters).rowcount
+                at += size
+        return hit
+
+
+class ValueRows:
+    """Makes statements that are given VALUES."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def make(
+        self, table: Table, names: Sequence[str], expected: Sequence[str], build: Build
+    ) -> ValueStatement:
+        """Compiled for a single row. Not WITH: after such a start the driver does not count what was hit."""
+        every = [*names, *(f"expected_{name}" for name in expected)]
+        row = _row(len(every))
+        columns: list[ColumnElement[Any]] = [
+            literal_column(f"column{at}").label(name) for at, name in enumerate(every, 1)
+        ]
+        given = select(*columns).select_from(text(f"(VALUES {row})")).subquery("given")
+        return ValueStatement(str(build(given).compile(dialect=self._dialect)), row)
+
+    def value(self, table: Table, given: FromClause, name: str) -> ColumnElement[Any]:
+        """As it is given."""
+        return given.c[name]
+
+
+def _row(columns: int) -> str:
+    return f"({', '.join('?' * columns)})"
