@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
-from werkzeug.datastructures import Headers
-
 from jobengine.clock import Clock, to_text
 from jobengine.errors import AuthenticationError, ForbiddenError
 
@@ -32,6 +30,12 @@ class Role(IntEnum):
     VIEWER = 1
     OPERATOR = 2
     ADMIN = 3
+
+
+class Given(Protocol):
+    """Headers of a request, or those of them that tell a key."""
+
+    def get(self, name: str, /) -> str | None: ...
 
 
 class StoredKey(Protocol):
@@ -82,7 +86,7 @@ class Gate:
         self._keys: dict[str, StoredKey] = {}
         self._read_at_ns: int | None = None
 
-    def actor(self, headers: Headers) -> Actor:
+    def actor(self, headers: Given) -> Actor:
         """Who sent these headers. A wrong key is refused even where none is needed.
 
         Raises AuthenticationError.
@@ -110,15 +114,20 @@ class Gate:
 
     def _fresh_keys(self) -> dict[str, StoredKey]:
         now_ns = self._clock.monotonic_ns()
+        if self._is_fresh(now_ns):
+            return self._keys
         with self._lock:
-            if self._read_at_ns is None or now_ns - self._read_at_ns > _FRESH_NS:
+            if not self._is_fresh(now_ns):
                 self._keys = {key.key_id: key for key in self._read_keys()}
                 self._read_at_ns = now_ns
             return self._keys
 
+    def _is_fresh(self, now_ns: int) -> bool:
+        return self._read_at_ns is not None and now_ns - self._read_at_ns <= _FRESH_NS
 
-def _given_key(headers: Headers) -> str | None:
-    scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+
+def _given_key(headers: Given) -> str | None:
+    scheme, _, credentials = (headers.get("Authorization") or "").partition(" ")
     if scheme:
         if scheme.lower() != "bearer":
             raise AuthenticationError(f"the scheme {scheme[:20]!r} is not supported; use Bearer")

@@ -67,6 +67,14 @@ class Index:
         except lmdb.Error as fault:
             raise UnavailableError(f"the index of the contents store can't be read: {fault}") from fault
 
+    def version(self) -> int:
+        """Which commit was the last, of any process. Raises UnavailableError once the index is closed."""
+        try:
+            with self._environment.begin() as transaction:
+                return int(transaction.id())
+        except lmdb.Error as fault:
+            raise UnavailableError(f"the index of the contents store can't be read: {fault}") from fault
+
     def begin(self, parent: Transaction | None = None) -> Transaction:
         """The one write transaction over all processes, or one within; waits for others to end theirs."""
         outer = cast("lmdb.Transaction | None", parent)

@@ -24,7 +24,7 @@ from jobengine.contents.embedded.options import EmbeddedOptions
 from jobengine.contents.embedded.reading import LogReader
 from jobengine.contents.embedded.requests import Request, make_ready
 from jobengine.contents.embedded.row import to_stored
-from jobengine.contents.embedded.tables import STATE_KEY, PinRow, StateRow
+from jobengine.contents.embedded.tables import PinRow
 from jobengine.errors import UnavailableError
 from jobengine.ids import new_id
 from jobengine.model.element import Gap, StoredElement, StreamFacts
@@ -148,12 +148,9 @@ class EmbeddedContents:
         return self._again(look)
 
     def version(self) -> int:
-        """The number of the last group that was committed."""
+        """The number of the last commit to the index."""
         self._must_be_open()
-        index = self._opened.index
-        with index.read() as transaction:
-            data = transaction.get(STATE_KEY, db=index.table["state"])
-        return StateRow.decode(data).group if data else 0
+        return self._opened.index.version()
 
     def pin(self, stream: int, first_sequence: int, last_sequence: int, until_us: int) -> str:
         """Keep payloads of a range from going until a moment; the pin's id."""

@@ -14,7 +14,6 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from prometheus_client import Histogram
-from werkzeug.datastructures import EnvironHeaders
 
 from jobengine.errors import JobEngineError
 from jobengine.ids import new_id
@@ -37,6 +36,7 @@ _PAYLOAD = re.compile(
     re.DOTALL,
 )
 _HEADERS = ("HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_NONE_MATCH")
+_CREDENTIALS = (("HTTP_AUTHORIZATION", "Authorization"), ("HTTP_X_API_KEY", "X-API-Key"))
 _CONDITIONS = frozenset(_HEADERS)
 _STATUS = {number: f"{number} {HTTPStatus(number).phrase}" for number in (200, 206, 304)}
 
@@ -96,7 +96,8 @@ class BeamFront:
         """Raises AuthenticationError or ForbiddenError."""
         if self._hosts is not None and not is_local(environ.get("HTTP_HOST", ""), self._hosts):
             return False
-        self._gate.actor(EnvironHeaders(environ)).need(Role.VIEWER)
+        given = {name: environ[key] for key, name in _CREDENTIALS if key in environ}
+        self._gate.actor(given).need(Role.VIEWER)
         return True
 
     def _look_up(self, environ: dict[str, Any], method: str, path: str) -> PayloadAnswer | None:
