@@ -54,7 +54,7 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
     """Everything the engine needs, opened; ``stack`` closes it in the reverse order."""
     clock = SystemClock()
     ends = addresses(settings.data)
-    launcher = NurseryLauncher(_surroundings(settings, ends.workers))
+    launcher = NurseryLauncher(_surroundings(settings, ends.workers), settings.engine.spare_workers)
     stack.callback(launcher.close)
     database = Database(settings.database)
     stack.callback(database.close)

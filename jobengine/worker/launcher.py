@@ -40,10 +40,14 @@ class WorkerSurroundings:
 
 
 class NurseryLauncher:
-    """A nursery process and the pidfds of all workers. Used by the engine's thread; closed by its owner."""
+    """A nursery process and the pidfds of all workers. Used by the engine's thread; closed by its owner.
 
-    def __init__(self, surroundings: WorkerSurroundings) -> None:
+    spares: how many workers are kept waiting for a job.
+    """
+
+    def __init__(self, surroundings: WorkerSurroundings, spares: int = 0) -> None:
         self._surroundings = surroundings
+        self._spares = spares
         self._pidfds: dict[int, int] = {}
         self._children: set[int] = set()
         self._statuses: dict[int, int] = {}
@@ -115,7 +119,7 @@ class NurseryLauncher:
         self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jobengine.worker.nursery"],
+                [sys.executable, "-m", "jobengine.worker.nursery", str(self._spares)],
                 stdin=other.fileno(),
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             )
@@ -153,7 +157,7 @@ class NurseryLauncher:
                     if not self.watch(process_id):
                         self._gone.add(process_id)
                     news.append(WorkerStarted(job_id, process_id))
-                case Exited(process_id=process_id, status=status):
+                case Exited(process_id=process_id, status=status) if process_id in self._children:
                     self._statuses[process_id] = status
                 case Left(job_id=job_id, process_id=process_id, status=status):
                     news.append(WorkerEnded(process_id, status, job_id))

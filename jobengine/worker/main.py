@@ -53,22 +53,31 @@ class StopSignal:
         self.stop = True
 
 
-def run_worker(fork: Fork) -> None:
-    """Run as the worker that ``fork`` asks for; returns when nothing is left to do or to hand over."""
-    faulthandler.enable()
-    logs.configure(style="json", job_id=fork.job_id)
-    clock = SystemClock()
-    signal_received = StopSignal()
-    signal_received.install()
-    context: zmq.Context[Any] = zmq.Context()
-    channel = DealerChannel(context, fork.address, f"{fork.job_id}:{os.getpid()}")
-    link = WorkerLink(channel, Spool(Path(fork.spool)))
-    try:
-        Worker(fork, link, clock, signal_received, os.getpid(), new_work).run()
-    finally:
-        link.close()
-        context.term()
-        release()
+class WorkerHost:
+    """What a process has before it has a job: its log, and a ZeroMQ context whose threads run."""
+
+    def __init__(self) -> None:
+        faulthandler.enable()
+        logs.configure(style="json")
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._context.socket(zmq.PAIR).close()
+
+    def run(self, fork: Fork) -> None:
+        """Be the worker that ``fork`` asks for; returns when nothing is left to do or to hand over."""
+        structlog.contextvars.bind_contextvars(job_id=fork.job_id)
+        signals = StopSignal()
+        signals.install()
+        channel = DealerChannel(self._context, fork.address, f"{fork.job_id}:{os.getpid()}")
+        link = WorkerLink(channel, Spool(Path(fork.spool)))
+        try:
+            Worker(fork, link, SystemClock(), signals, os.getpid(), new_work).run()
+        finally:
+            link.close()
+            release()
+
+    def close(self) -> None:
+        """Let go of the context; blocks until what was sent is on its way."""
+        self._context.term()
 
 
 class Worker:

@@ -3,7 +3,8 @@
 It opens no container, device, thread or ZeroMQ context, so that forking stays safe. It lives and dies
 with the engine; workers are sessions of their own and outlive both. Messages go over the socket pair
 that is its standard input: ``Fork`` in, ``Forked``, ``Exited`` and ``Left`` out. Light jobs get a place in a
-worker that they share (`jobengine.worker.shared`); to those the nursery keeps a socket pair each.
+worker that they share (`jobengine.worker.shared`), others a spare worker that waits for one
+(`jobengine.worker.spares`), or a new one; to both kinds the nursery keeps a socket pair each.
 """
 
 from __future__ import annotations
@@ -19,31 +20,39 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jobengine.messaging.worker_messages import Exited, Fork, Forked, encode, fork_decoder
-from jobengine.worker.main import run_worker
+from jobengine.worker.main import WorkerHost
 from jobengine.worker.shared import run_shared
 from jobengine.worker.shared_workers import SharedWorkers
+from jobengine.worker.spares import Spares, run_spare
 from jobengine.worker.works import preload
 
 MAX_MESSAGE_BYTES = 65536
+QUIET_MS = 300
+"""How long nothing must have happened before a spare worker is made: not beside jobs that start."""
 _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Serve forks until the engine closes its end."""
+    """Serve forks until the engine closes its end. The argument is how many spare workers to keep.
+
+    Signals that a whole group is sent are the engine's business.
+    """
     _die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     preload()
     gc.freeze()
-    Nursery(socket.socket(fileno=os.dup(sys.stdin.fileno()))).serve()
+    Nursery(socket.socket(fileno=os.dup(sys.stdin.fileno())), int(sys.argv[1])).serve()
 
 
 class Nursery:
-    """Forks. ``engine`` is the socket to the engine, closed at the end."""
+    """Forks. ``engine`` is the socket to the engine, closed at the end; ``spares`` how many workers wait."""
 
-    def __init__(self, engine: socket.socket) -> None:
+    def __init__(self, engine: socket.socket, spares: int) -> None:
         self._engine = engine
         self._child_ended, self._wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._shared = SharedWorkers(self._fork_shared)
+        self._spares = Spares(spares, self._fork_spare)
 
     def serve(self) -> None:
         """Until the engine closes its end."""
@@ -54,6 +63,7 @@ class Nursery:
                 pass
         finally:
             signal.set_wakeup_fd(-1)
+            self._spares.close()
             self._engine.close()
 
     def _turn(self) -> bool:
@@ -61,13 +71,16 @@ class Nursery:
         shared = tuple(self._shared.descriptors())
         for descriptor in (self._engine.fileno(), self._child_ended, *shared):
             poller.register(descriptor, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poller.poll()}
+        ready = {descriptor for descriptor, _ in poller.poll(None if self._spares.is_full else QUIET_MS)}
+        if not ready:
+            self._spares.add()
+            return True
         for descriptor in ready.intersection(shared):
             for left in self._shared.take(descriptor):
                 self._engine.send(encode(left))
         if self._child_ended in ready:
             os.read(self._child_ended, 4096)
-            _report_ended(self._engine)
+            self._report_ended()
         if self._engine.fileno() not in ready:
             return True
         try:
@@ -82,21 +95,44 @@ class Nursery:
         if fork.group:
             process_id = self._shared.place(fork)
         else:
-            process_id = self._fork(lambda: run_worker(fork), fork.log)
+            process_id = self._spares.take(fork) or self._fork(lambda: _run_alone(fork))
         self._engine.send(encode(Forked(fork.job_id, process_id)))
+
+    def _report_ended(self) -> None:
+        while True:
+            try:
+                process_id, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not process_id:
+                return
+            if not self._spares.forget(process_id):
+                self._engine.send(encode(Exited(process_id, os.waitstatus_to_exitcode(status))))
 
     def _fork_shared(self, fork: Fork, channel: socket.socket) -> int:
         log = str(Path(fork.log).with_name(f"shared-{fork.group}.log"))
-        return self._fork(lambda: run_shared(fork.address, channel), log)
 
-    def _fork(self, run: Callable[[], None], log: str) -> int:
+        def run() -> None:
+            _send_output_to(log)
+            run_shared(fork.address, channel)
+
+        return self._fork(run)
+
+    def _fork_spare(self, channel: socket.socket) -> int:
+        def run() -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            run_spare(channel, _send_output_to)
+
+        return self._fork(run)
+
+    def _fork(self, run: Callable[[], None]) -> int:
         """A child that runs ``run`` and ends; its process id, in the parent."""
         process_id = os.fork()
         if process_id:
             return process_id
         status = 1
         try:
-            self._become_worker(log)
+            self._become_worker()
             run()
             status = 0
         except BaseException:
@@ -105,16 +141,24 @@ class Nursery:
             sys.stderr.flush()
             os._exit(status)
 
-    def _become_worker(self, log: str) -> None:
-        """Let go of everything that is the nursery's; output goes to a log."""
+    def _become_worker(self) -> None:
+        """Let go of everything that is the nursery's."""
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._engine.close()
         self._shared.close()
+        self._spares.close()
         for fd in (self._child_ended, self._wakeup):
             os.close(fd)
-        _send_output_to(log)
+
+
+def _run_alone(fork: Fork) -> None:
+    """Be the worker of one job; output goes to its log."""
+    _send_output_to(fork.log)
+    host = WorkerHost()
+    host.run(fork)
+    host.close()
 
 
 def _send_output_to(log: str) -> None:
@@ -128,21 +172,10 @@ def _send_output_to(log: str) -> None:
     os.close(file)
 
 
-def _report_ended(channel: socket.socket) -> None:
-    while True:
-        try:
-            process_id, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if not process_id:
-            return
-        channel.send(encode(Exited(process_id, os.waitstatus_to_exitcode(status))))
-
-
 def _die_with_parent() -> None:
-    """Linux: the kernel sends SIGTERM when the engine is gone, however it went."""
+    """Linux: the kernel ends the nursery when the engine is gone, however it went."""
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(0)
 

@@ -25,12 +25,12 @@ News = WorkerStarted | WorkerEnded
 class Service:
     """As much of a service as a nursery needs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, spares: int = 0) -> None:
         self.folder = folder
         self.context: zmq.Context[Any] = zmq.Context()
         ends = Addresses(*(f"ipc://{folder}/{name}" for name in ("requests", "notices", "workers")))
         self.sockets = EngineSockets(self.context, ends)
-        self.launcher = NurseryLauncher(WorkerSurroundings(ends.workers, str(folder), (), (), 30.0))
+        self.launcher = NurseryLauncher(WorkerSurroundings(ends.workers, str(folder), (), (), 30.0), spares)
         self.news: list[News] = []
         self.greeted: dict[int, str] = {}
 
@@ -49,6 +49,18 @@ class Service:
         started = self.wait_for(lambda one: isinstance(one, WorkerStarted) and one.job_id == job_id)
         wait_until(lambda: self.turn() and started.process_id in self.greeted, 20, "the worker's hello")
         return started.process_id
+
+    def spares(self, count: int) -> list[psutil.Process]:
+        """Wait until so many workers wait for a job; they."""
+
+        def waiting() -> list[psutil.Process] | None:
+            self.turn()
+            children = psutil.Process().children(recursive=True)
+            found = [child for child in children if child.pid == os.getsid(child.pid)]
+            return found if len(found) == count + len(self.greeted) else None
+
+        found = wait_until(waiting, 20, f"{count} spare workers")
+        return [process for process in found or [] if process.pid not in self.greeted]
 
     def wait_until_nursery_is_another(self, process_id: int) -> None:
         """Until the launcher has noticed that its nursery died."""
@@ -130,3 +142,49 @@ def test_worker_of_a_former_service_is_watched(service: Service, tmp_path: Path)
     assert service.launcher.watch(process_id)
     service.launcher.kill(process_id)
     assert service.ended(process_id) is None
+
+
+@pytest.fixture
+def warm_service(tmp_path: Path) -> Iterator[Service]:
+    """Two workers wait for jobs."""
+    service = Service(tmp_path, spares=2)
+    yield service
+    service.close()
+
+
+def test_jobs_are_given_to_workers_that_wait_and_those_are_made_up_for(warm_service: Service) -> None:
+    waiting = {spare.pid for spare in warm_service.spares(2)}
+    taken = {warm_service.launch(job) for job in ("one", "two")}
+    assert taken == waiting
+    third = warm_service.launch("three")
+    assert third not in waiting
+    assert all((warm_service.folder / f"{job}.log").is_file() for job in ("one", "two", "three"))
+    assert not {spare.pid for spare in warm_service.spares(2)} & {*taken, third}
+
+
+def test_waiting_worker_that_dies_is_no_news_and_is_made_up_for(warm_service: Service) -> None:
+    killed, other = warm_service.spares(2)
+    killed.kill()
+    wait_until(lambda: warm_service.turn() and not killed.is_running(), 20, "its end")
+    assert warm_service.launch("one") != killed.pid
+    assert other.pid in {*warm_service.greeted, *(spare.pid for spare in warm_service.spares(2))}
+    assert not [one for one in warm_service.news if isinstance(one, WorkerEnded)]
+
+
+def test_worker_that_waited_is_noticed_with_its_signal_like_any_other(warm_service: Service) -> None:
+    warm_service.spares(2)
+    process_id = warm_service.launch("one")
+    os.kill(process_id, signal.SIGSEGV)
+    assert warm_service.ended(process_id) == -signal.SIGSEGV
+
+
+def test_waiting_workers_end_with_their_nursery_however_it_ends(warm_service: Service) -> None:
+    waiting = warm_service.spares(2)
+    nursery = waiting[0].parent()
+    assert nursery is not None
+    nursery.kill()
+    wait_until(lambda: not any(one.is_running() for one in waiting), 20, "the end of those that wait")
+    warm_service.wait_until_nursery_is_another(nursery.pid)
+    waiting = warm_service.spares(2)
+    warm_service.launcher.close()
+    wait_until(lambda: not any(one.is_running() for one in waiting), 20, "the end of those that wait")
