@@ -9,16 +9,16 @@ from collections.abc import Sequence
 
 from xxhash import xxh3_64_intdigest
 
-from jobengine.contents.embedded import keys
 from jobengine.contents.embedded.changes import Changes
-from jobengine.contents.embedded.keys import BIAS
-from jobengine.contents.embedded.log import Part
+from jobengine.contents.embedded.keys import BIAS, LAST, pack_place, pack_time
+from jobengine.contents.embedded.part import SPILL_BYTES, Part
 from jobengine.contents.embedded.record import (
     CHECKSUM,
     CORE,
     HEADER_BYTES,
     MAGIC,
     PREFIX,
+    PREFIX_AND_PTS,
     VERSION,
     RecordType,
     padding,
@@ -28,46 +28,49 @@ from jobengine.contents.embedded.row import PLACES
 from jobengine.contents.embedded.tables import StreamRow
 from jobengine.ports.contents import Outcome
 
+_ELEMENT = int(RecordType.ELEMENT)
+_pack_checksum, _pack_head, _pack_places = CHECKSUM.pack, PREFIX_AND_PTS.pack, PLACES.pack
+_CORE_AT, _CORE_END = PREFIX.size, PREFIX.size + CORE.size
+
 
 def append(changes: Changes, part: Part, elements: Sequence[ReadyElement]) -> list[Outcome]:  # noqa: C901, PLR0915
     """Append elements, each to its stream; those whose id is known are left out."""
-    kind, seed, segment = int(RecordType.ELEMENT), part.seed, part.segment
-    buffers, pending, offset = part.buffers, part.pending, part.next
-    pack_prefix, pack_places, core_bytes = PREFIX.pack, PLACES.pack, CORE.size
-    kind_bytes, pack_checksum, digest = keys.KINDS, CHECKSUM.pack, xxh3_64_intdigest
+    seed, segment, buffers, pending, offset = part.seed, part.segment, part.buffers, part.pending, part.next
+    spill_at = LAST if pending is not None else offset + SPILL_BYTES
     add_row, add_time, add_id = (changes.new[name].append for name in ("rows", "times", "ids"))
+    add_buffer = buffers.append
     record_bytes = payload_bytes = count = 0
-    streams: dict[int, tuple[StreamRow, bytes]] = {}
+    streams: dict[int, StreamRow] = {}
     outcomes: list[Outcome] = []
     for ready in elements:
-        number, element_id, size = ready.stream, ready.element_id, ready.payload_bytes
-        checksum = ready.payload_checksum
-        if number not in streams:
-            streams[number] = _stream(changes, ready)
-        stream, life_key = streams[number]
+        number, element_id = ready.stream, ready.element_id
+        size, checksum = ready.payload_bytes, ready.payload_checksum
+        stream = streams.get(number) or streams.setdefault(number, _stream(changes, ready))
         if element_id > stream.last_id:
             stream.last_id = element_id
         elif not ready.has_new_id and (known := _known(changes, stream, element_id)) is not None:
             outcomes.append(known)
             continue
-        sequence = stream.next_sequence
+        sequence, life = stream.next_sequence, stream.life
         pts = sequence if ready.pts is None else ready.pts
-        tail = pts.to_bytes(8, "little", signed=True) + ready.rest
-        head = pack_prefix(MAGIC, VERSION, kind, ready.said, size, checksum, number, stream.life, sequence)
-        head = pack_checksum(digest(head + tail, seed)) + head + tail
-        buffers.append(head)
-        payload_offset = offset + len(head)
-        payload_segment, payload_place = (segment, payload_offset >> 3) if ready.planes else (0, 0)
-        places = pack_places(segment, offset >> 3, payload_segment, payload_place, checksum)
-        place = sequence.to_bytes(8, "big")
-        add_row((life_key + place, tail[:core_bytes] + places + ready.sizes))
-        time = life_key + (pts + BIAS).to_bytes(8, "big") + kind_bytes[ready.kind] + place
+        head = _pack_head(MAGIC, VERSION, _ELEMENT, ready.said, size, checksum, number, life, sequence, pts)
+        head += ready.rest
+        add_buffer(_pack_checksum(xxh3_64_intdigest(head, seed)))
+        add_buffer(head)
+        payload_offset = offset + CHECKSUM.size + len(head)
+        if ready.planes:
+            places = _pack_places(segment, offset >> 3, segment, payload_offset >> 3, checksum)
+        else:
+            places = _pack_places(segment, offset >> 3, 0, 0, checksum)
+        place = pack_place(life, sequence)
+        add_row((place, head[_CORE_AT:_CORE_END] + places + ready.sizes))
+        time = pack_time(life, pts + BIAS, ready.kind, sequence)
         add_time((time, b""))
-        add_id((life_key + element_id, place))
+        add_id((place[:8] + element_id, place[8:]))
         if ready.is_key:
-            changes.collect_key(stream, time, life_key + element_id, place)
+            changes.collect_key(stream, time, place[:8] + element_id, place[8:])
         if ready.expires_us is not None:
-            changes.expires(stream.life, sequence, ready.expires_us)
+            changes.expires(life, sequence, ready.expires_us)
         if pts + BIAS >> stream.bucket_bits != stream.open_bucket:
             changes.open_bucket(stream, pts + BIAS >> stream.bucket_bits)
         if pending is not None:
@@ -75,7 +78,7 @@ def append(changes: Changes, part: Part, elements: Sequence[ReadyElement]) -> li
         if size:
             buffers.extend(ready.planes)
             if size & 7:
-                buffers.append(padding(size))
+                add_buffer(padding(size))
         offset = payload_offset + (size + 7 & -8)
         record_bytes += HEADER_BYTES + len(ready.attributes)
         payload_bytes += size
@@ -85,6 +88,10 @@ def append(changes: Changes, part: Part, elements: Sequence[ReadyElement]) -> li
         stream.payload_bytes += size
         count += 1
         outcomes.append(Outcome(True, 1, sequence, pts, element_id))
+        if offset >= spill_at:
+            part.advance(offset, count)
+            part.spill()
+            spill_at, count = offset + SPILL_BYTES, 0
     part.advance(offset, count)
     _count_bytes(changes, segment, record_bytes, payload_bytes)
     return outcomes
@@ -96,11 +103,11 @@ def _count_bytes(changes: Changes, segment: int, record_bytes: int, payload_byte
     row.payload_bytes += payload_bytes
 
 
-def _stream(changes: Changes, ready: ReadyElement) -> tuple[StreamRow, bytes]:
-    """The stream that an element goes to, and what begins its keys."""
+def _stream(changes: Changes, ready: ReadyElement) -> StreamRow:
+    """The stream that an element goes to."""
     stream = changes.stream_there(ready.stream)
     changes.bits_of(stream, ready.duration)
-    return stream, keys.number(stream.life)
+    return stream
 
 
 def _known(changes: Changes, stream: StreamRow, element_id: bytes) -> Outcome | None:

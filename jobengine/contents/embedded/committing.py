@@ -22,9 +22,10 @@ from jobengine.contents.embedded.deciding import Deciding
 from jobengine.contents.embedded.documents import Documents
 from jobengine.contents.embedded.expiring import ExpireStep, do_expire_step
 from jobengine.contents.embedded.index import Index
-from jobengine.contents.embedded.log import Log, Part, Pending
+from jobengine.contents.embedded.log import Log
 from jobengine.contents.embedded.moving import MoveStep, SealSegment, do_move_step, do_seal
 from jobengine.contents.embedded.options import EmbeddedOptions
+from jobengine.contents.embedded.part import Part, Pending
 from jobengine.contents.embedded.reading import LogReader
 from jobengine.contents.embedded.requests import Request
 from jobengine.contents.embedded.transaction import Transaction
@@ -163,7 +164,10 @@ class Committer:
         parts: list[Part] = []
         try:
             self._write(batch, transaction, parts)
-            transaction.commit()
+            if all(request.fault is not None for request in batch):
+                transaction.abort()  # nothing was done, so readers needn't look again
+            else:
+                transaction.commit()
         except DiskFull as fault:
             transaction.abort()
             self._take_back(parts)
@@ -175,7 +179,7 @@ class Committer:
             _refuse(batch, UnavailableError(self._fault))
         except BaseException as fault:
             transaction.abort()
-            if parts:
+            if any(part.is_written for part in parts):
                 self._poison(fault)
             raise
 
@@ -189,16 +193,17 @@ class Committer:
             requests = list(several)
             expected_bytes = sum(request.log_bytes for request in requests)
             part = self._log.begin(changes, lifetime, expected_bytes, pending)
+            parts.append(part)
             deciding = Deciding(changes, part, self._documents, self._reader)
             for request in requests:
                 self._decide(request, deciding)
             if part.is_empty:
                 changes.state.group -= 1
+                parts.pop()
             else:
                 self._log.lay(changes, part, acknowledged)
-                parts.append(part)
-        changes.flush()
         self._log.write(parts)
+        changes.flush()  # while the disk works
         self._log.sync(parts)
 
     def _decide(self, request: Request, deciding: Deciding) -> None:

@@ -16,7 +16,7 @@ from jobengine.contents.checks import must_match
 from jobengine.contents.embedded.appending import append
 from jobengine.contents.embedded.changes import Changes
 from jobengine.contents.embedded.documents import DocumentRow, Documents
-from jobengine.contents.embedded.log import Part
+from jobengine.contents.embedded.part import Part
 from jobengine.contents.embedded.reading import LogReader
 from jobengine.contents.embedded.record import (
     EMPTY_CORE,

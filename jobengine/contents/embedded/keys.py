@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 BIAS: Final = 2**63
 KINDS: Final = (b"\0", b"\1")
 LAST: Final = 2**64 - 1
 LAST_8: Final = b"\xff" * 8
+
+pack_place: Final = struct.Struct(">QQ").pack
+"""Life and sequence: the key of a row."""
+pack_time: Final = struct.Struct(">QQBQ").pack
+"""Life, pts with `BIAS` added, kind, sequence: the same as `time_key`, of numbers."""
 
 
 def number(value: int) -> bytes:

@@ -35,6 +35,7 @@ U64: Final = 2**64 - 1
 
 CHECKSUM: Final = struct.Struct("<Q")
 PREFIX: Final = struct.Struct("<HBBIQQQQQ")
+PREFIX_AND_PTS: Final = struct.Struct("<HBBIQQQQQq")
 CORE: Final = struct.Struct("<qqqqq16sHBBI")
 CORE_BEHIND_PTS: Final = struct.Struct("<qqqq16sHBBI")
 HEADER_BYTES: Final = CHECKSUM.size + PREFIX.size + CORE.size

@@ -20,7 +20,6 @@ from jobengine.contents.embedded.record import (
     FLAG_DTS,
     FLAG_DURATION,
     FLAG_EXPIRES,
-    FLAG_FRAME,
     FLAG_HERE,
     FLAG_KEY,
     HEADER_BYTES,
@@ -144,26 +143,29 @@ def make_ready(writes: Sequence[Write], now_us: int, streams: Set[int]) -> Reque
 
 def ready_element(write: PutElement, now_us: int) -> ReadyElement:
     """All of an element that can be said before its place is known."""
-    element, expires_us = write.element, write.expires_us
-    dts, duration, attributes = element.dts, element.duration, element.attributes
-    declared, planes = element.plane_sizes, plain_buffers(write.planes) if write.planes else ()
-    flags = FLAG_FRAME if element.kind else 0
-    if element.is_key:
-        flags |= FLAG_KEY
+    element, expires_us, planes = write.element, write.expires_us, write.planes
+    dts, duration, declared, attributes = (
+        element.dts,
+        element.duration,
+        element.plane_sizes,
+        element.attributes,
+    )
+    flags = element.kind | FLAG_KEY if element.is_key else int(element.kind)
     if dts is not None:
         flags |= FLAG_DTS
     if duration is not None:
         flags |= FLAG_DURATION
-    stored: Sequence[int] = ()
-    checksum = payload_bytes = 0
     if planes:
+        planes = plain_buffers(planes)
         flags |= FLAG_HERE if expires_us is None else FLAG_HERE | FLAG_EXPIRES
         stored = [len(plane) for plane in planes]
         payload_bytes, checksum = sum(stored), payload_checksum(planes)
+        sizes = sizes_struct(len(declared) + len(stored)).pack(*declared, *stored)
     else:
-        expires_us = None
+        planes, stored, expires_us, payload_bytes, checksum = (), [], None, 0, 0
+        sizes = sizes_struct(len(declared)).pack(*declared)
     element_id = element.element_id or new_element_id()
-    sizes = sizes_struct(len(declared) + len(stored)).pack(*declared, *stored)
+    said = len(attributes) + len(sizes)
     rest = CORE_BEHIND_PTS.pack(
         dts or 0,
         duration or 0,
@@ -175,7 +177,6 @@ def ready_element(write: PutElement, now_us: int) -> ReadyElement:
         len(stored),
         len(attributes),
     )
-    said = len(attributes) + len(sizes)
     return ReadyElement(
         write.stream,
         write.mode,
@@ -192,7 +193,7 @@ def ready_element(write: PutElement, now_us: int) -> ReadyElement:
         payload_bytes,
         checksum,
         said,
-        b"".join((rest, attributes, sizes, padding(said))),
+        rest + attributes + sizes + padding(said),
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from jobengine.contents.embedded.options import EmbeddedOptions
+from jobengine.contents.embedded.writeback import begin_writing
 from jobengine.ports.contents import Buffer
 
 SUFFIX: Final = ".segment"
@@ -72,6 +73,10 @@ class Segments:
         file = self._file(number)
         for first in range(0, len(buffers), _BUFFERS_AT_ONCE):
             offset = _write_all(file, offset, buffers[first : first + _BUFFERS_AT_ONCE])
+
+    def begin_writing(self, number: int, offset: int, length: int) -> None:
+        """Have the disk begin with what was written, without waiting. Raises OSError if there's no file."""
+        begin_writing(self._file(number), offset, length)
 
     def sync(self, number: int) -> None:
         """Return when everything written to it is on disk. Raises OSError, then nothing is known."""
