@@ -30,6 +30,13 @@ HTTP_DURATION = Metric(
     ("route", "method", "status"),
     (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
+OPEN_CIRCUITS = Metric(
+    "jobengine_restream_open_circuits", "Running jobs whose sink failed so often that it is left alone now."
+)
+DEAD_LETTERS = Metric(
+    "jobengine_restream_dead_letters",
+    "Elements that running jobs have left out because their sink did not take them.",
+)
 EVENT_STREAMS = Metric("jobengine_event_streams", "Clients that follow the event stream now.")
 EVENTS_NEWEST = Metric("jobengine_events_total", "Number of the newest event.")
 BUILD = Metric("jobengine_build_info", "Always 1; the version is in the label.", ("version",))

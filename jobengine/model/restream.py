@@ -38,6 +38,7 @@ CHANGEABLE = frozenset(
         "offset",
         "onGap",
         "onIdle",
+        "onUndelivered",
         "pacing",
         "routingLabels",
     }
@@ -134,6 +135,10 @@ class RestreamSpec(CamelModel):
         gt=0,
         le=MAX_WAIT_MS,
         description="How long an element may take to be delivered, all attempts together.",
+    )
+    on_undelivered: Literal["fail", "skip"] = Field(
+        "fail",
+        description="What follows when it takes longer; what is left out is counted.",
     )
     at_end: Literal["finish", "wait"] = Field(
         "finish", description="What follows at the end of a recording that has ended."

@@ -64,6 +64,11 @@ class Sink(Protocol):
         ...
 
     @property
+    def has_open_circuit(self) -> bool:
+        """Whether the other end failed so often that it is left alone for a while."""
+        ...
+
+    @property
     def descriptors(self) -> Sequence[int]:
         """File descriptors whose readability means that `poll` may find something new; fixed."""
         ...
@@ -80,6 +85,11 @@ class Sink(Protocol):
 
         A target that keeps ends knows it by the id, which is the same when it is sent again.
         """
+        ...
+
+    def give_up(self) -> int:
+        """Take back what was offered and is not delivered, as far as it is not on its way; how many. They
+        count as if they had never been offered."""
         ...
 
     def poll(self) -> None:

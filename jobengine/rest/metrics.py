@@ -16,6 +16,7 @@ import jobengine
 from jobengine import telemetry
 from jobengine.errors import UnavailableError
 from jobengine.history.reader import JobReader
+from jobengine.messaging.engine_messages import ReadProgress
 from jobengine.model.lifecycle import JobState
 from jobengine.model.query import parse_filter
 from jobengine.rest.event_feed import Seats
@@ -107,12 +108,25 @@ class _Facts(Collector):
         yield GaugeMetricFamily(
             telemetry.EVENT_STREAMS.name, telemetry.EVENT_STREAMS.help, value=self._seats.taken
         )
+        yield from self._sinks()
         try:
             yield self._jobs()
             newest = self._services.reader.newest_event()
         except UnavailableError:
             return
         yield CounterMetricFamily(telemetry.EVENTS_NEWEST.name, telemetry.EVENTS_NEWEST.help, value=newest)
+
+    def _sinks(self) -> Iterator[Metric]:
+        """Of the jobs that run now; nothing while the engine can't answer."""
+        try:
+            running = self._services.probe.ask(ReadProgress, actor="metrics", job_ids=()).data
+        except UnavailableError:
+            return
+        counters = [each.get("counters") or {} for each in running.values()]
+        is_open = sum(each.get("circuit") == "open" for each in counters)
+        lost = sum(each.get("deadLetters", 0) for each in counters)
+        for metric, value in ((telemetry.OPEN_CIRCUITS, is_open), (telemetry.DEAD_LETTERS, lost)):
+            yield GaugeMetricFamily(metric.name, metric.help, value=value)
 
     def _jobs(self) -> Metric:
         family = GaugeMetricFamily(telemetry.JOBS.name, telemetry.JOBS.help, labels=telemetry.JOBS.labels)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -105,6 +106,11 @@ def submit(service: Service, url: str, **members: Any) -> Job:
     return service.client.jobs.submit({"restartPolicy": "resume", "transitions": [transition]})
 
 
+def _counters(job: Job) -> dict[str, Any]:
+    counters: dict[str, Any] = job.progress().get("counters") or {}
+    return counters
+
+
 @pytest.fixture
 def peer(new_service: NewService) -> Service:
     """Another service."""
@@ -156,7 +162,11 @@ def test_a_push_survives_kills_of_both_sides_and_nothing_is_doubled(
     worker_of(job).kill()
     wait_until(lambda: arrived() > 80, PATIENCE_S, "more elements arrive")
     peer.kill()
-    wait_until(lambda: job.progress().get("counters", {}).get("retries"), PATIENCE_S, "the job tries again")
+    wait_until(lambda: _counters(job).get("circuit") == "open", PATIENCE_S, "the peer is left alone")
+    assert _counters(job)["retries"] >= 3
+    metrics = httpx.get(f"{service.client.url}/metrics").text
+    assert "jobengine_restream_open_circuits 1.0" in metrics
+    assert "jobengine_restream_dead_letters 0.0" in metrics
     peer.start()
     reach(job, "Finished")
     assert_same(stored(peer, "copy"), stored(service, "camera"))

@@ -27,8 +27,8 @@ _FILE = click.Path(path_type=Path)
 def import_(client: Client, file: Path, name: str | None, form: str) -> None:
     """Bring the media file FILE in: its packets are copied, nothing is encoded anew.
 
-    FILE.ndjson, as re-streaming jobs write it, gives the very elements again. A damaged file gives what is readable, and its faults are told. After a break, the same command brings
-    what is missing.
+    FILE.ndjson, as re-streaming jobs write it, gives the very elements again. A damaged file gives what is
+    readable, and its faults are told. After a break, the same command brings what is missing.
 
     \b
     Example:

@@ -50,6 +50,11 @@ class Observation:
         yield "samples", position.get("samples")
         yield "speed", f"{found['speed']:.2f}x" if "speed" in found else None
         yield "drop", found.get("drops")
+        counters = found.get("counters") or {}
+        yield "phase", counters.get("phase")
+        yield "elements", counters.get("elements")
+        yield "circuit", "open" if counters.get("circuit") == "open" else None
+        yield "dead_letters", counters.get("deadLetters") or None
 
 
 def stream_time(position: dict[str, Json]) -> str | None:

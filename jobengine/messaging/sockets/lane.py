@@ -56,6 +56,13 @@ class Lane:
         if self._fault:
             raise SinkError(self._fault)
 
+    def take_back(self) -> int:
+        """Have what is not delivered not sent any more, nor waited for; how many messages that is."""
+        count = self._writer.take_back(self)
+        self.offered -= count
+        self.awaits_end = False
+        return count
+
     def close(self) -> None:
         """Take back what has not been sent, and leave the socket to the others. Idempotent."""
         if not self.is_closed:

@@ -45,7 +45,6 @@ class SocketSink:
 
     @property
     def has_open_circuit(self) -> bool:
-        """Whether the peer failed so often that it is left alone for a while."""
         return self._lane.has_open_circuit
 
     @property
@@ -57,6 +56,9 @@ class SocketSink:
 
     def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
         return self._hand_over(labels, self._again(labels) or self._codec.end(labels), True)
+
+    def give_up(self) -> int:
+        return self._lane.take_back()
 
     def poll(self) -> None:
         self._lane.poll()

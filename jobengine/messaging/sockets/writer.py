@@ -107,6 +107,13 @@ class SocketWriter:
         self.idle_since_ns = self._clock.monotonic_ns()
         self._queue = deque(entry for entry in self._queue if entry.lane is not lane)
 
+    def take_back(self, lane: Lane) -> int:
+        """Drop what a lane has not sent, and what nobody has answered; how many messages."""
+        before = len(self._queue) + len(self._unanswered)
+        self._queue = deque(entry for entry in self._queue if entry.lane is not lane)
+        self._unanswered = deque(entry for entry in self._unanswered if entry.lane is not lane)
+        return before - len(self._queue) - len(self._unanswered)
+
     def offer(self, lane: Lane, frames: Sequence[Buffer], is_end: bool) -> bool:
         """Send a message, or keep it until it can be sent; False beyond the bounds."""
         now_ns = self._clock.monotonic_ns()

@@ -17,11 +17,16 @@ RETRY_MAX_NS = 20_000_000
 
 
 class Delivery:
-    """Feeds one sink. ``limit_ns``: how long one element may take, from the first attempt on."""
+    """Feeds one sink. ``limit_ns``: how long one element may take, from the first attempt on; ``skips``: what
+    takes longer is a dead letter, and not the end of the job. While the circuit of the sink is open, nothing
+    waits that long.
+    """
 
     def __init__(self, sink: Sink, ledger: Ledger | None, clock: Clock, limit_ns: int) -> None:
         self.sink = sink
         self.limit_ns = limit_ns
+        self.skips = False
+        self.dead_letters = 0
         self._ledger = ledger
         self._clock = clock
         self._offered = 0
@@ -68,8 +73,23 @@ class Delivery:
             self._under_way.popleft()
         oldest_ns = self._under_way[0][1] if self._under_way else self._attempt_ns
         if oldest_ns is not None and now_ns - oldest_ns > self.limit_ns:
-            waited_ms = (now_ns - oldest_ns) / 1e6
-            raise DeliveryTimeout(f"the sink did not take an element within {waited_ms:.0f} ms")
+            self._overdue((now_ns - oldest_ns) / 1e6)
+
+    def _overdue(self, waited_ms: float) -> None:
+        if not self.skips:
+            left = self.under_way
+            behind = f"; {left} are not delivered" if left > 1 else ""
+            raise DeliveryTimeout(f"the sink did not take an element within {waited_ms:.0f} ms{behind}")
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """What the sink has not taken is not sent; the ledger goes on as if it had never been offered."""
+        lost = self.sink.give_up()
+        self.dead_letters += lost
+        self._offered -= lost
+        self._under_way = deque(entry for entry in self._under_way if entry[0] <= self._offered)
+        self._unsafe = deque((min(count, self._offered), record) for count, record in self._unsafe)
+        self._note_safe()
 
     def _note_safe(self) -> None:
         safe, unsafe, record = self.sink.safe, self._unsafe, None
@@ -86,5 +106,7 @@ class Delivery:
             self._attempt_ns, self._retry_ns = None, RETRY_NS
         else:
             self._attempt_ns = self._attempt_ns or now_ns
+            if self.skips and self.sink.has_open_circuit:
+                self._give_up()
             self.settle(now_ns)
         return is_taken

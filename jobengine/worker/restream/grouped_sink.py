@@ -119,6 +119,14 @@ class GroupedSink:
         if self._writing is None and (self._group or self._waiting):
             self._begin()
 
+    def give_up(self) -> int:
+        """A group that is being written stays, and one that was refused goes."""
+        lost = self._waiting if self._writing is not None else [*self._group, *self._waiting]
+        if self._writing is None:
+            self._group = []
+        self._waiting, self._waiting_bytes = [], 0
+        return len(lost)
+
     def close(self) -> None:
         """What waits is dropped; what is being written is, and then the target is closed by whoever did."""
         self._waiting.clear()

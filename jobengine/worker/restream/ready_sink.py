@@ -43,11 +43,18 @@ class ReadySink:
     def retries(self) -> int:
         return self._sink.retries
 
+    @property
+    def has_open_circuit(self) -> bool:
+        return self._sink.has_open_circuit
+
     def offer(self, element: Element, planes: Sequence[Buffer]) -> bool:
         return self._sink.offer(element, planes)
 
     def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
         return self._sink.offer_end(labels, element_id)
+
+    def give_up(self) -> int:
+        return self._sink.give_up()
 
     def poll(self) -> None:
         self._sink.poll()

@@ -119,7 +119,8 @@ class RestreamWork:
     def result(self) -> Mapping[str, Any]:
         late_ms = round(self._counters.lateness.percentile_ms(99), 1)
         counts = {"elements": self.elements, "keyElements": self.key_elements, "lateMsP99": late_ms}
-        return {**counts, **self._counters.document()}
+        dead_letters = self._delivery.dead_letters if self._delivery else 0
+        return {**counts, "deadLetters": dead_letters, **self._counters.document()}
 
     def prepare(self, description: Mapping[str, Any], context: WorkContext) -> None:
         self._description = dict(description)
@@ -187,6 +188,8 @@ class RestreamWork:
             "nextSequence": feed.sequence if feed else None,
             "underWay": self._delivery.under_way if self._delivery else 0,
             "retries": sink.retries if sink else 0,
+            "circuit": "open" if sink and sink.has_open_circuit else "closed",
+            "deadLetters": self._delivery.dead_letters if self._delivery else 0,
             "shiftedMs": round(self._pacing.shifted_ns / 1e6, 3),
             "discrepancies": self._pacing.discrepancies,
             **self._counters.document(),
@@ -222,10 +225,14 @@ class RestreamWork:
         self._spec = RestreamSpec.model_validate(self._description.get("restreamSpec") or {})
         self._rewrite = self._spec.rewrite()
         self._pacing.change(self._spec.pacing or PacingSpec())
-        if self._delivery is not None:
-            self._delivery.limit_ns = int(self._spec.max_delivery_ms * 1e6)
+        self._limit_delivery()
         if self._conveyor is not None:
             self._conveyor.change(self._spec, self._rewrite)
+
+    def _limit_delivery(self) -> None:
+        if self._delivery is not None:
+            self._delivery.limit_ns = int(self._spec.max_delivery_ms * 1e6)
+            self._delivery.skips = self._spec.on_undelivered == "skip"
 
     def _find_ahead(self) -> None:
         """Open the sink while the job still waits, if the stream is there already."""
@@ -241,7 +248,8 @@ class RestreamWork:
             raise MediaError("the job has no sink")
         stream = source.sink_stream(spec.resulting_stream or "")
         sink = self._open_sink(sink_spec, stream, self._context, self._former_mark())
-        self._delivery = Delivery(sink, self._ledger, self._clock, int(spec.max_delivery_ms * 1e6))
+        self._delivery = Delivery(sink, self._ledger, self._clock, 0)
+        self._limit_delivery()
 
     def _find(self, now_ns: int) -> int:
         """Look for the place to begin; then wait for the sink."""

@@ -75,6 +75,42 @@ def open_lane(pool: SinkPool, endpoint: str) -> Open:
     return open_
 
 
+def test_what_waits_for_a_peer_that_is_away_is_taken_back_and_the_next_one_arrives(
+    open_lane: Open, peer: Peer, clock: ManualClock
+) -> None:
+    lane = open_lane("dealer", is_there=False)
+    other = open_lane("dealer", is_there=False)
+    for number in range(5):
+        assert lane.offer([b"topic", b"%d" % number])
+    assert other.offer([b"topic", b"other"])
+    for _ in range(4):
+        clock.advance(OVER)
+        lane.poll()
+    assert lane.has_open_circuit
+    assert (lane.take_back(), lane.take_back()) == (5, 0)
+    assert (lane.offered, lane.delivered) == (0, 0)
+    assert lane.offer([b"topic", b"next"])
+    receiver = peer(zmq.ROUTER)
+    poll_until(lane, clock, 1)
+    assert [receiver.recv_multipart()[2] for _ in range(2)] == [b"other", b"next"]
+    assert not lane.has_open_circuit
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_no_answer(
+    open_lane: Open, peer: Peer, clock: ManualClock
+) -> None:
+    receiver = peer(zmq.ROUTER)
+    lane = open_lane("req")
+    assert lane.offer([b"topic", b"first"])
+    asked = receiver.recv_multipart()
+    assert lane.take_back() == 1
+    receiver.send_multipart([*asked[:-2], b"OK"])
+    assert lane.offer([b"topic", b"second"])
+    assert receiver.recv_multipart()[-1] == b"second"
+    lane.poll()
+    assert lane.delivered == 0
+
+
 def poll_until(lane: Lane, clock: ManualClock, delivered: int) -> None:
     """Drive a lane; the clock goes on by less than any limit."""
 

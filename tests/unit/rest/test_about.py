@@ -83,6 +83,14 @@ def test_metrics_count_jobs_by_state_and_calls_by_route_without_ids(bench: Bench
     assert job_id not in text
 
 
+def test_metrics_tell_of_sinks_as_long_as_the_engine_answers(bench: Bench) -> None:
+    text = bench.client.get("/metrics").text
+    assert "jobengine_restream_open_circuits 0.0" in text
+    assert "jobengine_restream_dead_letters 0.0" in text
+    bench.engine.is_away = True
+    assert "jobengine_restream" not in bench.client.get("/metrics").text
+
+
 def test_metrics_tell_how_late_transitions_passed(bench: Bench) -> None:
     bench.submit(immediate("Start"))
     assert "jobengine_trigger_lateness_seconds_count 0.0" in bench.client.get("/metrics").text

@@ -35,6 +35,8 @@ class RememberingSink:
         self.dies_after: int | None = None
         """The worker dies when it offers one element more."""
         self.retries = 0
+        self.has_open_circuit = False
+        self.given_up = 0
         self.mark = 0
         self.descriptors: Sequence[int] = ()
         self.start_ns = clock.monotonic_ns()
@@ -85,6 +87,14 @@ class RememberingSink:
         self.ends.append(list(labels))
         self.received.append((self._now_ms(), None, ()))
         return True
+
+    def give_up(self) -> int:
+        """What was received and not confirmed was never here."""
+        count = len(self.received) - self._former - self.delivered
+        if count:
+            del self.received[-count:]
+        self.given_up += count
+        return count
 
     def poll(self) -> None:
         if self.fault:
