@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import threading
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -18,6 +19,9 @@ from jobengine.clock import Clock
 
 CRASH_LOOP_S = 5.0
 CRASH_LIMIT = 3
+TOLD_TOO_S = 2.0
+"""How long after an orderly end of the engine it may show that the whole service was told to stop."""
+_ORDERLY = (0, -signal.SIGTERM)
 
 
 class EngineKeeper:
@@ -40,12 +44,18 @@ class EngineKeeper:
         self._give_up = give_up
         self._clock = clock
         self._stop = os.eventfd(0, os.EFD_CLOEXEC)
+        self._expects_end = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="engine-keeper", daemon=True)
         self._log = structlog.get_logger("service")
 
     def start(self) -> None:
         """Start the engine; returns at once."""
         self._thread.start()
+
+    def expect_end(self) -> None:
+        """The service is about to stop: whoever told it may have told the engine as well, as a signal to all
+        processes of a group does. May be called by a signal handler, in the thread that calls `stop`."""
+        self._expects_end.set()
 
     def stop(self) -> None:
         """End the engine; blocks until it has ended."""
@@ -65,6 +75,8 @@ class EngineKeeper:
                     self._end(process)
                     return
                 process.join()
+                if process.exitcode in _ORDERLY and self._expects_end.wait(TOLD_TOO_S):
+                    return
                 self._log.error("engine.ended", exit_code=process.exitcode)
                 is_quick = self._clock.monotonic_ns() - started_ns < CRASH_LOOP_S * 1e9
                 quick_ends = quick_ends + 1 if is_quick else 0

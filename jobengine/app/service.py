@@ -10,7 +10,7 @@ import fcntl
 import multiprocessing
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -53,14 +53,19 @@ def run_service(settings: Settings, finish_jobs: bool = False) -> int:
 
 
 class _Server(MPServer):
-    """granian's supervisor. The pipe ``stopping`` ends as soon as it is told to stop, or is killed."""
+    """granian's supervisor. The pipe ``stopping`` ends as soon as it is told to stop, or is killed.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    ``on_stop`` is called then, by the signal handler.
+    """
+
+    def __init__(self, *args: Any, on_stop: Callable[[], None], **options: Any) -> None:
         super().__init__(*args, **options)
+        self._on_stop = on_stop
         self.stopping, self._until_stop = multiprocessing.get_context("spawn").Pipe(duplex=False)
 
     def signal_handler_interrupt(self, *args: Any, **options: Any) -> None:
         self._until_stop.close()
+        self._on_stop()
         super().signal_handler_interrupt(*args, **options)  # type: ignore[no-untyped-call]
 
 
@@ -96,6 +101,9 @@ class _Tree:
     def _new_engine(self) -> BaseProcess:
         return self._spawn.Process(target=run_engine, args=(self._settings, self._finish_jobs), name="engine")
 
+    def _on_stop(self) -> None:
+        self._engine.expect_end()
+
     def _new_server(self) -> _Server:
         http = self._settings.http
         return _Server(
@@ -108,6 +116,7 @@ class _Tree:
             blocking_threads_idle_timeout=60,
             respawn_failed_workers=True,
             workers_kill_timeout=HTTP_STOP_TIMEOUT_S,
+            on_stop=self._on_stop,
             log_level=LogLevels.error,
         )
 

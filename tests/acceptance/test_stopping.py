@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from contextlib import ExitStack
 
 import httpx
+import psutil
 import pytest
 
 from jobengine.clock import SystemClock
@@ -34,6 +36,33 @@ def test_a_stop_leaves_the_workers_for_the_next_start(new_service: NewService) -
     reach(job, "Finished")
     assert_counts(samples_of(output))
     assert [r["state"] for r in history_of(service, job)] == ["Running", "Running", "Finished"]
+
+
+@pytest.mark.parametrize("is_main_first", [True, False])
+def test_a_signal_to_all_processes_of_the_group_stops_the_service_as_one_to_the_main_process_does(
+    new_service: NewService, is_main_first: bool
+) -> None:
+    """Ctrl-C in a terminal and many supervisors send it so. Workers are sessions of their own."""
+    service = new_service().start()
+    job = reach(service.client.jobs.submit(recording("group", after(500))), "Running")
+    output, worker = output_of(job), worker_of(job)
+    assert service.process is not None
+    main = psutil.Process(service.process.pid)
+    tree = [main, *main.children(recursive=True)]
+    group = [process for process in tree if os.getpgid(process.pid) == os.getpgid(main.pid)]
+    assert len(group) >= 4
+    for process in group if is_main_first else reversed(group):
+        process.send_signal(signal.SIGTERM)
+    assert service.process.wait(30) == 0
+    log = service.log.read_text()
+    assert "service.stopped" in log
+    assert not [line for line in log.splitlines() if "error" in line or "warning" in line]
+    record_on(output, 0.5)
+    service.start()
+    assert worker_of(job).pid == worker.pid
+    job.finish()
+    reach(job, "Finished")
+    assert_counts(samples_of(output))
 
 
 def test_whoever_listens_to_events_does_not_hold_up_a_stop(new_service: NewService) -> None:

@@ -85,6 +85,24 @@ def test_a_stop_ends_the_engine_and_kills_nobody(log: list[Any]) -> None:
     assert (log, kept.keeper.has_given_up) == ([], False)
 
 
+def test_an_engine_told_to_end_along_with_the_service_is_not_started_again(log: list[Any]) -> None:
+    with keeping(until_sigterm) as kept:
+        engine = _started(kept)
+        kept.keeper.expect_end()
+        engine.terminate()
+        engine.join(TIMEOUT_S)
+    assert (log, len(kept.processes), kept.keeper.has_given_up) == ([], 1, False)
+
+
+def test_an_engine_that_crashes_while_the_service_stops_is_told_of(log: list[Any]) -> None:
+    with keeping(until_sigterm) as kept:
+        engine = _started(kept)
+        kept.keeper.expect_end()
+        engine.kill()
+        wait_until(lambda: len(log) == 1, TIMEOUT_S, "its end is noticed")
+    assert (log[0]["event"], log[0]["exit_code"]) == ("engine.ended", -signal.SIGKILL)
+
+
 def test_an_engine_that_does_not_listen_is_killed_in_the_end(log: list[Any]) -> None:
     here, there = SPAWN.Pipe(duplex=False)
     with here, there, keeping(deaf, 0.1, (there,)) as kept:
