@@ -81,10 +81,18 @@ class PostgresServer:
             raise RuntimeError(f"{program} failed: {done.stdout}")
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database that was migrated once, to copy."""
+    file = tmp_path_factory.mktemp("template") / "jobs.db"
+    _migrated(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path, migrated_file: Path) -> str:
     """A migrated SQLite database of the test's own."""
-    return _migrated(f"sqlite:///{tmp_path / 'jobs.db'}")
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'jobs.db')}"
 
 
 @pytest.fixture(scope="session")
