@@ -13,7 +13,7 @@ from flask import Response, request
 from pydantic import ConfigDict, Field, RootModel
 
 from jobengine.contents.relations import Relations
-from jobengine.contents.relations.renditions import Making
+from jobengine.contents.relations.making import Making
 from jobengine.contents.relations.transformations import MAX_ENDS, Transformation
 from jobengine.errors import MalformedError, NotFoundError
 from jobengine.model.beam.values import BeamModel, read_document
@@ -73,7 +73,8 @@ class RenditionBody(_Body):
 class TransformationBody(_Body):
     """Sources in the order of the recipe's arguments, targets (this content, unless given), a recipe.
 
-    ``start_time`` and ``duration`` bound it, in microseconds.
+    ``start_time`` and ``duration`` bound it, in microseconds of the targets' time. A recipe of filters is run
+    when, or before, its elements are wanted, as ``making`` says.
     """
 
     sources: Annotated[list[Name], Field(max_length=MAX_ENDS)]
@@ -81,6 +82,7 @@ class TransformationBody(_Body):
     recipe: str | dict[str, Any] = ""
     start_time: Microseconds | None = None
     duration: Annotated[Microseconds, Field(ge=1)] | None = None
+    making: Literal["provided", "justInTime", "justInCase"] = "justInTime"
 
 
 class RenditionShape(BeamModel):
@@ -174,9 +176,9 @@ class RelationRoutes:
         targets = body.targets or [variable(call, "content")]
         if variable(call, "content") not in targets:
             raise MalformedError("targets: the content in the address must be one of them")
-        made = Transformation(
-            tuple(body.sources), tuple(targets), body.recipe, body.start_time, body.duration
-        )
+        bounds = body.start_time, body.duration
+        making = Making(body.making)
+        made = Transformation(tuple(body.sources), tuple(targets), body.recipe, *bounds, making)
         self._relations.transformations.create(made)
         return json_response(_view(made), 201)
 
@@ -214,8 +216,9 @@ def _names(text: str) -> list[str]:
 
 def _view(made: Transformation) -> dict[str, Json]:
     view: dict[str, Json] = {"sources": made.sources, "targets": made.targets, "recipe": made.recipe}
-    bounds = {"start_time": made.start_time_us, "duration": made.duration_us}
-    return view | {name: value for name, value in bounds.items() if value is not None}
+    making = None if made.making is Making.JUST_IN_TIME else made.making
+    said = {"start_time": made.start_time_us, "duration": made.duration_us, "making": making}
+    return view | {name: value for name, value in said.items() if value is not None}
 
 
 def install(api: Api, shelf: Shelf) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from jobengine.contents.relations.derivations import (
@@ -14,22 +13,12 @@ from jobengine.contents.relations.derivations import (
     refuse_circle,
 )
 from jobengine.contents.relations.ledger import Ledger
+from jobengine.contents.relations.making import Making
 from jobengine.contents.relations.stream_map import read_stream_map
 from jobengine.errors import ConflictError, MalformedError
 from jobengine.ports.contents import DeleteDocument, PutDocument, Write
 
 Json = Any
-
-
-class Making(StrEnum):
-    """When the elements of a rendition are made."""
-
-    PROVIDED = "provided"
-    """Whoever writes them does; nothing is made here."""
-    JUST_IN_TIME = "justInTime"
-    """When somebody asks for one that is not there."""
-    JUST_IN_CASE = "justInCase"
-    """As soon as the source has them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from jobengine.contents.relations.derivations import (
     transformation_of,
 )
 from jobengine.contents.relations.ledger import Ledger
+from jobengine.contents.relations.making import Making
 from jobengine.errors import ConflictError, MalformedError
 from jobengine.ids import new_id
+from jobengine.model.transformation import check_recipe
 from jobengine.ports.contents import DeleteDocument, PutDocument, Write
 
 Json = Any
@@ -26,13 +28,15 @@ MAX_ENDS = 256
 @dataclass(frozen=True, slots=True)
 class Transformation:
     """One relation. ``sources`` are the recipe's arguments in order and may repeat. ``recipe`` is a text or
-    an object and is kept, never run here. ``start_time_us`` and ``duration_us`` bound it; None: no bound."""
+    an object; what of them can be run is told by `jobengine.model.transformation`. ``start_time_us`` and
+    ``duration_us`` bound it on the time of its targets; None: no bound."""
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     recipe: Json = ""
     start_time_us: int | None = None
     duration_us: int | None = None
+    making: Making = Making.JUST_IN_TIME
 
 
 class Transformations:
@@ -101,6 +105,7 @@ class Transformations:
             "recipe": wanted.recipe,
             "startTimeUs": wanted.start_time_us,
             "durationUs": wanted.duration_us,
+            "making": wanted.making,
         }
         fed = [
             PutDocument(TRANSFORMATIONS_FROM, source, {"ids": [*self._ids_from(source), number]}, None)
@@ -165,6 +170,7 @@ def _check(wanted: Transformation) -> None:
         raise MalformedError("recipe: must be a text or an object")
     if (wanted.duration_us or 1) <= 0:
         raise MalformedError("duration: must be more than 0 microseconds")
+    check_recipe(wanted.recipe, wanted.sources, wanted.targets)
 
 
 def _from_document(value: Mapping[str, Json]) -> Transformation:
@@ -174,4 +180,5 @@ def _from_document(value: Mapping[str, Json]) -> Transformation:
         value["recipe"],
         value["startTimeUs"],
         value["durationUs"],
+        Making(value.get("making", Making.JUST_IN_TIME)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar
@@ -18,12 +19,16 @@ from jobengine.model.media_reference import LAST, Places, Times, parse_reference
 from jobengine.model.recipe import Loaded, Recipe, Result, Source, Task
 
 _CHOICE = r"^([0-9]+|video|audio|subtitle)(,([0-9]+|video|audio|subtitle))*$"
+GAPS = "Beam-Gaps"
+MAX_GAPS = 100
+"""How many a header tells."""
 BEHIND = 64
 """Elements behind the end that decoding of earlier ones may need."""
 
 
 class Film(Recipe):
-    """A file of the range that the sources' references name. What can't be put in is left out."""
+    """A file of the range that the sources' references name. What can't be put in is left out; where payload
+    is gone, the file has a hole, told by the header ``Beam-Gaps``."""
 
     container: ClassVar[str]
     suffix: ClassVar[str]
@@ -42,15 +47,17 @@ class Film(Recipe):
         path = task.new_file(self.suffix)
         streams = [part.source.stream for part in parts]
         muxer = Muxer(path, self.container, streams, window, raw=raw)
+        gaps = _Gaps()
         try:
-            for item in in_decode_order(media_element(*found) for found in _by_time(parts, window)):
+            found = gaps.passed_over(_by_time(parts, window))
+            for item in in_decode_order(media_element(*each) for each in found):
                 task.passed()
                 muxer.write(item)
         except BaseException:
             muxer.abandon()
             raise
         muxer.close()
-        return Result(file=path, media_type=self.media_type)
+        return Result(file=path, media_type=self.media_type, headers=gaps.headers())
 
     def chosen(self, task: Task, parameters: Any) -> Sequence[Source]:
         """The sources that this container is for."""
@@ -108,6 +115,41 @@ def _named(sources: Sequence[Source], name: str) -> Source:
         if name in (str(source.index), kind_of_stream(source.stream)):
             return source
     raise MalformedError(f"streams: none of the streams is {name!r}")
+
+
+class _Gaps:
+    """Elements whose payload is gone, and those behind them that can't be decoded without: up to the next key
+    element. Told as runs of each stream: [index, first pts, last pts]."""
+
+    def __init__(self) -> None:
+        self._runs: list[list[int]] = []
+        self._open: dict[int, list[int]] = {}
+
+    def passed_over(self, items: Iterator[tuple[Source, Loaded]]) -> Iterator[tuple[Source, Loaded]]:
+        """The others. Raises NotFoundError if there is no other."""
+        is_any, first = False, None
+        for source, item in items:
+            is_whole = source.index not in self._open or item.stored.element.is_key
+            if item.planes is not None and is_whole:
+                is_any = True
+                self._open.pop(source.index, None)
+                yield source, item
+                continue
+            first = first or (source, item)
+            self._note(source.index, item.stored.element.pts or 0)
+        if first is not None and not is_any:
+            yield first  # says which payload is not there
+
+    def headers(self) -> dict[str, str]:
+        """What tells a client of them; nothing if there were none."""
+        return {GAPS: json.dumps(self._runs[:MAX_GAPS])} if self._runs else {}
+
+    def _note(self, index: int, pts: int) -> None:
+        run = self._open.get(index)
+        if run is None:
+            run = self._open[index] = [index, pts, pts]
+            self._runs.append(run)
+        run[1:] = [min(run[1], pts), max(run[2], pts)]
 
 
 class _Part:

@@ -9,7 +9,7 @@ import pytest
 
 from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.relations import Relations
-from jobengine.contents.relations.renditions import Making
+from jobengine.contents.relations.making import Making
 from jobengine.contents.relations.transformations import Transformation
 from jobengine.errors import ConflictError, MalformedError, NotFoundError, RevisionMismatch
 from jobengine.ports.contents import ContentStore

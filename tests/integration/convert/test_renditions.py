@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobengine.contents.relations.renditions import Making
+from jobengine.contents.relations.making import Making
 from jobengine.errors import MediaError, NotFoundError
 from jobengine.model.element import PayloadState
 from jobengine.testing.clock import ManualClock

@@ -39,6 +39,24 @@ def delete(bench: Bench, path: str, **query: str) -> int:
     return bench.client.delete(f"/beams/{path}", query_string=query).status_code
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("A/equivalent/B", {"POST", "DELETE"}),
+        ("A/equivalent", {"GET"}),
+        ("A/rendition/B", {"POST", "DELETE"}),
+    ],
+)
+def test_what_relations_can_not_do_is_refused_with_what_they_can(
+    bench: Bench, path: str, allowed: set[str]
+) -> None:
+    refusal = bench.client.put(f"/beams/{path}", json={"type": "Packet"})
+
+    assert refusal.status_code == 405
+    assert set(refusal.headers["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == allowed
+    assert set(bench.client.options(f"/beams/{path}").headers["Allow"].split(", ")) >= allowed
+
+
 class TestEquivalents:
     def test_itself_and_missing_ones_are_refused_each_in_its_own_words(self, bench: Bench) -> None:
         answers = [bench.client.post(f"/beams/{a}/equivalent/{b}") for a, b in ("AA", "Ax", "xA", "xy")]
@@ -122,6 +140,16 @@ class TestTransformations:
         assert found["sources"] == ["B"]
         assert found["upstream"] == [{**bounded, "targets": ["B"]}]
         assert get(bench, "A/transformation?reverse&depth=2")["transformations"] == [["B"], ["C"]]
+
+    def test_a_recipe_of_filters_is_checked_when_it_is_noted(self, bench: Bench) -> None:
+        given = {"sources": ["A"], "recipe": {"video": "hflip"}, "making": "justInCase"}
+        assert post(bench, "B/transformation", given) == 201
+        assert get(bench, "B/transformation") == {**given, "targets": ["B"]}
+
+        bad = {"sources": ["A"], "recipe": {"video": ["hflip", "movie=/etc/passwd"]}}
+        answer = bench.client.post("/beams/C/transformation", json=bad)
+        assert answer.status_code == 400
+        assert answer.get_json()["errors"][0]["pointer"] == "/recipe/video/1/filter"
 
     def test_only_exactly_its_targets_delete_it(self, bench: Bench) -> None:
         assert post(bench, "C/transformation", {"sources": ["A"], "targets": ["C", "D"]}) == 201

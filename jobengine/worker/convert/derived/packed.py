@@ -25,7 +25,7 @@ def is_packed(derivation: Derivation) -> bool:
     (given, *others), ours = derivation.inputs, parameters_of(derivation.stream)
     theirs = parameters_of(given.source.stream)
     is_same = all(ours.get(name) in (None, theirs.get(name)) for name in _SHAPING)
-    return is_same and not others and given.channel is None
+    return is_same and not others and given.channel is None and derivation.graph is None
 
 
 class PackedMaker:
@@ -57,7 +57,7 @@ class PackedMaker:
                     element,
                     pts=times.to_target(pts_of(item.stored)),
                     dts=None if element.dts is None else times.to_target(element.dts),
-                    duration=times.to_target(element.duration or 0) or None,
+                    duration=times.length(element.duration),
                     element_id=b"",
                 )
                 yield moved, self._filling.filled(times.source, item).planes or ()

@@ -12,14 +12,16 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any, Literal
 
+from jobengine.contents.look_up import pts_of
 from jobengine.media.codec_setup import parameters_of
 from jobengine.media.coded_pictures import Coded, CodedPictures
+from jobengine.media.filtering import filtered_pictures
 from jobengine.media.picture import PictureForm, encode_picture
 from jobengine.media.picture_span import pictures_between
 from jobengine.media.raw_planes import frame_element, shaped
-from jobengine.model.element import Element, ElementKind
+from jobengine.model.element import PTS_MIN, Element, ElementKind
 from jobengine.model.media_reference import Direct
-from jobengine.worker.convert.derived.derivation import Derivation
+from jobengine.worker.convert.derived.derivation import Derivation, Input
 from jobengine.worker.convert.derived.filling import Filling
 from jobengine.worker.convert.derived.times import LeadingTimes
 
@@ -35,6 +37,7 @@ class PictureMaker:
     """Makes elements of one stream of pictures."""
 
     def __init__(self, derivation: Derivation, filling: Filling) -> None:
+        self._derivation = derivation
         self._stream = derivation.stream
         self._base = derivation.time_base
         self._codec = parameters_of(derivation.stream)
@@ -80,15 +83,50 @@ class PictureMaker:
 
     def _pictures(self, first: int, end: int) -> Iterator[Shown]:
         """Pictures with their pts and duration in ticks of the stream, each pts once."""
-        times, source = self._times, self._times.source
+        times = self._times
         begin, stop = times.to_source(first), times.to_source(end)
-        given = self._filling.from_key(source, begin, stop)
+        durations = {
+            pts_of(stored): stored.element.duration
+            for stored in self._filling.listed(times.source, begin, stop)
+        }
         before = None
-        for frame in pictures_between(source.stream, given, begin, stop):
-            pts = times.to_target(frame.pts or 0)
-            if pts != before:
-                yield frame, pts, times.to_target(frame.duration or 0) or None
+        for source_pts, frame in self._filtered(begin, stop):
+            pts = times.to_target(source_pts)
+            if pts != before and self._derivation.contains(pts * self._base):
+                yield frame, pts, times.length(durations.get(source_pts))
             before = pts
+
+    def _filtered(self, begin: int, stop: int) -> Iterator[tuple[int, Any]]:
+        """Pictures from one tick of the leading source to another (exclusive), with their ticks there."""
+        derivation, shift = self._derivation, self._times.shift
+        if derivation.graph is None:
+            yield from self._decoded(derivation.inputs[0], begin, stop)
+            return
+        tick = derivation.inputs[0].time_base
+        span = (begin + shift) * tick, (stop + shift) * tick
+        inputs = [self._shifted(each, *span) for each in derivation.inputs]
+        for ticks, frame in filtered_pictures(derivation.graph, tick, inputs):
+            if ticks - shift >= stop:
+                return
+            if ticks - shift >= begin:
+                yield ticks - shift, frame
+
+    def _shifted(self, given: Input, first_s: Fraction, end_s: Fraction) -> Iterator[tuple[int, Any]]:
+        """Pictures of a source on the time of the stream, in ticks of the leading source."""
+        tick = self._derivation.inputs[0].time_base
+        shift = round(given.shift_s / given.time_base)
+        begin, stop = (ceil(t / given.time_base) - shift for t in (first_s, end_s))
+        for pts, frame in self._decoded(given, begin, stop, with_lead=True):
+            yield round((pts + shift) * given.time_base / tick), frame
+
+    def _decoded(
+        self, given: Input, begin: int, stop: int, with_lead: bool = False
+    ) -> Iterator[tuple[int, Any]]:
+        """Pictures with their pts; ``with_lead``: also those before ``begin`` that had to be decoded."""
+        elements = self._filling.from_key(given.source, begin, stop)
+        first = PTS_MIN if with_lead else begin
+        for frame in pictures_between(given.source.stream, elements, first, stop):
+            yield frame.pts or 0, frame
 
     def _encoded(self, pictures: Iterator[Shown]) -> Iterator[Coded]:
         encoder = CodedPictures(self._stream, self._times.source.stream.get("avg_frame_rate"))

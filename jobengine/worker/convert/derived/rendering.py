@@ -11,6 +11,7 @@ from jobengine.clock import to_us
 from jobengine.contents.catalogue import Content
 from jobengine.contents.look_up import LookUp
 from jobengine.contents.relations import Relations
+from jobengine.contents.relations.making import Making
 from jobengine.errors import ConflictError, NotFoundError, RevisionMismatch
 from jobengine.media.coded_pictures import Coded
 from jobengine.model.element import ElementKind, PayloadState, StoredElement
@@ -91,12 +92,18 @@ class Rendering:
                 self._keep(derivation, maker, maker.make(wanted, ahead))
         return self._is_here(derivation.number, wanted)
 
+    def feeds(self, source: StoreSource, making: Making) -> list[tuple[Content, int]]:
+        """The streams that are made, in this way, of a stream directly."""
+        return list(self._derivations.feeds(source, making))
+
     def catch_up(self, content: Content, index: int, at: Fraction) -> None:
-        """Make what can be made now that the source has come to ``at`` seconds."""
+        """Make what can be made now that the leading source has come to ``at`` seconds of its time."""
         kind = kind_of_elements(content.streams[index] or {})
         derivation = self._derivations.of(content, index)
         maker = None if derivation is None else self._maker(derivation, kind)
-        wanted = None if maker is None else maker.complete(kind, at)
+        if derivation is None or maker is None:
+            return
+        wanted = maker.complete(kind, at + derivation.inputs[0].shift_s)
         if wanted is not None and not self._is_here(content.stream_number(index), wanted):
             self.fill(content, index, wanted)
 
@@ -118,7 +125,8 @@ class Rendering:
         if derivation.kind == "audio":
             return SoundMaker(derivation, self._filling, kind)
         is_one = len(derivation.inputs) == 1 and derivation.inputs[0].channel is None
-        return PictureMaker(derivation, self._filling) if derivation.kind == "video" and is_one else None
+        is_picture = derivation.kind == "video" and (is_one or derivation.graph is not None)
+        return PictureMaker(derivation, self._filling) if is_picture else None
 
     def _keep(self, derivation: Derivation, maker: Maker, made: Iterator[Coded]) -> None:
         """Commit what was made in pieces; what is there already stays as it is."""

@@ -17,6 +17,7 @@ from jobengine.contents.look_up import pts_of
 from jobengine.errors import MediaError
 from jobengine.media.coded_pictures import Coded
 from jobengine.media.coded_sound import BEHIND, SoundForm
+from jobengine.media.filtering import filtered_sound
 from jobengine.media.gain import Samples
 from jobengine.media.layout import default_layout, is_placed, mix_coefficients, places_of
 from jobengine.media.sound_span import SoundSpan, sound_between
@@ -29,7 +30,7 @@ Json = Any
 RUN = Fraction(2)
 """Seconds of sound that are made at once, about."""
 _LEAD = Fraction(1, 2)
-"""Seconds of sound that decoders get before what is wanted."""
+"""Seconds of sound that decoders, and filters, get before what is wanted."""
 _MOST_MIXED = 8
 
 
@@ -60,8 +61,7 @@ class SoundMaker:
         possible = self._possible(numbers)
         if number not in possible:
             return
-        samples = self._mixed([self._heard(each, numbers) for each in self._derivation.inputs])
-        made = self._form.elements(numbers, samples)
+        made = self._form.elements(numbers, self._sound(numbers))
         yield from (coded for place, coded in zip(numbers, made, strict=True) if place in possible)
 
     def following(self, wanted: Direct, count: int) -> list[Direct]:
@@ -93,30 +93,45 @@ class SoundMaker:
         for given in self._derivation.inputs:
             arrived = self._filling.arrived_until(given.source)
             if arrived is not None:
-                limit = floor(arrived * given.time_base * self._grid.rate)
+                limit = floor((arrived * given.time_base + given.shift_s) * self._grid.rate)
                 found = {each for each in found if (each + 1 + BEHIND) * self._grid.size <= limit}
-        return found
+        base = self._derivation.time_base
+        return {each for each in found if self._derivation.contains(self._grid.pts(each) * base)}
 
     def _covered(self, given: Input, numbers: range) -> set[int]:
         size, tick = self._grid.size, given.time_base * self._grid.rate
-        first = self._grid.sample(numbers.start) - _LEAD * self._grid.rate
+        shift = round(given.shift_s * self._grid.rate)
+        first = self._grid.sample(numbers.start) - _LEAD * self._grid.rate - shift
         found: set[int] = set()
-        listed = self._filling.listed(given.source, floor(first / tick), ceil(numbers.stop * size / tick))
-        for begin, end in _stretches(listed):
+        end = ceil((numbers.stop * size - shift) / tick)
+        for begin, stop in _stretches(self._filling.listed(given.source, floor(first / tick), end)):
             # What an encoder makes of these samples begins by its padding before them.
-            touched = range(floor(begin * tick / size), ceil((end * tick + self._grid.padding) / size))
+            behind = stop * tick + shift + self._grid.padding
+            touched = range(floor((begin * tick + shift) / size), ceil(behind / size))
             found.update(range(max(touched.start, numbers.start), min(touched.stop, numbers.stop)))
         return found
 
-    def _heard(self, given: Input, numbers: range) -> SoundSpan:
+    def _sound(self, numbers: range) -> Samples:
+        """What is to be encoded for these elements."""
         first, end = self._form.first_sample(numbers), self._form.end_sample(numbers)
-        tick = given.time_base * self._grid.rate
-        begin = floor((first - _LEAD * self._grid.rate) / tick)
-        elements = self._filling.between(given.source, begin, ceil(end / tick))
-        span = sound_between(given.source.stream, elements, self._grid.rate, first, end)
-        if given.channel is None:
-            return span
-        return SoundSpan(span.rate, first, span.samples[:, given.channel : given.channel + 1], "mono")
+        derivation = self._derivation
+        if derivation.graph is None:
+            return self._mixed([self._heard(each, first, end) for each in derivation.inputs])
+        lead = floor(_LEAD * self._grid.rate)
+        spans = [self._heard(each, first - lead, end) for each in derivation.inputs]
+        return filtered_sound(derivation.graph, spans, self._form.layout)[lead:]
+
+    def _heard(self, given: Input, first: int, end: int) -> SoundSpan:
+        rate = self._grid.rate
+        shift = round(given.shift_s * rate)
+        tick = given.time_base * rate
+        begin, stop = floor((first - shift - _LEAD * rate) / tick), ceil((end - shift) / tick)
+        elements = self._filling.between(given.source, begin, stop)
+        span = sound_between(given.source.stream, elements, rate, first - shift, end - shift)
+        samples, layout = span.samples, places_of(span.layout)
+        if given.channel is not None:
+            samples, layout = samples[:, given.channel : given.channel + 1], "mono"
+        return SoundSpan(rate, first, samples, layout)
 
     def _mixed(self, spans: Sequence[SoundSpan]) -> Samples:
         """All channels side by side; mixed down or up if the stream has another number of them."""
@@ -124,7 +139,7 @@ class SoundMaker:
         channels, wanted = samples.shape[1], self._form.channels
         if channels == wanted:
             return samples
-        layout = places_of(spans[0].layout) if len(spans) == 1 else default_layout(channels)
+        layout = spans[0].layout if len(spans) == 1 else default_layout(channels)
         if not is_placed(layout) or max(channels, wanted) > _MOST_MIXED:
             raise MediaError(f"{channels} channels without places can't be mixed to {wanted}; pick channels")
         mixed: Samples = samples @ mix_coefficients(layout, wanted)

@@ -18,17 +18,24 @@ class LeadingTimes:
 
     def __init__(self, derivation: Derivation, filling: Filling) -> None:
         self.source = derivation.inputs[0].source
+        self._derivation = derivation
         self._source_base = derivation.inputs[0].time_base
+        self.shift = round(derivation.inputs[0].shift_s / self._source_base)
+        """How many ticks of the source it is later in the derived stream."""
         self._ratio: Fraction = self._source_base / derivation.time_base
         self._filling = filling
 
     def to_target(self, pts: int) -> int:
-        """A pts, or a duration, of the source in ticks of the derived stream."""
-        return round(pts * self._ratio)
+        """A pts of the source in ticks of the derived stream."""
+        return round((pts + self.shift) * self._ratio)
+
+    def length(self, ticks: int | None) -> int | None:
+        """A duration of the source in ticks of the derived stream."""
+        return round((ticks or 0) * self._ratio) or None
 
     def to_source(self, pts: int) -> int:
         """The first tick of the source that becomes this pts or a later one."""
-        found = floor((pts - Fraction(1, 2)) / self._ratio)
+        found = floor((pts - Fraction(1, 2)) / self._ratio) - self.shift
         while self.to_target(found) < pts:
             found += 1
         return found
@@ -55,14 +62,15 @@ class LeadingTimes:
         return wanted.pts, (behind[-1] if behind else wanted).pts + 1
 
     def at(self, kind: ElementKind, seconds: Fraction) -> Direct | None:
-        """The element that the source has at a moment."""
-        found = self.moments(pts := self.to_target(round(seconds / self._source_base)), pts + 1)
+        """The element that the source has at a moment of the derived stream."""
+        pts = round(seconds / self._derivation.time_base)
+        found = self.moments(pts, pts + 1)
         return Direct(kind, found[0]) if found else None
 
     def _times(self, first: int, end: int | None) -> Iterator[int]:
         before = None
         for stored in self._filling.listed(self.source, first, end):
             pts = self.to_target(pts_of(stored))
-            if pts != before:
+            if pts != before and self._derivation.contains(pts * self._derivation.time_base):
                 yield pts
             before = pts
