@@ -31,6 +31,8 @@ _WITH_HOLES = frozenset({"matroska,webm"})
 """Readers of these pass over damage without a word, to the next place where they can begin."""
 _TELLS_LENGTH = frozenset({"matroska,webm", "wav", "flac", "avi", "aiff", "caf", "w64"})
 _SHORT_S = 1.0
+_PACKETS_BYTES = {"mpegts": (188, 192, 204)}
+"""Containers that are a row of packets of one of these sizes, so that a part of one shows that it was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,10 @@ class Demuxer:
             self._note(f"{missing} bytes of {self._name} hold nothing that could be read")
 
     def _check_promises(self) -> None:
-        """Containers with an index promise a number of packets, others a length."""
+        """Containers with an index promise a number of packets, others a length, or a size of packets."""
+        sizes = _PACKETS_BYTES.get(self.format["iformat"], ())
+        if sizes and all(self.size_bytes % size for size in sizes):
+            self._note(f"{self._name} ends within a packet of its container: its end is missing")
         promised_s = self.format.get("duration", 0) / 1e6
         if self.format["iformat"] in _TELLS_LENGTH and self._end_s < promised_s - _SHORT_S:
             self._note(f"{self._name} promised {promised_s:.3f} s, {self._end_s:.3f} s could be read")

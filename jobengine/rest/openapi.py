@@ -22,6 +22,7 @@ from jobengine.rest import problem
 from jobengine.rest.api import Answer, Route
 
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
+_CONVERTER = re.compile(r"<\w+:")
 _PROBLEMS = {
     400: "The request can't be read",
     401: "A valid key is needed",
@@ -96,7 +97,7 @@ def _describe(app: OpenAPI, route: Route[Any]) -> None:
     view.__annotations__ = _annotations(route)
     view.__delay_validate_request__ = True  # type: ignore[attr-defined]
     getattr(app, route.method.lower())(
-        route.rule,
+        _CONVERTER.sub("<", route.rule),
         tags=[Tag(name=route.tag)],
         operation_id=view.__name__,
         summary=summary,

@@ -85,6 +85,31 @@ def test_behind_the_end_there_is_no_picture_and_sound_has_none(http: httpx.Clien
     assert "holds no pictures" in answers[1].json()["detail"]
 
 
+def test_a_film_of_which_something_is_gone_has_a_hole_and_says_so(
+    service: Service, http: httpx.Client, tmp_path: Path
+) -> None:
+    bring_in(service, service.data.parent / "film.mp4", "holed")
+    sound = http.get("/beams/holed/audio/1.4s-1.6s?limit=100").json()
+    for packet in sound[2:4]:
+        http.delete(f"/beams/holed/audio/packet_{packet['pts']}/data").raise_for_status()
+
+    answer = http.get("/beams/holed/1s-2s.mp4")
+
+    assert answer.status_code == 200, answer.text
+    assert json.loads(answer.headers["Beam-Gaps"]) == [[1, sound[2]["pts"], sound[3]["pts"]]]
+    (tmp_path / "a.mp4").write_bytes(answer.content)
+    assert [stream["codec_type"] for stream in probed(tmp_path / "a.mp4")["streams"]] == ["video", "audio"]
+    assert "Beam-Gaps" not in http.get("/beams/holed/2.2s-2.4s.mp4").headers
+
+
+def test_a_film_of_which_nothing_is_left_is_not_found(service: Service, http: httpx.Client) -> None:
+    bring_in(service, service.data.parent / "film.mp4", "gone")
+    for packet in http.get("/beams/gone/audio/first-last?limit=1000").json():
+        http.delete(f"/beams/gone/audio/packet_{packet['pts']}/data").raise_for_status()
+
+    assert http.get("/beams/gone/audio/1s-2s.wav").status_code == 404
+
+
 def test_a_picture_is_exactly_the_frame_that_was_asked_for(
     service: Service, http: httpx.Client, tmp_path: Path
 ) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from flask import Response, g, request
+from werkzeug.routing import BaseConverter
 
+from jobengine.contents.stream_names import RELATIONS
 from jobengine.errors import JobEngineError
 from jobengine.rest import relations
 from jobengine.rest.api import Api
@@ -19,10 +21,19 @@ from jobengine.rest.metrics import Metrics
 from jobengine.rest.services import HttpServices
 
 
+class StreamName(BaseConverter):
+    """Part of an address that may name a stream. The words of relations don't: what is asked of them by a
+    method that they don't have is refused with the methods that they do have."""
+
+    regex = rf"(?!(?:{'|'.join(RELATIONS)})(?:\.json)?$)[^/]+"
+    part_isolating = True
+
+
 def install(
     api: Api, services: HttpServices, seats: Seats, hooks: BeamHooks, gate: Gate, metrics: Metrics
 ) -> None:
     """Add the routes, and stand in front of the application."""
+    api.app.url_map.converters["stream"] = StreamName
     shelf = make_shelf(services, seats)
     contents.install(api, shelf)
     relations.install(api, shelf)

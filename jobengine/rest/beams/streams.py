@@ -26,7 +26,7 @@ from jobengine.rest.beams.shelf import Shelf, with_stream
 from jobengine.rest.body import MERGE_PATCH
 
 Json = Any
-STREAM = f"{BEAMS}/<content>/<stream>"
+STREAM = f"{BEAMS}/<content>/<stream:stream>"
 
 
 class StreamRoutes:

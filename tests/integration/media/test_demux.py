@@ -132,6 +132,15 @@ def test_a_missing_end_is_told(tmp_path: Path, ending: str) -> None:
         assert demuxer.faults
 
 
+@pytest.mark.parametrize("missing_bytes", [100, 50_000])
+def test_a_transport_stream_that_was_cut_says_so(tmp_path: Path, missing_bytes: int) -> None:
+    broken = tmp_path / "broken.ts"
+    broken.write_bytes(film(tmp_path / "film.ts").read_bytes()[:-missing_bytes])
+    with Demuxer(broken) as demuxer:
+        assert list(demuxer.elements())
+        assert demuxer.faults
+
+
 def test_what_is_no_media_file_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("not a film", encoding="utf-8")

@@ -46,6 +46,15 @@ def test_a_rule_is_added_replaced_and_removed_at_run_time(bench: Bench) -> None:
     assert match(bench, "/beams/a/x.own") == []
 
 
+def test_a_rule_may_mean_what_was_made_rather_than_where_it_was_asked_for(bench: Bench) -> None:
+    made = {"method": "POST", "postRoute": True, "location": True, "statusCode": 201}
+    put(bench, "own", pathPattern="^/beams/(?P<content>[^/]+)$", **made)
+
+    assert match(bench, "/beams", method="POST", status=201, location="/beams/a%20b") == ["own"]
+    assert match(bench, "/beams", method="POST", status=201) == []
+    assert match(bench, "/beams", method="POST", status=201, location="/beams/a/stream_0") == []
+
+
 def test_who_read_older_rules_changes_none(bench: Bench) -> None:
     put(bench, "own")
     read = bench.client.get("/api/rules/own").headers["ETag"]
@@ -85,6 +94,13 @@ def test_a_try_tells_what_would_fire_and_does_nothing(bench: Bench) -> None:
     assert firing["convertSpec"]["source"] == [{"content": "a b", "stream": "video", "reference": "1.4s"}]
     assert firing["convertSpec"]["parameters"] == {"width": "64"}
     assert bench.client.get("/api/jobs?count").get_json() == {"count": 0}
+
+
+def test_a_picture_without_a_stream_is_of_the_one_that_people_take_first(bench: Bench) -> None:
+    answer = bench.client.post("/api/rules/match", json={"path": "/beams/film/1s.jpg"})
+
+    (firing,) = answer.get_json()["firing"]
+    assert firing["convertSpec"]["source"] == [{"content": "film", "stream": "default", "reference": "1s"}]
 
 
 def test_a_rule_for_reads_is_not_for_writes(bench: Bench) -> None:
