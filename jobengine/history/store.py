@@ -9,11 +9,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    bindparam,
+    cast,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from jobengine.errors import ConflictError
 from jobengine.history.batch import Batch, Step
 from jobengine.history.database import Database
+from jobengine.history.fixed_select import FixedSelect
 from jobengine.history.rows import (
     JOB_COLUMNS,
     TRANSITION_COLUMNS,
@@ -48,6 +60,32 @@ LIST_ORDER = (
 )
 
 
+# Made once: putting a statement together costs more than running it.
+_SERVICE = cast(bindparam("service"), String)
+_WAKING = transitions.join(jobs, jobs.c.job_id == transitions.c.job_id)
+_IS_WAKING = and_(_PENDING, or_(_SERVICE.is_(None), jobs.c.service == _SERVICE))
+_DUE = (
+    select(transitions.c.wake_time, transitions.c.job_id, transitions.c.transition_id)
+    .select_from(_WAKING)
+    .where(
+        _IS_WAKING,
+        transitions.c.wake_time >= bindparam("since"),
+        transitions.c.wake_time <= bindparam("until"),
+    )
+    .order_by(transitions.c.wake_time)
+    .limit(bindparam("limit"))
+)
+_PUT_OFF = _DUE.where(or_(transitions.c.due_time.is_(None), transitions.c.due_time <= bindparam("now")))
+_NEXT_WAKE = (
+    select(transitions.c.wake_time)
+    .select_from(_WAKING)
+    .where(_IS_WAKING, transitions.c.wake_time > bindparam("after"))
+    .order_by(transitions.c.wake_time)
+    .limit(literal_column("1"))
+)
+_EPOCH = select(services.c.epoch).where(services.c.name == bindparam("name")).with_for_update(read=True)
+
+
 class Stale(Exception):
     """Guarded updates hit fewer rows than expected; the store finds out which and tells."""
 
@@ -75,6 +113,7 @@ class SqlJobStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._statements = Statements(database.engine.dialect)
+        self._epoch = FixedSelect(database.engine.dialect, _EPOCH)
         self._service: tuple[str, int] | None = None
 
     @contextmanager
@@ -144,29 +183,20 @@ class SqlJobStore:
 
         ``since`` leaves out what has an earlier wake time.
         """
-        wanted = (
-            select(transitions.c.wake_time, transitions.c.job_id, transitions.c.transition_id)
-            .where(_PENDING, transitions.c.wake_time >= since, transitions.c.wake_time <= now_text)
-            .order_by(transitions.c.wake_time)
-            .limit(limit)
-        )
-        if service is not None:
-            wanted = wanted.join(jobs, jobs.c.job_id == transitions.c.job_id).where(jobs.c.service == service)
+        given = {"since": since, "until": now_text, "limit": limit, "service": service}
         with self._database.reading() as connection:
-            return [(row[0], row[1], row[2]) for row in connection.execute(wanted).all()]
+            return [(row[0], row[1], row[2]) for row in connection.execute(_DUE, given).all()]
+
+    def put_off(self, now_text: str, until_text: str, limit: int, service: str) -> list[tuple[str, str, str]]:
+        """As `due`: what is due by ``now_text`` and was put off, to be woken later, but by ``until_text``."""
+        given = {"now": now_text, "since": now_text, "until": until_text, "limit": limit, "service": service}
+        with self._database.reading() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(_PUT_OFF, given).all()]
 
     def next_wake(self, service: str | None = None, after: str = "") -> str | None:
         """The earliest wake time later than ``after``; None when nothing more waits for the clock."""
-        wanted = (
-            select(transitions.c.wake_time)
-            .where(_PENDING, transitions.c.wake_time.is_not(None), transitions.c.wake_time > after)
-            .order_by(transitions.c.wake_time)
-            .limit(1)
-        )
-        if service is not None:
-            wanted = wanted.join(jobs, jobs.c.job_id == transitions.c.job_id).where(jobs.c.service == service)
         with self._database.reading() as connection:
-            return connection.scalar(wanted)
+            return connection.scalar(_NEXT_WAKE, {"after": after, "service": service})
 
     def pending_event_names(self) -> set[str]:
         """Names of the events that some pending transition waits for."""
@@ -245,8 +275,7 @@ class SqlJobStore:
         if self._service is None:
             return
         name, epoch = self._service
-        wanted = select(services.c.epoch).where(services.c.name == name).with_for_update(read=True)
-        if connection.scalar(wanted) != epoch:
+        if self._epoch.row(connection, name=name) != (epoch,):
             raise ConflictError(f"service {name} was claimed by another process", service=name)
 
     def _name_stale(self, batch: Batch) -> ConflictError:

@@ -145,6 +145,23 @@ def test_due_rows_come_earliest_first_and_only_while_pending(store: SqlJobStore)
     assert store.next_wake() == moment(8)
 
 
+def test_rows_put_off_are_those_that_were_due_and_wake_later(store: SqlJobStore) -> None:
+    job = a_job(service="one")
+    times = {"off": (moment(1), moment(5)), "planned": (moment(4), moment(5)), "due": (moment(1), moment(1))}
+    times |= {"far off": (moment(1), moment(9)), "unplanned": (None, moment(5))}
+    rows = {
+        name: a_transition(job, position=n, due_time=due, wake_time=wake)
+        for n, (name, (due, wake)) in enumerate(times.items())
+    }
+    with store.batch() as batch:
+        batch.insert_job(job)
+        for row in rows.values():
+            batch.insert_transition(row)
+    found = store.put_off(moment(2), moment(6), 10, "one")
+    assert {row[2] for row in found} == {rows["off"].transition_id, rows["unplanned"].transition_id}
+    assert store.put_off(moment(2), moment(6), 10, "another") == []
+
+
 def test_a_loaded_job_has_what_is_needed_to_go_on(store: SqlJobStore) -> None:
     job = a_job()
     passed = [a_transition(job, position=n) for n in (1, 2)]
