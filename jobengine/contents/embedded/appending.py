@@ -58,10 +58,8 @@ def append(changes: Changes, part: Part, elements: Sequence[ReadyElement]) -> li
         add_buffer(_pack_checksum(xxh3_64_intdigest(head, seed)))
         add_buffer(head)
         payload_offset = offset + CHECKSUM.size + len(head)
-        if ready.planes:
-            places = _pack_places(segment, offset >> 3, segment, payload_offset >> 3, checksum)
-        else:
-            places = _pack_places(segment, offset >> 3, 0, 0, checksum)
+        payload_segment, payload_place = (segment, payload_offset >> 3) if ready.planes else (0, 0)
+        places = _pack_places(segment, offset >> 3, payload_segment, payload_place, checksum)
         place = pack_place(life, sequence)
         add_row((place, head[_CORE_AT:_CORE_END] + places + ready.sizes))
         time = pack_time(life, pts + BIAS, ready.kind, sequence)

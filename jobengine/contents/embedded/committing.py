@@ -75,6 +75,7 @@ class Committer:
         with self._lock:
             self._fault = self._fault or _CLOSED
             self._news.wait_for(lambda: not self._is_led, self._options.timeout_s)
+        self._log.spare.close()
 
     def _enqueue(self, request: Request) -> bool:
         """Queue a request when there is room; whether it is its caller who must lead."""
@@ -162,12 +163,14 @@ class Committer:
             _refuse(batch, UnavailableError(self._fault or f"the index can't be written: {fault}"))
             return
         parts: list[Part] = []
+        is_done = False
         try:
             self._write(batch, transaction, parts)
             if all(request.fault is not None for request in batch):
                 transaction.abort()  # nothing was done, so readers needn't look again
             else:
                 transaction.commit()
+                is_done = True
         except DiskFull as fault:
             transaction.abort()
             self._take_back(parts)
@@ -182,6 +185,8 @@ class Committer:
             if any(part.is_written for part in parts):
                 self._poison(fault)
             raise
+        finally:
+            self._log.spare.settle(is_done)
 
     def _write(self, batch: Sequence[Request], transaction: Transaction, parts: list[Part]) -> None:
         changes = Changes(self._index, transaction)

@@ -14,6 +14,7 @@ from jobengine.contents.embedded.group import GROUP_HEADER_BYTES
 from jobengine.contents.embedded.options import EmbeddedOptions
 from jobengine.contents.embedded.part import Part, Pending, refusing_when_full
 from jobengine.contents.embedded.segments import Segments
+from jobengine.contents.embedded.spare import Spare
 from jobengine.contents.embedded.tables import KEPT, SegmentRow
 from jobengine.errors import DiskFull
 
@@ -33,6 +34,7 @@ class Log:
 
     def __init__(self, segments: Segments, options: EmbeddedOptions, salt: int) -> None:
         self.segments = segments
+        self.spare = Spare(segments, options)
         self._options = options
         self.salt = salt
 
@@ -47,8 +49,7 @@ class Log:
             if tail and tail + expected_bytes > self._options.segment_bytes:
                 number = None
         if number is None:
-            number = changes.state.next_segment
-            self._reserve_new(number, min(expected_bytes, self._options.reserve_bytes))
+            number = self.spare.take(changes) or self._new_segment(changes.state.next_segment, expected_bytes)
             changes.add_segment(number, SegmentRow(lifetime))
         changes.state.group += 1
         return Part(changes.state.group, number, changes.segment(number), self.salt, pending, self.segments)
@@ -61,6 +62,8 @@ class Log:
         row.last_number = group.number
         row.last_group = group.offset
         row.tail = group.end
+        if row.tail > self._options.segment_bytes // 2:
+            self.spare.want(changes)
 
     def write(self, parts: Sequence[Part]) -> None:
         """Write groups. Raises DiskFull after the first of them that does not fit, OSError."""
@@ -79,11 +82,12 @@ class Log:
                 self.segments.write(part.segment, part.offset, [bytes(GROUP_HEADER_BYTES)])
                 self.segments.sync(part.segment)
 
-    def _reserve_new(self, number: int, expected_bytes: int) -> None:
+    def _new_segment(self, number: int, expected_bytes: int) -> int:
         try:
             with refusing_when_full():
                 self.segments.create(number)
-                self.segments.reserve(number, expected_bytes)
+                self.segments.reserve(number, min(expected_bytes, self._options.reserve_bytes))
         except (OSError, DiskFull):
             self.segments.remove(number)
             raise
+        return number

@@ -49,13 +49,25 @@ class Segments:
         return found
 
     def create(self, number: int) -> None:
-        """A new file, its name on disk. Raises OSError."""
+        """A new file to be written to, its name on disk. Raises OSError."""
         self.forget(number)
-        file = os.open(self.path(number), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        file = _new_file(self.path(number))
         with self._lock:
             self._writing[number] = file
             self._allocated[number] = 0
         sync_folder(self._folder)
+
+    def make(self, number: int, size_bytes: int) -> os.stat_result:
+        """A new file with all its space on disk, which nobody writes to yet. Raises OSError."""
+        file = _new_file(self.path(number))
+        try:
+            os.posix_fallocate(file, 0, size_bytes)
+            os.fsync(file)
+            made = os.fstat(file)
+        finally:
+            os.close(file)
+        sync_folder(self._folder)
+        return made
 
     def reserve(self, number: int, end: int) -> None:
         """Take disk space up to an offset, and some beyond. Raises OSError if there is none."""
@@ -108,6 +120,13 @@ class Segments:
         self._newest = max(self._newest, number)
         return number > self._newest - self._options.hot_segments
 
+    def is_file(self, number: int, file: os.stat_result) -> bool:
+        """Whether a segment is still the file that was made."""
+        try:
+            return os.path.samestat(self.path(number).stat(), file)
+        except FileNotFoundError:
+            return False
+
     def remove(self, number: int) -> None:
         """Unlink a file and let it go; views of it stay valid."""
         self.forget(number)
@@ -154,6 +173,10 @@ class Segments:
 
     def _is_wanted(self, number: int) -> bool:
         return self.is_young(number) and self.path(number).exists()
+
+
+def _new_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
 
 
 def sync_folder(folder: Path) -> None:
