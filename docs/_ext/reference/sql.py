@@ -24,10 +24,11 @@ def columns(each: Table) -> str:
             literal(column.name),
             literal(str(column.type)),
             "key" if column.primary_key else "" if column.nullable else "always given",
+            column.doc or "",
         )
         for column in each.columns
     ]
-    return table(("Column", "Type", ""), rows)
+    return table(("Column", "Type", "", "Meaning"), rows)
 
 
 def views() -> dict[str, str]:
