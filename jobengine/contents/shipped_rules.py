@@ -35,6 +35,17 @@ SHIPPED: Mapping[str, Rule] = {
     "txt": _rule(
         pathPattern=_CONTENT + r"/(?P<stream>[^/]+)\.txt$", recipe="summary", parameters={"format": "text"}
     ),
+    "equivalents": _rule(
+        enabled=False,
+        method=["POST", "PUT", "PATCH"],
+        pathPattern=_CONTENT + r"(?:/(?:stream_?)?[0-9]+)?/?$",
+        location=True,
+        statusCode=[200, 201],
+        postRoute=True,
+        respond=False,
+        recipe="makeEquivalent",
+        defaultStream="all",
+    ),
     "fileStore": _rule(
         enabled=False,
         method=["PUT", "POST"],
@@ -43,6 +54,16 @@ SHIPPED: Mapping[str, Rule] = {
         postRoute=True,
         respond=False,
         recipe="storeCopy",
+    ),
+    "fileStoreBatch": _rule(
+        enabled=False,
+        method="PUT",
+        pathPattern=_CONTENT + r"/(?P<stream>[^/]+)/elements/?$",
+        statusCode=[200, 201],
+        postRoute=True,
+        respond=False,
+        recipe="storeCopy",
+        parameters={"newOnly": True},
     ),
     "renditions": _rule(
         enabled=False,

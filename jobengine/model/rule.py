@@ -79,6 +79,9 @@ class Rule(CamelModel):
     ``postRoute`` it comes behind it, for the answers of ``statusCode`` (none: all). ``respond`` false starts
     the job and waits for nothing. ``order`` settles who is asked first, then the name.
 
+    With ``location`` the pattern is searched in the ``Location`` of the answer, if it has one: so a rule can
+    mean what was made rather than where it was asked for.
+
     The recipe reads what the named groups ``content``, ``stream`` (else ``defaultStream``) and
     ``reference`` of the pattern say; ``queryParameters`` of the request go into its parameters.
     """
@@ -99,6 +102,9 @@ class Rule(CamelModel):
         [], description="Of a rule behind the routes: the answers that it fits; none: all."
     )
     post_route: bool = Field(False, description="Comes behind the routes, instead of before.")
+    location: bool = Field(
+        False, description="Searches the pattern in the `Location` of the answer, if it has one."
+    )
     respond: bool = Field(
         True, description="Answers with the result; otherwise it starts the job and waits for nothing."
     )
@@ -152,14 +158,15 @@ def _check(rule: Rule) -> Iterator[Fault]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a rule sees of a request. ``status`` is that of the answer; None before routing. Names of
-    headers are lower-case."""
+    """What a rule sees of a request. ``status`` is that of the answer; None before routing. ``location`` is
+    the path that the answer names as made; None if it names none. Names of headers are lower-case."""
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     status: int | None = None
+    location: str | None = None
 
 
 @dataclass(frozen=True)
@@ -179,7 +186,7 @@ class NamedRule:
             return None
         if is_behind and rule.status_code and asked.status not in rule.status_code:
             return None
-        found = self._path.search(asked.path)
+        found = self._path.search((asked.location if rule.location else None) or asked.path)
         if (
             found is None
             or not self._have(self._header, asked.headers)

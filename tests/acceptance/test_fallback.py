@@ -7,6 +7,7 @@ ones are warmed; and what is a rendition is made of its source.
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -46,7 +48,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def http(service: Service) -> Iterator[httpx.Client]:
     """A client of a service whose rules for copies are in force."""
     with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", timeout=60) as client:
-        patch = {"fileStore": {"enabled": True}, "dataMissing": {"enabled": True}}
+        patch = {name: {"enabled": True} for name in ("equivalents", "fileStore", "dataMissing")}
         headers = {"Content-Type": "application/merge-patch+json"}
         client.patch("/api/rules", json=patch, headers=headers).raise_for_status()
         yield client
@@ -70,6 +72,11 @@ def states(service: Service, name: str) -> list[PayloadState]:
 def put(http: httpx.Client, name: str) -> None:
     """A content of five packets, as a client would write them."""
     http.post("/beams", json={"type": "format", "url": name, "streams": [STREAM]}).raise_for_status()
+    fill(http, name)
+
+
+def fill(http: httpx.Client, name: str) -> None:
+    """The five packets, into a content that is there."""
     for number, (element, payload) in enumerate(PAYLOADS.items()):
         document = {"type": "Packet", "stream_index": 0, "pts": number, "size": len(payload)}
         http.put(f"/beams/{name}/0/{element}", json=document).raise_for_status()
@@ -83,10 +90,16 @@ def jobs_of(http: httpx.Client, rule: str) -> list[Any]:
 
 
 def test_the_four_steps_of_the_documented_flow(service: Service, http: httpx.Client) -> None:
-    put(http, "news")
     copies = service.media / "copies" / "news"
+    http.post("/beams", json={"type": "format", "url": "news", "streams": [STREAM]}).raise_for_status()
+    wait_until(lambda: http.get("/beams/news/equivalent").json() == [copies.as_uri()], 60, "it is related")
+    twin = http.get(f"/beams/{quote(copies.as_uri(), safe='')}").json()
+    assert twin == {**http.get("/beams/news").json(), "url": copies.as_uri()}
+
+    fill(http, "news")
     wait_until(lambda: len(list(copies.rglob("*.raw"))) == len(PAYLOADS), 60, "every payload is copied")
-    wait_until(lambda: http.get("/beams/news/equivalent").json() == [copies.as_uri()], 20, "it is related")
+    described = json.loads((copies / "stream_0" / "packet_1.json").read_text())
+    assert (described["pts"], described["size"]) == (1, len(PAYLOADS["packet_1"]))
 
     assert http.get("/beams/news/0/packet_1/data").content == PAYLOADS["packet_1"]
     assert jobs_of(http, "dataMissing") == []

@@ -50,7 +50,7 @@ class RuleHooks:
 
     def after(self, request: Request, actor: Actor, response: Response) -> Response:
         """What a rule behind the routes makes of their answer; the routes anew when one has filled a gap."""
-        asked = _asked(request, response.status_code)
+        asked = _asked(request, response.status_code, response.headers.get("Location"))
         for named, order in self._orders(asked, actor):
             if not named.rule.respond:
                 self._send(order)
@@ -98,6 +98,6 @@ class RuleHooks:
             log.error("rule.not_fired", rule=order.rule, path=order.path, detail=error.detail)
 
 
-def _asked(request: Request, status: int | None) -> Asked:
+def _asked(request: Request, status: int | None, location: str | None = None) -> Asked:
     headers = {name.lower(): text for name, text in request.headers.items()}
-    return Asked(request.method, request.path, request.args.to_dict(), headers, status)
+    return Asked(request.method, request.path, request.args.to_dict(), headers, status, location)

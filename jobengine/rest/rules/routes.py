@@ -42,13 +42,14 @@ class RulePatch(RootModel[dict[str, dict[str, Any] | None]]):
 
 
 class MatchDocument(CamelModel):
-    """A request to try: ``status`` is that of the service's own answer."""
+    """A request to try: ``status`` is that of the service's own answer, ``location`` its ``Location``."""
 
     method: Annotated[str, Field(pattern=r"^[A-Za-z]{1,20}$")] = "GET"
     path: Annotated[str, Field(pattern=r"^/", max_length=8192)]
     query: dict[str, str] = Field({})
     header: dict[str, str] = Field({})
     status: Annotated[int, Field(ge=100, le=599)] = 200
+    location: Annotated[str, Field(max_length=8192)] | None = None
 
 
 class FiringShape(CamelModel):
@@ -123,7 +124,8 @@ class RuleRoutes:
         headers = {name.lower(): text for name, text in wanted.header.items()}
         firing = []
         for status in (None, wanted.status):
-            asked = Asked(wanted.method.upper(), wanted.path, wanted.query, headers, status)
+            location = None if status is None else wanted.location
+            asked = Asked(wanted.method.upper(), wanted.path, wanted.query, headers, status, location)
             firing += [_firing(named, asked) for named in self._book.rules()]
         return json_response({"firing": [one for one in firing if one is not None]})
 

@@ -1,59 +1,143 @@
-"""Recipe ``storeCopy``: payloads into a folder or an object store, which becomes an equivalent content."""
+"""Recipes ``makeEquivalent`` and ``storeCopy``: contents in a folder or an object store, as equivalents.
+
+The place gets ``format.json``, and for each element its description and its payload, plane by plane; so a
+content can be read without its store. The equivalent is a content whose name is the URL of that place.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
 
+import msgspec
 from pydantic import Field
 
 from jobengine.contents.catalogue import Content
 from jobengine.contents.relations import Relations
-from jobengine.errors import ConflictError
+from jobengine.errors import ConflictError, RevisionMismatch
+from jobengine.model.beam.elements import to_document
 from jobengine.model.casing import CamelModel
-from jobengine.model.recipe import Recipe, Result, Source, Task
-from jobengine.worker.convert.copy_places import CopyPlace, new_place, payload_path
+from jobengine.model.element import StoredElement
+from jobengine.model.recipe import Buffer, Recipe, Result, Task
+from jobengine.ports.contents import PutDocument
+from jobengine.worker.convert.copy_places import (
+    CopyPlace,
+    description_path,
+    known_place,
+    new_place,
+    payload_path,
+)
+from jobengine.worker.convert.sources import StoreSource
 from jobengine.worker.convert.task import OpenTask, own
+
+_COPIES = "copies"
+_PAGE = 256
+_RACES = 100
+
+
+class Copying(CamelModel):
+    """``to``: a folder below the media roots, or a URL below one that the operator allowed."""
+
+    to: Annotated[str, Field(min_length=1, max_length=1000)] = "copies"
+
+
+class MakeEquivalent(Recipe):
+    """Makes the equivalents of contents, or brings them up to date: their format and streams, no element."""
+
+    class Parameters(Copying):
+        """Where to."""
+
+    def run(self, task: Task, parameters: Parameters) -> Result:
+        """The contents and the relations."""
+        ours = own(task)
+        for name in ours.contents:
+            if not _is_place(ours, name):
+                _relate(ours, name, _place(ours, parameters.to, name))
+            task.passed()
+        return Result()
 
 
 class StoreCopy(Recipe):
-    """Copies what the references find, element by element; what has no payload is passed over."""
+    """Copies what the references find, element by element; what has no payload is described only."""
 
-    class Parameters(CamelModel):
-        """``to``: a folder below the media roots, or a URL below one that the operator allowed."""
+    class Parameters(Copying):
+        """Where to; ``newOnly``: what has come since such a job last copied this stream there."""
 
-        to: Annotated[str, Field(min_length=1, max_length=1000)] = "copies"
+        new_only: bool = False
 
     def run(self, task: Task, parameters: Parameters) -> Result:
         """The copies and the relation."""
         ours = own(task)
-        for source in task.sources:
-            context = ours.context
-            place = new_place(context.roots, context.copy_urls, parameters.to, source.content)
-            self._copy(task, source, place)
-            _relate(ours, source.content, place.url)
+        for source in ours.sources:
+            place = _place(ours, parameters.to, source.content)
+            found = _arrived(ours, source, place) if parameters.new_only else _referred(source)
+            for stored, planes in found:
+                _write(place, source, stored, planes)
+                task.passed()
+            _relate(ours, source.content, place)
         return Result()
 
-    def _copy(self, task: Task, source: Source, place: CopyPlace) -> None:
-        for item in source.elements():
-            element = item.stored.element
-            for plane, data in enumerate(item.planes or ()):
-                place.write(payload_path(source.index, element.kind, element.pts or 0, plane), [data])
-            task.passed()
+
+Found = tuple[StoredElement, Sequence[Buffer] | None]
 
 
-def _relate(task: OpenTask, name: str, url: str) -> None:
-    """Note the place as a content of the same format, equivalent to the one that was copied."""
-    content = task.catalogue.get(name)
-    if task.catalogue.find(url) is None:
+def _referred(source: StoreSource) -> Iterator[Found]:
+    return ((item.stored, item.planes) for item in source.elements())
+
+
+def _arrived(task: OpenTask, source: StoreSource, place: CopyPlace) -> Iterator[Found]:
+    """What has come since the last time, in order of arrival; how far that was is noted page by page."""
+    key = f"{source.number} {place.url}"
+    known = task.store.document(_COPIES, key)
+    sequence = known.value["nextSequence"] if known else 0
+    while page := task.store.scan(source.number, sequence, _PAGE):
+        found = [each for each in page if isinstance(each, StoredElement)]
+        yield from zip(found, task.store.payloads(found), strict=True)
+        last = page[-1]
+        sequence = 1 + (last.sequence if isinstance(last, StoredElement) else last.last_sequence)
+        task.store.commit([PutDocument(_COPIES, key, {"nextSequence": sequence}, None)])
+
+
+def _write(
+    place: CopyPlace, source: StoreSource, stored: StoredElement, planes: Sequence[Buffer] | None
+) -> None:
+    element = stored.element
+    where = source.index, element.kind, element.pts or 0
+    for plane, data in enumerate(planes or ()):
+        place.write(payload_path(*where, plane), [data])
+    described = to_document(element, source.index, with_id=True)
+    place.write(description_path(*where), [msgspec.json.encode(described)])
+
+
+def _place(task: OpenTask, to: str, name: str) -> CopyPlace:
+    return new_place(task.context.roots, task.context.copy_urls, to, name)
+
+
+def _is_place(task: OpenTask, name: str) -> bool:
+    """Whether a content is the equivalent of another already."""
+    return known_place(task.context.roots, task.context.copy_urls, name) is not None
+
+
+def _relate(task: OpenTask, name: str, place: CopyPlace) -> None:
+    """Let the place's content say what ``name`` says, and be its equivalent."""
+    for _ in range(_RACES):
+        content = task.catalogue.get(name)
+        wanted = {**content.format, "url": place.url}
+        there = task.catalogue.find(place.url)
+        if there is not None and (there.format, there.streams) == (wanted, content.streams):
+            break
+        place.write("format.json", [msgspec.json.encode(_document(content, wanted))])
         try:
-            task.catalogue.create(url, {**content.format, "url": url}, _streams(content))
-        except ConflictError:
-            task.catalogue.get(url)  # another copy was faster
-    Relations(task.store, task.catalogue).equivalents.create(name, url)
+            if there is None:
+                task.catalogue.create(place.url, wanted, content.streams)
+            else:
+                changed = replace(there, format=wanted, streams=content.streams)
+                task.catalogue.change(changed, there.revision)
+        except (ConflictError, RevisionMismatch):
+            continue  # another copy was faster
+    Relations(task.store, task.catalogue).equivalents.create(name, place.url)
 
 
-def _streams(content: Content) -> list[dict[str, object]]:
-    return [
-        dict(stream) if stream is not None else {"type": "Stream", "index": index}
-        for index, stream in enumerate(content.streams)
-    ]
+def _document(content: Content, wanted: dict[str, Any]) -> dict[str, Any]:
+    return {**wanted, "streams": [stream for stream in content.streams if stream is not None]}

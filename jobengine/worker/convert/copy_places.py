@@ -2,7 +2,8 @@
 
 A place is a URL, and so may be the name of a content that is the equivalent of another:
 ``file:///data/media/copies/news`` or ``https://store.example/bucket/news``. Below it a payload lies at
-``stream_<index>/<packet|frame>_<pts>_<plane>.raw``.
+``stream_<index>/<packet|frame>_<pts>_<plane>.raw``, the description of its element at the same without the
+plane and with ``.json``.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ class CopyPlace(Protocol):
 def payload_path(index: int, kind: ElementKind, pts: int, plane: int) -> str:
     """Where a plane of an element lies below the place of its content."""
     return f"stream_{index}/{kind.name.lower()}_{pts}_{plane}.raw"
+
+
+def description_path(index: int, kind: ElementKind, pts: int) -> str:
+    """Where the document of an element lies below the place of its content."""
+    return f"stream_{index}/{kind.name.lower()}_{pts}.json"
 
 
 def folder_name(content: str) -> str:

@@ -35,6 +35,8 @@ class OpenTask:
         self.request: Request | None = spec.request
         self.new_file = new_file
         given: Sequence[ConvertSource] = spec.source or ()
+        self.contents = [source.content for source in given]
+        """The contents that are named, whether they have streams or not."""
         self.sources = [one for source in given for one in open_sources(store, self.catalogue, source)]
         self._pass: Callable[[int], None] | None = None
 
