@@ -173,6 +173,12 @@ class ConvertSettings(Section):
     result_lifetime_s: float = Field(
         10, gt=0, le=86_400, description="How long the result of a convert job without a target is kept."
     )
+    finished_jobs_age_s: float | None = Field(
+        86_400, gt=0, description="How long ended jobs that rules made stay in the list; none: no end."
+    )
+    finished_jobs: int = Field(
+        10_000, ge=0, description="How many of them stay in the list at most, the newest."
+    )
     copy_urls: tuple[str, ...] = Field(
         (), description="What the URLs of object stores that recipes copy to and from may begin with."
     )

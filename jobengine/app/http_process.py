@@ -13,6 +13,7 @@ from typing import Any, cast
 import zmq
 
 from jobengine import logs
+from jobengine.app.finished_jobs import FinishedJobs
 from jobengine.app.late_store import LateStore
 from jobengine.app.parent import end_parent, end_with_parent
 from jobengine.clock import SystemClock
@@ -75,6 +76,7 @@ def build_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
         worker_log=settings.worker_log,
         shut_down=end_parent,
     )
+    FinishedJobs(services.reader, services.engine, services.clock, settings.convert).start()
     return create_app(services, [pages()])
 
 
