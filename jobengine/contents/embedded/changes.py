@@ -280,6 +280,12 @@ class Changes:
         self.state.next_segment = max(self.state.next_segment, number + 1)
         self.transaction.put(keys.number(row.lifetime), keys.number(number), db=self._table["state"])
 
+    def newest_segment(self) -> int:
+        """The largest number of a segment that was ever begun and is not removed; 0 if there is none."""
+        with self.transaction.cursor(db=self._table["segments"]) as cursor:
+            newest = keys.to_number(cursor.key()) if cursor.last() else 0
+        return max([newest, *self._segments])
+
     def open_segment(self, lifetime: int) -> int | None:
         """The segment that is written to of a lifetime class."""
         data = self.transaction.get(keys.number(lifetime), db=self._table["state"])
