@@ -20,7 +20,7 @@
     ├── TimeLimitPassed           504  it took longer than it may
     ├── SettingsError                  the operator's configuration is wrong
     ├── MediaError                     a source, sink or format failed
-    │   ├── DiskFull
+    │   ├── DiskFull              507
     │   └── SinkError
     └── WorkerError                    a worker broke its promises
 
@@ -203,10 +203,11 @@ class MediaError(JobEngineError):
 
 
 class DiskFull(MediaError):
-    """No space is left for an output."""
+    """No space is left for an output, or in the contents store."""
 
     code = "disk-full"
-    title = "No space is left for an output"
+    title = "No space is left"
+    status = 507
 
 
 class SinkError(MediaError):

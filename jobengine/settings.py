@@ -158,6 +158,14 @@ class ContentsSettings(Section):
     max_wait_ms: int = Field(
         30_000, ge=0, le=600_000, description="How long a read may wait for its element."
     )
+    capacity_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="Payloads of all contents together, in bytes; beyond, the oldest go. None: no bound.",
+    )
+    capacity_elements: int | None = Field(
+        None, ge=0, description="Elements of all contents together; beyond, the oldest go. None: no bound."
+    )
     sweep_interval_s: float = Field(
         1, gt=0, le=3600, description="How often payloads past their time or limits are let go."
     )

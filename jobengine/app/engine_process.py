@@ -34,6 +34,7 @@ from jobengine.history.store import SqlJobStore
 from jobengine.ids import new_id
 from jobengine.messaging.addresses import addresses
 from jobengine.messaging.engine_sockets import EngineSockets
+from jobengine.ports.contents import Capacity
 from jobengine.settings import Settings
 from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
 
@@ -96,6 +97,7 @@ def _sweep(settings: Settings) -> PayloadSweep:
         SystemClock(),
         settings.contents.sweep_interval_s,
         timedelta(hours=settings.engine.idempotency_hours),
+        Capacity(settings.contents.capacity_bytes, settings.contents.capacity_elements),
     )
 
 

@@ -1,4 +1,4 @@
-"""Lets payloads go that are past their time or limits: one thread of the engine process.
+"""Lets go what is past its time or limits or beyond the capacity: one thread of the engine process.
 
 A store that can't be reached is tried again; the engine never waits for it.
 """
@@ -14,7 +14,7 @@ import structlog
 from jobengine.clock import Clock, to_us
 from jobengine.contents.repeats import Repeats
 from jobengine.errors import UnavailableError
-from jobengine.ports.contents import ContentStore
+from jobengine.ports.contents import Capacity, ContentStore, Expiry
 
 FORGET_EVERY_S = 3600.0
 STEPS = 1_000
@@ -25,16 +25,24 @@ END_TIMEOUT_S = 10.0
 class PayloadSweep:
     """Sweeps the store that ``open_store`` opens, every ``interval_s``, from `start` to `end`.
 
-    Requests under an ``Idempotency-Key`` are remembered for ``remembered``.
+    ``capacity`` is that of the store. Requests under an ``Idempotency-Key`` are remembered for
+    ``remembered``.
     """
 
     def __init__(
-        self, open_store: Callable[[], ContentStore], clock: Clock, interval_s: float, remembered: timedelta
+        self,
+        open_store: Callable[[], ContentStore],
+        clock: Clock,
+        interval_s: float,
+        remembered: timedelta,
+        capacity: Capacity,
     ) -> None:
         self._open_store = open_store
         self._clock = clock
         self._interval_s = interval_s
         self._remembered = remembered
+        self._capacity = capacity
+        self._is_full = False
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="payload-sweep", daemon=True)
         self._log = structlog.get_logger("contents")
@@ -76,15 +84,29 @@ class PayloadSweep:
             self._ending.wait(self._interval_s)
 
     def _sweep(self, store: ContentStore) -> None:
-        payloads = payload_bytes = freed_bytes = 0
+        payloads = payload_bytes = freed_bytes = elements = 0
+        step = Expiry(0, 0, 0)
         for _ in range(STEPS):
-            step = store.expire(to_us(self._clock.now()))
+            step = store.expire(to_us(self._clock.now()), self._capacity)
             payloads += step.payloads
             payload_bytes += step.payload_bytes
             freed_bytes += step.freed_bytes
-            if self._ending.is_set() or not (step.payloads or step.freed_bytes):
+            elements += step.elements
+            if self._ending.is_set() or step.did_nothing:
                 break
-        if payloads or freed_bytes:
+        if payloads or freed_bytes or elements:
             self._log.info(
-                "contents.swept", payloads=payloads, payload_bytes=payload_bytes, freed_bytes=freed_bytes
+                "contents.swept",
+                payloads=payloads,
+                payload_bytes=payload_bytes,
+                elements=elements,
+                freed_bytes=freed_bytes,
             )
+        self._tell_fullness(step.is_full)
+
+    def _tell_fullness(self, is_full: bool) -> None:
+        if is_full and not self._is_full:
+            self._log.warning("contents.full", capacity_bytes=self._capacity.payload_bytes)
+        elif self._is_full and not is_full:
+            self._log.info("contents.has_room")
+        self._is_full = is_full

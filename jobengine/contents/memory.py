@@ -22,13 +22,15 @@ from jobengine.contents.checks import (
     must_match,
     stream_gone,
 )
-from jobengine.contents.memory_expiry import Pin, expire_stream
+from jobengine.contents.eviction import bring_payload, store_full
+from jobengine.contents.memory_expiry import Pin, expire_stream, is_beyond, let_payloads_go, remove_elements
 from jobengine.contents.memory_stream import Held, MemoryStream
 from jobengine.errors import ConflictError, NotFoundError, UnavailableError
 from jobengine.ids import new_element_id, new_id
 from jobengine.model.element import ElementKind, Gap, PayloadState, StoredElement, StreamFacts
 from jobengine.ports.contents import (
     Buffer,
+    Capacity,
     DeleteDocument,
     DeleteElements,
     Document,
@@ -58,6 +60,7 @@ class MemoryContents:
         self._documents: SortedDict = SortedDict()
         self._pins: dict[str, Pin] = {}
         self._version = 0
+        self._is_full = False
         self._closed = False
 
     @property
@@ -71,6 +74,8 @@ class MemoryContents:
         with self._lock:
             self._must_be_open()
             self._must_have(needed)
+            if self._is_full and bring_payload(writes):
+                raise store_full()
             undo: list[Undo] = []
             try:
                 outcomes = [self._write(write, undo) for write in writes]
@@ -196,8 +201,8 @@ class MemoryContents:
             self._must_be_open()
             self._pins.pop(pin, None)
 
-    def expire(self, now_us: int) -> Expiry:
-        """Let payloads go that are past their time or limits; all at once."""
+    def expire(self, now_us: int, capacity: Capacity = Capacity()) -> Expiry:  # noqa: B008 - frozen
+        """Let go what is past its time or limits or beyond the capacity; all at once."""
         with self._lock:
             self._must_be_open()
             self._pins = {name: pin for name, pin in self._pins.items() if pin.until_us > now_us}
@@ -206,8 +211,12 @@ class MemoryContents:
                 for stream in self._streams.values()
                 for size in expire_stream(stream, self._pins.values(), now_us)
             ]
-            self._version += bool(gone)
-            return Expiry(payloads=len(gone), payload_bytes=sum(gone), freed_bytes=sum(gone))
+            gone += let_payloads_go(self._streams, self._pins.values(), capacity)
+            elements = remove_elements(self._streams, self._pins.values(), capacity)
+            gone += [element.payload_bytes for element in elements if element.planes is not None]
+            self._is_full = is_beyond(self._streams, capacity)
+            self._version += bool(gone or elements)
+            return Expiry(len(gone), sum(gone), sum(gone), len(elements), self._is_full)
 
     def close(self) -> None:
         """Refuse everything from now on."""
@@ -288,13 +297,15 @@ class MemoryContents:
     def _clear_range(self, write: DeleteElements | DropPayloads, undo: list[Undo]) -> Outcome:
         stream = self._read(write.stream)
         deleting = isinstance(write, DeleteElements)
+        now_us = to_us(self._clock.now())
+        pins = [pin for pin in self._pins.values() if pin.until_us > now_us]
         changed = 0
         for held in stream.ranked(*stream.between(write.first_pts, write.last_pts)):
             if write.kind is not None and held.stored.element.kind != write.kind:
                 continue
             if deleting:
                 stream.remove(held.stored.sequence)
-            elif held.stored.payload is PayloadState.HERE:
+            elif held.stored.payload is PayloadState.HERE and not any(pin.holds(held) for pin in pins):
                 stream.put(held.without_payload())
             else:
                 continue

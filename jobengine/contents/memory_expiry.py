@@ -1,11 +1,13 @@
-"""Which payloads of a stream in memory are past their time or limits, and letting them go."""
+"""What of streams in memory is past its time or limits, or beyond the capacity of all, and letting it go."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from jobengine.contents.eviction import Aged, choose
 from jobengine.contents.memory_stream import Held, MemoryStream
+from jobengine.ports.contents import Capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,61 @@ def expire_stream(stream: MemoryStream, pins: Iterable[Pin], now_us: int) -> lis
                 gone.append(held.payload_bytes)
                 stream.put(held.without_payload())
     return gone
+
+
+def let_payloads_go(
+    streams: Mapping[int, MemoryStream], pins: Iterable[Pin], capacity: Capacity
+) -> list[int]:
+    """Let the oldest payloads go that are beyond the capacity and not pinned; the bytes of each."""
+    if capacity.payload_bytes is None:
+        return []
+    excess = _payload_bytes(streams) - capacity.payload_bytes
+    aged = [_aged(stream, pins, for_payload=True) for stream in streams.values()]
+    gone = choose(aged, excess, _all_elements(streams))
+    for each in gone:
+        held = streams[each.stream].held(each.sequence)
+        if held is not None:
+            streams[each.stream].put(held.without_payload())
+    return [each.size for each in gone]
+
+
+def remove_elements(
+    streams: Mapping[int, MemoryStream], pins: Iterable[Pin], capacity: Capacity
+) -> list[Held]:
+    """Remove the oldest elements that are beyond the capacity and not pinned."""
+    if capacity.elements is None:
+        return []
+    count = _all_elements(streams)
+    aged = [_aged(stream, pins, for_payload=False) for stream in streams.values()]
+    removed = [
+        streams[each.stream].remove(each.sequence) for each in choose(aged, count - capacity.elements, count)
+    ]
+    return [held for held in removed if held is not None]
+
+
+def is_beyond(streams: Mapping[int, MemoryStream], capacity: Capacity) -> bool:
+    """Whether there is more payload than the capacity allows."""
+    return capacity.payload_bytes is not None and _payload_bytes(streams) > capacity.payload_bytes
+
+
+def _payload_bytes(streams: Mapping[int, MemoryStream]) -> int:
+    return sum(stream.payload_bytes for stream in streams.values())
+
+
+def _all_elements(streams: Mapping[int, MemoryStream]) -> int:
+    return sum(stream.facts().count for stream in streams.values())
+
+
+def _aged(stream: MemoryStream, pins: Iterable[Pin], for_payload: bool) -> Iterator[Aged]:
+    """What may go of a stream, in order of arrival."""
+    mine = [pin for pin in pins if pin.stream == stream.number]
+    for held in stream.all_held():
+        stored = held.stored
+        if any(pin.holds(held) for pin in mine) or (for_payload and held.planes is None):
+            continue
+        yield Aged(
+            stored.stored_time_us, stream.number, stored.sequence, held.payload_bytes if for_payload else 1
+        )
 
 
 def _is_past(held: Held, stream: MemoryStream, now_us: int) -> bool:

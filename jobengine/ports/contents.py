@@ -101,7 +101,7 @@ class DeleteElements:
 
 @dataclass(frozen=True, slots=True)
 class DropPayloads:
-    """Let payloads in a range of pts go, metadata stays."""
+    """Let payloads in a range of pts go, those that are pinned aside; metadata stays."""
 
     stream: int
     first_pts: int
@@ -153,12 +153,30 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much all streams of a store may hold together: bytes of payload, and elements; None: any amount."""
+
+    payload_bytes: int | None = None
+    elements: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Expiry:
-    """What one call of `ContentStore.expire` let go."""
+    """What one call of `ContentStore.expire` let go; ``elements`` were removed as a whole.
+
+    ``is_full``: what is pinned takes more than the capacity, so that commits with payload are refused.
+    """
 
     payloads: int
     payload_bytes: int
     freed_bytes: int
+    elements: int = 0
+    is_full: bool = False
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether there was nothing to let go and nothing to free."""
+        return not (self.payloads or self.freed_bytes or self.elements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +210,8 @@ class ContentStore(Protocol):
         """Do all writes or none, and return when they survive a crash of process and machine.
 
         Blocks for the commit interval and the disk; calls of several threads share one sync. Raises
-        ConflictError, RevisionMismatch, NotFoundError, StreamGone or MalformedError (nothing was changed
-        then).
+        ConflictError, RevisionMismatch, NotFoundError, StreamGone, DiskFull or MalformedError (nothing was
+        changed then).
         """
         ...
 
@@ -270,9 +288,14 @@ class ContentStore(Protocol):
         """Let a pin go; an unknown one is no error."""
         ...
 
-    def expire(self, now_us: int) -> Expiry:
-        """Let payloads go that are past their time or limits and free what they took. Bounded work: call
-        again while it freed something."""
+    def expire(self, now_us: int, capacity: Capacity = Capacity()) -> Expiry:
+        """Let payloads go that are past their time or limits and free what they took.
+
+        Of what a store holds beyond its ``capacity`` the oldest goes, by the time at which elements were
+        stored: payloads leave their elements, elements leave a gap. What is pinned stays. If nothing but
+        that is left and it is too much, commits that bring payload are refused (DiskFull) until a later
+        call finds room. Bounded work: call again while it did something.
+        """
         ...
 
     def close(self) -> None:

@@ -37,6 +37,7 @@ _PROBLEMS = {
     428: "If-Match is required",
     501: "Comes with a later version",
     503: "The service can't do that now",
+    507: "No space is left",
 }
 _COMPONENTS = "#/components/schemas/"
 SECURITY: dict[str, Any] = {

@@ -29,6 +29,8 @@ ADVICE = {
     "too-large": "The service's http.max_document_bytes says how many bytes a body may have.",
     "invalid-document": "errors[] names every fault: pointer (RFC 6901, '' is the whole document) and what "
     "would be right. Nothing was stored. 'jobengine job submit --check' shows the same without a service.",
+    "disk-full": "Nothing was stored. Free space on the disk, or delete contents. If detail says that the "
+    "store is full of what jobs are reading, try again later or raise contents.capacity_bytes.",
     "unavailable": "Try again after Retry-After seconds. detail says whether anything was accepted.",
     "internal": "A fault of the service. Its log has the traceback under the request_id.",
     "unsupported-media-type": "Bodies are application/json; PATCH also takes application/merge-patch+json.",

@@ -16,6 +16,7 @@ from jobengine.clock import Clock
 from jobengine.contents.catalogue import MAX_STREAMS, Catalogue, Content
 from jobengine.errors import (
     ConflictError,
+    DiskFull,
     JobEngineError,
     MediaError,
     NotFoundError,
@@ -54,6 +55,8 @@ class RecordedContent:
             self._store.commit([PutElement(self._number, element, planes) for element, planes in elements])
         except StreamGone:
             raise MediaError(f"content {self._name!r} was deleted while it was recorded") from None
+        except DiskFull:
+            raise
         except JobEngineError as error:
             raise MediaError(f"content {self._name!r} can't be recorded: {error.detail}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from jobengine.errors import JobEngineError
 from jobengine.ids import new_id
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind, StoredElement
 from jobengine.ports.contents import (
+    Capacity,
     ContentStore,
     DeleteDocument,
     DeleteElements,
@@ -94,8 +96,21 @@ PINS = st.builds(
     PLACES,
     st.integers(START_US, START_US + 10),
 )
-STEPS = st.lists(st.one_of(COMMITS, COMMITS, COMMITS, PINS, st.integers(0, 10)), min_size=20, max_size=40)
-"""Commits, pins, and moments at which payloads expire."""
+
+
+@dataclass(frozen=True)
+class Expire:
+    """Let go what is due at a moment after the start."""
+
+    after_us: int
+    capacity: Capacity
+
+
+CAPACITIES = st.builds(
+    Capacity, st.none() | st.none() | st.integers(0, 20_000), st.none() | st.none() | st.integers(0, 12)
+)
+EXPIRES = st.builds(Expire, st.integers(0, 10), CAPACITIES)
+STEPS = st.lists(st.one_of(COMMITS, COMMITS, COMMITS, PINS, EXPIRES), min_size=20, max_size=40)
 
 
 @given(FILLED, STEPS)
@@ -123,9 +138,9 @@ def test_redis_keeps_what_memory_keeps(
 
 def take_step(store: ContentStore, step: Any) -> Any:
     """Do it; what it answers, or how it is refused."""
-    if isinstance(step, int):
-        gone = [store.expire(START_US + step) for _ in range(3)]
-        return [(each.payloads, each.payload_bytes) for each in gone]
+    if isinstance(step, Expire):
+        gone = [store.expire(START_US + step.after_us, step.capacity) for _ in range(3)]
+        return [(each.payloads, each.payload_bytes, each.elements, each.is_full) for each in gone]
     try:
         if isinstance(step, tuple):
             return bool(store.pin(*step))

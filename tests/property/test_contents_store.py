@@ -22,6 +22,7 @@ from jobengine.contents.memory import MemoryContents
 from jobengine.errors import JobEngineError, StreamGone
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind
 from jobengine.ports.contents import (
+    Capacity,
     ContentStore,
     DeleteDocument,
     DeleteElements,
@@ -94,6 +95,10 @@ WRITES = st.one_of(
     st.builds(DeleteDocument, st.sampled_from("ab"), st.sampled_from("xyz"), st.none() | st.integers(0, 2)),
 )
 
+CAPACITIES = st.builds(
+    Capacity, st.none() | st.none() | st.integers(0, 4000), st.none() | st.none() | st.integers(0, 12)
+)
+
 
 def answers(store: ContentStore) -> dict[str, Any]:
     """Everything that a store can be asked."""
@@ -142,15 +147,16 @@ class TwoStores(RuleBasedStateMachine):
         ]
         assert outcome_of(self.store, timed) == outcome_of(self.model, timed)
 
-    @rule(seconds=st.integers(0, 150))
-    def expire(self, seconds: int) -> None:
+    @rule(seconds=st.integers(0, 150), capacity=CAPACITIES)
+    def expire(self, seconds: int, capacity: Capacity) -> None:
         self.clock.advance(timedelta(seconds=seconds))
         now_us = to_us(self.clock.now())
-        self.model.expire(now_us)
+        is_full = self.model.expire(now_us, capacity).is_full
         for _ in range(100):
-            done = self.store.expire(now_us)
-            if (done.payloads, done.freed_bytes) == (0, 0):
+            done = self.store.expire(now_us, capacity)
+            if done.did_nothing:
                 break
+        assert (done.did_nothing, done.is_full) == (True, is_full)
 
     @rule(stream=STREAMS, first=st.integers(0, 9), count=st.integers(0, 9), seconds=st.integers(1, 200))
     def pin(self, stream: int, first: int, count: int, seconds: int) -> None:

@@ -20,6 +20,7 @@ from jobengine.contents.embedded.appending import append
 from jobengine.contents.embedded.changes import Changes
 from jobengine.contents.embedded.deciding import Deciding
 from jobengine.contents.embedded.documents import Documents
+from jobengine.contents.embedded.evicting import EvictStep, do_evict_step
 from jobengine.contents.embedded.expiring import ExpireStep, do_expire_step
 from jobengine.contents.embedded.index import Index
 from jobengine.contents.embedded.log import Log
@@ -29,6 +30,7 @@ from jobengine.contents.embedded.part import Part, Pending
 from jobengine.contents.embedded.reading import LogReader
 from jobengine.contents.embedded.requests import Request
 from jobengine.contents.embedded.transaction import Transaction
+from jobengine.contents.eviction import store_full
 from jobengine.errors import DiskFull, JobEngineError, UnavailableError
 
 _CLOSED: Final = "the contents store is closed"
@@ -217,6 +219,9 @@ class Committer:
         if gone:
             request.fault = stream_gone(gone)
             return
+        if request.brings_payload and deciding.changes.state.is_full:
+            request.fault = store_full()
+            return
         if request.is_sure:
             self._do_each(request, deciding)
             return
@@ -241,6 +246,8 @@ class Committer:
     def _one(self, write: Any, deciding: Deciding) -> Any:
         if isinstance(write, ExpireStep):
             return do_expire_step(write, deciding, self._index)
+        if isinstance(write, EvictStep):
+            return do_evict_step(write, deciding, self._index)
         if isinstance(write, MoveStep):
             return do_move_step(write, deciding, self._index, self._log.segments, self._log.salt)
         if isinstance(write, SealSegment):

@@ -27,7 +27,7 @@ from jobengine.contents.embedded.record import (
     RecordType,
     payload_checksum,
 )
-from jobengine.contents.embedded.requests import ReadyDocument, ReadyElement, plain_buffers
+from jobengine.contents.embedded.requests import ReadyDocument, ReadyDrop, ReadyElement, plain_buffers
 from jobengine.contents.embedded.row import Row
 from jobengine.contents.embedded.tables import PinRow, StreamRow
 from jobengine.errors import ConflictError, NotFoundError
@@ -81,8 +81,10 @@ class Deciding:
             return self._put_document(write)
         if isinstance(write, DeleteDocument):
             return self._delete_document(write)
-        if isinstance(write, DeleteElements | DropPayloads):
-            return self._clear_range(write)
+        if isinstance(write, DeleteElements):
+            return self._delete(write)
+        if isinstance(write, ReadyDrop):
+            return self._drop_payloads(write)
         if isinstance(write, LimitStream):
             return self._limit(write)
         if isinstance(write, DropStream):
@@ -197,26 +199,37 @@ class Deciding:
         self.changes.update(stream, sequence, before, after)
         return Outcome(False, 1, sequence, after.pts, after.element_id)
 
-    def _clear_range(self, write: DeleteElements | DropPayloads) -> Outcome:
+    def _delete(self, write: DeleteElements) -> Outcome:
         stream = self.changes.stream(write.stream)
         if stream is None:
             return Outcome(False, 0)
-        deleting = isinstance(write, DeleteElements)
-        touched = []
-        for sequence in list(self.changes.sequences_between(stream, write.first_pts, write.last_pts)):
-            row = self._row(stream, sequence)
-            if write.kind is not None and row.kind != write.kind:
-                continue
-            if deleting:
-                self.changes.remove(stream, sequence, row)
-            elif row.is_here:
+        found = self._rows_between(stream, write)
+        for sequence, row in found:
+            self.changes.remove(stream, sequence, row)
+        runs = ([sequence, sequence] for sequence, _ in found)
+        self.write_runs(RecordType.DELETED, write.stream, stream.life, runs)
+        return Outcome(False, len(found))
+
+    def _drop_payloads(self, ready: ReadyDrop) -> Outcome:
+        stream = self.changes.stream(ready.write.stream)
+        if stream is None:
+            return Outcome(False, 0)
+        pins = [
+            pin for _, pin in self.changes.pins() if pin.life == stream.life and pin.until_us > ready.now_us
+        ]
+        gone = []
+        for sequence, row in self._rows_between(stream, ready.write):
+            if row.is_here and not any(pin.holds(sequence) for pin in pins):
                 lose_payload(self.changes, stream, sequence, row)
-            else:
-                continue
-            touched.append(sequence)
-        kind = RecordType.DELETED if deleting else RecordType.PAYLOADS_GONE
-        self.write_runs(kind, write.stream, stream.life, ([each, each] for each in touched))
-        return Outcome(False, len(touched))
+                gone.append(sequence)
+        runs = ([sequence, sequence] for sequence in gone)
+        self.write_runs(RecordType.PAYLOADS_GONE, ready.write.stream, stream.life, runs)
+        return Outcome(False, len(gone))
+
+    def _rows_between(self, stream: StreamRow, write: DeleteElements | DropPayloads) -> list[tuple[int, Row]]:
+        sequences = list(self.changes.sequences_between(stream, write.first_pts, write.last_pts))
+        rows = ((sequence, self._row(stream, sequence)) for sequence in sequences)
+        return [(sequence, row) for sequence, row in rows if write.kind in (None, row.kind)]
 
     def _limit(self, write: LimitStream) -> Outcome:
         stream = self.changes.stream(write.stream) or self.changes.begin_stream(write.stream)

@@ -28,11 +28,18 @@ class ExpireStep:
 
 @dataclass(slots=True)
 class StepDone:
-    """What a step let go, and whether it came to its end before there was nothing left to look at."""
+    """What a step let go (``elements`` as a whole), and whether it ended before it had seen everything."""
 
     payloads: int = 0
     payload_bytes: int = 0
+    elements: int = 0
     is_unfinished: bool = False
+
+    def add(self, other: StepDone) -> None:
+        """Count another step too."""
+        self.payloads += other.payloads
+        self.payload_bytes += other.payload_bytes
+        self.elements += other.elements
 
 
 @dataclass(slots=True)
@@ -150,13 +157,15 @@ class _Step:
 
     def _pinned(self, life: int, sequence: int) -> PinRow | None:
         """The pin that holds it longest."""
-        holding = [pin for pin in self.pins.get(life, ()) if _holds(pin, sequence)]
+        holding = [pin for pin in self.pins.get(life, ()) if pin.holds(sequence)]
         return max(holding, key=lambda pin: pin.until_us, default=None)
 
     def _let_go(self, number: int, stream: StreamRow, sequence: int, row: Row) -> None:
         self.done.payloads += 1
         self.done.payload_bytes += row.payload_bytes
         lose_payload(self.deciding.changes, stream, sequence, row)
+        if stream.first_payload == sequence:
+            stream.first_payload = sequence + 1
         self.gone[number, stream.life].append(sequence)
 
     def _sweep_dropped_streams(self) -> None:
@@ -182,7 +191,3 @@ def do_expire_step(step: ExpireStep, deciding: Deciding, index: Index) -> StepDo
 def _remove(deciding: Deciding, stream: StreamRow, rows: Sequence[tuple[int, Row]]) -> None:
     for sequence, row in rows:
         deciding.changes.remove(stream, sequence, row)
-
-
-def _holds(pin: PinRow, sequence: int) -> bool:
-    return pin.first_sequence <= sequence <= pin.last_sequence

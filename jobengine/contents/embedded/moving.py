@@ -25,10 +25,8 @@ from jobengine.contents.embedded.tables import KEPT, STATE_KEY, PinRow, SegmentR
 
 log = structlog.get_logger(__name__)
 
-_WORTH_MOVING: Final = 4
-"""A segment's file is freed if at most a quarter of it has to be written anew …"""
-_WORTH_MOVING_METADATA: Final = 2
-"""… or half, where no payload is left."""
+_WORTH_MOVING: Final = 2
+"""A segment is freed if at most half of it has to be written anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +53,28 @@ class MoveDone:
 
 
 def find_spent_segment(index: Index, options: EmbeddedOptions) -> int | None:
-    """The oldest segment that is worth freeing."""
+    """The segment that is most worth freeing; None: of all segments together at most half is dead."""
+    found: list[tuple[float, int]] = []
     with index.read() as transaction:
         with transaction.cursor(db=index.table["state"]) as cursor:
             opened = {value for key, value in cursor.iternext() if key != STATE_KEY}
         with transaction.cursor(db=index.table["segments"]) as cursor:
-            for key, data in cursor.iternext():
-                row = SegmentRow.decode(data)
-                if key in opened and row.tail < options.segment_bytes // _WORTH_MOVING:
-                    continue
-                if _is_spent(row):
-                    return keys.to_number(key)
-    return None
+            rows = [(key, SegmentRow.decode(data)) for key, data in cursor.iternext()]
+    are_mostly_dead = sum(map(_alive, (row for _, row in rows))) * _WORTH_MOVING < sum(
+        row.tail for _, row in rows
+    )
+    for key, row in rows:
+        if key in opened and row.tail < options.segment_bytes // 4:
+            continue
+        # Payloads with an expiry are about to go by themselves, usually.
+        is_waited_for = row.payload_bytes and row.lifetime != KEPT and not are_mostly_dead
+        if row.tail and not is_waited_for and _alive(row) * _WORTH_MOVING <= row.tail:
+            found.append((_alive(row) / row.tail, keys.to_number(key)))
+    return min(found)[1] if found else None
 
 
-def _is_spent(row: SegmentRow) -> bool:
-    if not row.payload_bytes:
-        return row.record_bytes * _WORTH_MOVING_METADATA <= row.tail
-    return row.lifetime == KEPT and (row.record_bytes + row.payload_bytes) * _WORTH_MOVING <= row.tail
+def _alive(row: SegmentRow) -> int:
+    return row.record_bytes + row.payload_bytes
 
 
 def do_seal(seal: SealSegment, deciding: Deciding) -> None:

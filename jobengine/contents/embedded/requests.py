@@ -34,6 +34,7 @@ from jobengine.ids import new_element_id
 from jobengine.ports.contents import (
     Buffer,
     DeleteDocument,
+    DropPayloads,
     PutDocument,
     PutElement,
     PutMode,
@@ -81,13 +82,22 @@ class ReadyDocument:
     json: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyDrop:
+    """A `DropPayloads` with the moment at which pins count."""
+
+    write: DropPayloads
+    now_us: int
+
+
 @dataclass(slots=True)
 class Request:
     """Some writes that are done together, and what became of them.
 
     ``writes``: lists of `ReadyElement` to append, and single writes. ``log_bytes``: about
     what they take in the log. ``lifetime``: class of the segment that suits.
-    ``is_sure``: nothing that is stored can refuse it, unless one of ``streams`` isn't there.
+    ``is_sure``: nothing that is stored can refuse it, unless one of ``streams`` isn't there, or it
+    ``brings_payload`` and the store is full.
     ``turn`` is set when it was done, or is to lead.
     """
 
@@ -96,6 +106,7 @@ class Request:
     lifetime: int = KEPT
     is_sure: bool = False
     streams: Set[int] = frozenset()
+    brings_payload: bool = False
     turn: threading.Event = field(default_factory=threading.Event)
     is_leader: bool = False
     outcomes: list[Any] = field(default_factory=list)
@@ -129,7 +140,7 @@ def make_ready(writes: Sequence[Write], now_us: int, streams: Set[int]) -> Reque
                 run = [element]
                 ready.append(run)
         else:
-            prepared, size, other_is_sure = _ready_other(write)
+            prepared, size, other_is_sure = _ready_other(write, now_us)
             ready.append(prepared)
             log_bytes += size
             is_sure = is_sure and other_is_sure
@@ -138,7 +149,7 @@ def make_ready(writes: Sequence[Write], now_us: int, streams: Set[int]) -> Reque
     if log_bytes > COMMIT_BYTES_MAX:
         raise MalformedError(f"a commit has {COMMIT_BYTES_MAX} bytes at most, not {log_bytes}")
     lifetime = KEPT if KEPT in lifetimes or not lifetimes else max(lifetimes)
-    return Request(ready, log_bytes, lifetime, is_sure, streams)
+    return Request(ready, log_bytes, lifetime, is_sure, streams, bool(lifetimes))
 
 
 def ready_element(write: PutElement, now_us: int) -> ReadyElement:
@@ -217,11 +228,13 @@ def plain_buffers(buffers: Sequence[Buffer]) -> Sequence[Buffer]:
     return plain
 
 
-def _ready_other(write: Write) -> tuple[Any, int, bool]:
+def _ready_other(write: Write, now_us: int) -> tuple[Any, int, bool]:
     """A write that is no element, about its bytes, and whether nothing can refuse it."""
     if isinstance(write, PutDocument):
         document = ReadyDocument(write, document_json(write))
         return document, HEADER_BYTES + 512 + len(document.json), False
     if isinstance(write, PutPlanes):
         return write, HEADER_BYTES + 512 + sum(len(memoryview(p)) for p in write.planes.values()), False
+    if isinstance(write, DropPayloads):
+        return ReadyDrop(write, now_us), HEADER_BYTES + 512, True
     return write, HEADER_BYTES + 512, not isinstance(write, DeleteDocument)

@@ -15,7 +15,8 @@ from jobengine.contents.checks import check_page, check_pin, check_writes
 from jobengine.contents.embedded.committing import Committer
 from jobengine.contents.embedded.deciding import PutPin, RemovePin
 from jobengine.contents.embedded.documents import Documents, to_document
-from jobengine.contents.embedded.expiring import ExpireStep
+from jobengine.contents.embedded.evicting import EvictStep, find_oldest, is_full
+from jobengine.contents.embedded.expiring import ExpireStep, StepDone
 from jobengine.contents.embedded.log import Log
 from jobengine.contents.embedded.look_ups import Found, LookUps
 from jobengine.contents.embedded.moving import MoveDone, MoveStep, SealSegment, find_spent_segment
@@ -28,7 +29,7 @@ from jobengine.contents.embedded.tables import PinRow
 from jobengine.errors import UnavailableError
 from jobengine.ids import new_id
 from jobengine.model.element import Gap, StoredElement, StreamFacts
-from jobengine.ports.contents import Buffer, Document, Expiry, Opening, Outcome, Write
+from jobengine.ports.contents import Buffer, Capacity, Document, Expiry, Opening, Outcome, Write
 
 Result = TypeVar("Result")
 _ATTEMPTS: Final = 5
@@ -166,18 +167,21 @@ class EmbeddedContents:
         self._must_be_open()
         self._committer.do(Request([RemovePin(pin)]))
 
-    def expire(self, now_us: int) -> Expiry:
-        """Let payloads go that are past their time or limits, and free one segment at most."""
+    def expire(self, now_us: int, capacity: Capacity = Capacity()) -> Expiry:  # noqa: B008 - frozen
+        """Let go what is past its time or limits or beyond the capacity, and free one segment at most."""
         self._must_be_open()
-        payloads = payload_bytes = 0
+        index, at_once, done = self._opened.index, self._options.expire_elements, StepDone(is_unfinished=True)
         for _ in range(_STEPS):
-            step = ExpireStep(now_us, self._options.expire_elements)
-            [done] = self._committer.do(Request([step], is_sure=True))
-            payloads += done.payloads
-            payload_bytes += done.payload_bytes
+            done.is_unfinished = self._count(ExpireStep(now_us, at_once), done)
             if not done.is_unfinished:
-                return Expiry(payloads, payload_bytes, self._free_segment())
-        return Expiry(payloads, payload_bytes, 0)
+                break
+        for _ in range(0 if done.is_unfinished else _STEPS):
+            evict = find_oldest(index, capacity, at_once)
+            if evict is None:
+                break
+            self._count(evict, done)
+        freed_bytes = 0 if done.is_unfinished else self._free_segment()
+        return Expiry(done.payloads, done.payload_bytes, freed_bytes, done.elements, is_full(index))
 
     def close(self) -> None:
         """Wait for commits under way and let everything go."""
@@ -186,8 +190,14 @@ class EmbeddedContents:
             self._committer.close()
             self._opened.close()
 
+    def _count(self, step: ExpireStep | EvictStep, done: StepDone) -> bool:
+        """Do a step and add what it did; whether it came to its end too early."""
+        [step_done] = self._committer.do(Request([step], is_sure=True))
+        done.add(step_done)
+        return bool(step_done.is_unfinished)
+
     def _free_segment(self) -> int:
-        """Move what is wanted of the oldest spent segment and remove its file; the bytes it had."""
+        """Move what is wanted of the emptiest spent segment and remove its file; the bytes it had."""
         segments = self._opened.segments
         number = find_spent_segment(self._opened.index, self._options)
         if number is None:

@@ -34,13 +34,15 @@ class _Packed:
 
 @dataclass(slots=True)
 class StateRow(_Packed):
-    """Of the whole store: the number of the last group, and what the next segment and life will be."""
+    """Of the whole store: the number of the last group, what the next segment and life will be, and whether
+    it is full of pinned payloads."""
 
-    LAYOUT = struct.Struct("<QQQ")
+    LAYOUT = struct.Struct("<QQQB")
 
     group: int = 0
     next_segment: int = 1
     next_life: int = 1
+    is_full: int = 0
 
 
 @dataclass(slots=True)
@@ -101,3 +103,7 @@ class PinRow(_Packed):
     first_sequence: int
     last_sequence: int
     until_us: int
+
+    def holds(self, sequence: int) -> bool:
+        """Whether it keeps the payload of this element of its life."""
+        return self.first_sequence <= sequence <= self.last_sequence

@@ -7,11 +7,12 @@ from typing import Final
 
 from jobengine.clock import Clock, to_us
 from jobengine.contents.checks import stream_gone
+from jobengine.contents.eviction import bring_payload, store_full
 from jobengine.contents.redis_store.chunks import OWN_CHUNK_BYTES, ChunkNumbers
 from jobengine.contents.redis_store.document_draft import DocumentDrafts
 from jobengine.contents.redis_store.keys import Keys
 from jobengine.contents.redis_store.order import place_bytes
-from jobengine.contents.redis_store.pins import forget_pins
+from jobengine.contents.redis_store.pins import Pins, forget_pins
 from jobengine.contents.redis_store.request import Request
 from jobengine.contents.redis_store.server import RedisServer
 from jobengine.contents.redis_store.stream_draft import StreamDraft
@@ -84,7 +85,9 @@ class CommitDraft:
         if isinstance(write, DeleteElements):
             return delete_elements(stream, write)
         if isinstance(write, DropPayloads):
-            return drop_payloads(stream, write)
+            pins = Pins.read(self._keys, self._server)
+            self.request.guard(self._keys.pinned, pins.stamp)
+            return drop_payloads(stream, write, pins, to_us(clock.now()))
         if isinstance(write, LimitStream):
             return limit_stream(stream, write)
         forget_pins(write.stream, self._keys, self._server, self.request)
@@ -117,7 +120,11 @@ class CommitDraft:
             draft = self._streams[number] = self._draft(number, mine)
             commands += draft.ask(_ids(mine), _places(mine))
             ends.append(len(commands))
+        if bring_payload(writes):
+            commands.append(("EXISTS", self._keys.full))
         replies = self._server.call_all(commands)
+        if bring_payload(writes) and replies[-1]:
+            raise store_full()
         self._documents.take(replies[: ends[0]])
         for start, end, draft in zip(ends, ends[1:], self._streams.values(), strict=False):
             draft.take(replies[start:end])

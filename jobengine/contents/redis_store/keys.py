@@ -24,6 +24,10 @@ class Keys:
         """Sorted set: stream and sequence by the time at which the payload may go."""
         self.limited = self._base + b"limited"
         """Set: numbers of the streams that have limits."""
+        self.streams = self._base + b"streams"
+        """Set: numbers of all streams."""
+        self.full = self._base + b"full"
+        """There while the store is full of pinned payloads."""
 
     def marker(self, writer: str) -> bytes:
         """The id of the last commit of one writer, for some minutes."""

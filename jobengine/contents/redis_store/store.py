@@ -10,6 +10,7 @@ from jobengine.contents.checks import check_page, check_pin, check_writes, strea
 from jobengine.contents.redis_store.commit_draft import CommitDraft
 from jobengine.contents.redis_store.committer import Committer
 from jobengine.contents.redis_store.document_draft import read_document
+from jobengine.contents.redis_store.evicting import Eviction, StreamEviction
 from jobengine.contents.redis_store.expiry import StreamExpiry, streams_to_look_at
 from jobengine.contents.redis_store.head import STAMP_BYTES
 from jobengine.contents.redis_store.keys import Keys
@@ -20,7 +21,7 @@ from jobengine.contents.redis_store.server import RedisServer
 from jobengine.errors import UnavailableError
 from jobengine.ids import new_id
 from jobengine.model.element import Gap, StoredElement, StreamFacts
-from jobengine.ports.contents import Buffer, Document, Expiry, Opening, Outcome, Write
+from jobengine.ports.contents import Buffer, Capacity, Document, Expiry, Opening, Outcome, Write
 
 
 class RedisContents:
@@ -157,8 +158,8 @@ class RedisContents:
         self._must_be_open()
         self._server.call("HDEL", self._keys.pins, pin)
 
-    def expire(self, now_us: int) -> Expiry:
-        """Let go up to some thousand payloads of each stream, one commit for each."""
+    def expire(self, now_us: int, capacity: Capacity = Capacity()) -> Expiry:  # noqa: B008 - frozen
+        """Let go up to some thousand payloads of each stream, then of all; one commit for each stream."""
         self._must_be_open()
         forget_past_pins(now_us, self._keys, self._server)
         gone: list[int] = []
@@ -168,7 +169,14 @@ class RedisContents:
             sizes, freed = self._committer.run((), (stream,), expiry.carry_out)
             gone += sizes
             freed_bytes += freed
-        return Expiry(payloads=len(gone), payload_bytes=sum(gone), freed_bytes=freed_bytes)
+        eviction, elements = Eviction(capacity, now_us, self._keys, self._server), 0
+        for stream, chosen in eviction.choose().items():
+            work = StreamEviction(stream, chosen, now_us, self._keys, self._server)
+            (sizes, removed), freed = self._committer.run((), (stream,), work.carry_out)
+            gone += sizes
+            elements += removed
+            freed_bytes += freed
+        return Expiry(len(gone), sum(gone), freed_bytes, elements, eviction.settle_fullness())
 
     def close(self) -> None:
         """Close the connections; a commit that waits for others fails."""

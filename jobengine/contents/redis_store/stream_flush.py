@@ -26,8 +26,11 @@ def flush(draft: StreamDraft, keys: Keys, server: RedisServer, request: Request)
     if draft.dropped_keys:
         request.add_many("UNLINK", draft.dropped_keys[0], draft.dropped_keys[1:])
         request.add("SREM", keys.limited, draft.number)
+        request.add("SREM", keys.streams, draft.number)
     draft.placement.finish(request, draft.needed)
-    _change_elements(draft, request)  # first: an id that is given up here may be taken again by a new one
+    _change_elements(
+        draft, keys, request
+    )  # first: an id that is given up here may be taken again by a new one
     _add_elements(draft, request)
     removed = [sequence for sequence, data in draft.after.items() if data is None]
     if removed:
@@ -69,13 +72,15 @@ def _add_elements(draft: StreamDraft, request: Request) -> None:
     request.add_many("ZADD", k.key_ids, key_ids, 2)
 
 
-def _change_elements(draft: StreamDraft, request: Request) -> None:
+def _change_elements(draft: StreamDraft, keys: Keys, request: Request) -> None:
     """Elements that were there before: another row, or none."""
     for sequence, before in draft.before.items():
         if sequence not in draft.after:
             continue
         data = draft.after[sequence]
         field = sequence_bytes(sequence)
+        if before.expires_us is not None and not (data and is_held(data)):
+            request.add("ZREM", keys.expiring, sequence_bytes(draft.number) + field)
         if data is None:
             _remove(draft, before, field, request)
             continue
@@ -132,6 +137,8 @@ def _settle_head(draft: StreamDraft, keys: Keys, request: Request) -> None:
         is_limited = not (head.limit_age_us is None and head.limit_bytes is None)
         request.add("SET", draft.keys.head, head.pack(request.stamp))
         request.add("SADD" if is_limited else "SREM", keys.limited, draft.number)
+        if draft.dropped_keys or not draft.seen_stamp:
+            request.add("SADD", keys.streams, draft.number)
 
 
 def _time(row: Row, field: bytes) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from jobengine.contents.redis_store.order import place_bytes
+from jobengine.contents.redis_store.pins import Pins
 from jobengine.contents.redis_store.row import NOWHERE, Place, Row, pack_row
 from jobengine.contents.redis_store.stream_draft import StreamDraft, TornError
 from jobengine.errors import ConflictError, NotFoundError
@@ -63,15 +64,26 @@ def delete_elements(draft: StreamDraft, write: DeleteElements) -> Outcome:
     """Take out a range."""
     sequences = draft.between(write.first_pts, write.last_pts, write.kind)
     draft.load(sequences)
-    for sequence in sequences:
-        draft.release(_row(draft, sequence).places)
-        draft.remove(sequence)
+    remove(draft, sequences)
     return Outcome(created=False, changed=len(sequences))
 
 
-def drop_payloads(draft: StreamDraft, write: DropPayloads) -> Outcome:
-    """Let the payloads of a range go."""
-    sequences = draft.between(write.first_pts, write.last_pts, write.kind)
+def remove(draft: StreamDraft, sequences: Iterable[int]) -> list[int]:
+    """Take out elements; the bytes of the payloads that go with them."""
+    gone = []
+    for sequence in sequences:
+        row = _row(draft, sequence)
+        if row.state is PayloadState.HERE:
+            gone.append(row.payload_bytes)
+        draft.release(row.places)
+        draft.remove(sequence)
+    return gone
+
+
+def drop_payloads(draft: StreamDraft, write: DropPayloads, pins: Pins, now_us: int) -> Outcome:
+    """Let the payloads of a range go, those that are pinned aside."""
+    found = draft.between(write.first_pts, write.last_pts, write.kind)
+    sequences = [sequence for sequence in found if not pins.hold(write.stream, sequence, now_us)]
     return Outcome(created=False, changed=len(let_go(draft, sequences)))
 
 

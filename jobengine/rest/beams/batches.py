@@ -183,7 +183,7 @@ def install(api: Api, shelf: Shelf, payloads: PayloadRoutes) -> None:
             BatchQuery,
             None,
             Role.OPERATOR,
-            (409, 413),
+            (409, 413, 507),
             (NDJSON, MULTIPART),
         )
     )

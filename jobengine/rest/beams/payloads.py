@@ -12,8 +12,8 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from jobengine.clock import to_us
 from jobengine.contents.stream_names import stream_index
-from jobengine.errors import MalformedError, NotFoundError
-from jobengine.model.element import ElementKind, StoredElement
+from jobengine.errors import ConflictError, MalformedError, NotFoundError
+from jobengine.model.element import ElementKind, PayloadState, StoredElement
 from jobengine.model.media_reference import Direct, Stamps, parse_reference
 from jobengine.ports.contents import DropPayloads, PutPlanes
 from jobengine.rest.api import Answer, Api, Call, Route
@@ -100,6 +100,9 @@ class PayloadRoutes:
         number = content.stream_number(stream_index(content, variable(call, "stream")))
         (outcome,) = self._shelf.store.commit([DropPayloads(number, at.pts, at.pts, at.kind)])
         if not outcome.changed:
+            stored = self._shelf.look_up.direct(number, at.kind, at.pts)
+            if stored is not None and stored.payload is PayloadState.HERE:
+                raise ConflictError(f"a job is reading the payload of {at}; try again when it has read on")
             raise NotFoundError(f"{at} has no payload")
         return Response(status=204)
 
@@ -184,8 +187,18 @@ def install(api: Api, shelf: Shelf) -> PayloadRoutes:
     api.add(
         Route("GET", PAYLOAD, r.get, "getPayload", tag, got, BeamQuery, problems=(416,)),
         Route(
-            "PUT", PAYLOAD, r.put, "putPayload", tag, stored, PayloadQuery, None, writing, (413,), (OCTETS,)
+            "PUT",
+            PAYLOAD,
+            r.put,
+            "putPayload",
+            tag,
+            stored,
+            PayloadQuery,
+            None,
+            writing,
+            (413, 507),
+            (OCTETS,),
         ),
-        Route("DELETE", PAYLOAD, r.delete, "deletePayload", tag, gone, BeamQuery, None, writing),
+        Route("DELETE", PAYLOAD, r.delete, "deletePayload", tag, gone, BeamQuery, None, writing, (409,)),
     )
     return r

@@ -20,7 +20,7 @@ from jobengine.ports.contents import (
 )
 from jobengine.testing.clock import START, ManualClock
 from tests.contract.contents.backends import StoreFactory
-from tests.contract.contents.samples import FRAME, PACKET, STREAM, fill, payload, put, times
+from tests.contract.contents.samples import FRAME, OTHER, PACKET, STREAM, fill, payload, put, times
 
 START_US = to_us(START)
 SECOND_US = 1_000_000
@@ -143,13 +143,27 @@ def test_a_pin_holds_what_is_stored_later(store: ContentStore) -> None:
     assert here(store) == [1]
 
 
-def test_a_pin_does_not_hold_what_is_dropped_or_deleted(store: ContentStore) -> None:
+def test_a_pin_does_not_hold_what_is_deleted(store: ContentStore) -> None:
     fill(store, [1, 2, 3])
     store.pin(STREAM, 0, 2, until_us=START_US + SECOND_US)
 
-    store.commit([DropPayloads(STREAM, 1, 1), DeleteElements(STREAM, 2, 2)])
+    store.commit([DeleteElements(STREAM, 2, 2)])
 
-    assert here(store) == [3]
+    assert here(store) == [1, 3]
+
+
+def test_a_pinned_payload_is_not_dropped_until_the_pin_ends(store: ContentStore, clock: ManualClock) -> None:
+    fill(store, [1, 2, 3])
+    store.pin(STREAM, 1, 1, until_us=START_US + SECOND_US)
+    fill(store, [2], stream=OTHER)
+
+    dropped = store.commit([DropPayloads(STREAM, 1, 3), DropPayloads(OTHER, 2, 2)])
+
+    assert [outcome.changed for outcome in dropped] == [2, 1]
+    assert (here(store), here(store, OTHER)) == ([2], [])
+    clock.advance(timedelta(seconds=1))
+    assert store.commit([DropPayloads(STREAM, 1, 3)])[0].changed == 1
+    assert here(store) == []
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
+
+from structlog.testing import capture_logs
 
 from jobengine.app.payload_sweep import PayloadSweep
 from jobengine.clock import SystemClock, to_us
@@ -12,7 +15,7 @@ from jobengine.contents.memory import MemoryContents
 from jobengine.contents.repeats import Repeats
 from jobengine.errors import UnavailableError
 from jobengine.model.element import Element, ElementKind, PayloadState
-from jobengine.ports.contents import ContentStore, PutElement
+from jobengine.ports.contents import Capacity, ContentStore, PutElement
 from tests.begun import begun
 from tests.waiting import wait_until
 
@@ -36,7 +39,7 @@ class StoreThatIsAwayAtFirst:
 
 @contextmanager
 def swept(source: StoreThatIsAwayAtFirst, remembered: timedelta) -> Iterator[None]:
-    sweep = PayloadSweep(source.open, CLOCK, 0.01, remembered)
+    sweep = PayloadSweep(source.open, CLOCK, 0.01, remembered, Capacity(payload_bytes=10, elements=5))
     sweep.start()
     try:
         yield
@@ -55,6 +58,35 @@ def test_a_payload_past_its_time_goes_once_the_store_is_there() -> None:
             TIMEOUT_S,
             "the payload is gone",
         )
+
+
+def test_what_is_beyond_the_capacity_goes() -> None:
+    source = StoreThatIsAwayAtFirst()
+    source.store.commit([PutElement(1, Element(ElementKind.PACKET, pts), [b"12345"]) for pts in range(9)])
+
+    with swept(source, timedelta(hours=1)):
+        wait_until(lambda: source.store.facts(1).count == 5, TIMEOUT_S, "elements have gone")
+        left = [each.payload for each in source.store.nth(1, 0, 9)]
+
+    assert left == [*[PayloadState.GONE] * 3, *[PayloadState.HERE] * 2]
+
+
+def test_a_store_full_of_what_is_read_is_told_once_and_so_is_its_end() -> None:
+    source = StoreThatIsAwayAtFirst()
+    source.store.commit([PutElement(1, Element(ElementKind.PACKET, 0), [b"12345678901"])])
+    pin = source.store.pin(1, 0, 0, 2**60)
+
+    with capture_logs() as logs, swept(source, timedelta(hours=1)):
+        wait_until(lambda: "contents.full" in told(logs), TIMEOUT_S, "the store is full")
+        source.store.unpin(pin)
+        wait_until(lambda: "contents.has_room" in told(logs), TIMEOUT_S, "there is room again")
+
+    assert told(logs) == ["contents.not_swept", "contents.full", "contents.swept", "contents.has_room"]
+
+
+def told(logs: list[Any]) -> list[str]:
+    """The names of what was logged."""
+    return [entry["event"] for entry in logs]
 
 
 def test_old_requests_are_forgotten() -> None:
