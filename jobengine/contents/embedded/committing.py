@@ -30,6 +30,7 @@ from jobengine.contents.embedded.part import Part, Pending
 from jobengine.contents.embedded.reading import LogReader
 from jobengine.contents.embedded.requests import Request
 from jobengine.contents.embedded.transaction import Transaction
+from jobengine.contents.embedded.write_turn import WriteTurn
 from jobengine.contents.eviction import store_full
 from jobengine.errors import DiskFull, JobEngineError, UnavailableError
 
@@ -37,14 +38,21 @@ _CLOSED: Final = "the contents store is closed"
 
 
 class Committer:
-    """Does requests. Safe to share between threads; other processes wait for each other's transactions."""
+    """Does requests. Safe to share between threads; processes take turns."""
 
     def __init__(
-        self, index: Index, log: Log, reader: LogReader, options: EmbeddedOptions, clock: Clock
+        self,
+        index: Index,
+        log: Log,
+        reader: LogReader,
+        turn: WriteTurn,
+        options: EmbeddedOptions,
+        clock: Clock,
     ) -> None:
         self._index = index
         self._log = log
         self._reader = reader
+        self._turn = turn
         self._documents = Documents(index)
         self._options = options
         self._clock = clock
@@ -160,9 +168,16 @@ class Committer:
     def _do_all(self, batch: Sequence[Request]) -> None:
         try:
             self._must_work()
+            with self._turn.taken():
+                self._do_in_turn(batch)
+        except UnavailableError as fault:
+            _refuse(batch, fault)
+
+    def _do_in_turn(self, batch: Sequence[Request]) -> None:
+        try:
             transaction = self._index.begin()
-        except (lmdb.Error, UnavailableError) as fault:
-            _refuse(batch, UnavailableError(self._fault or f"the index can't be written: {fault}"))
+        except lmdb.Error as fault:
+            _refuse(batch, UnavailableError(f"the index can't be written: {fault}"))
             return
         parts: list[Part] = []
         is_done = False

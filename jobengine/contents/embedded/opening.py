@@ -16,6 +16,7 @@ from jobengine.contents.embedded.rebuilding import rebuild
 from jobengine.contents.embedded.segments import Segments
 from jobengine.contents.embedded.sharing import Users
 from jobengine.contents.embedded.tails import StaleIndexError, check_tails
+from jobengine.contents.embedded.write_turn import WriteTurn
 from jobengine.errors import UnavailableError
 from jobengine.ports.contents import Opening
 
@@ -29,6 +30,7 @@ class Opened:
     users: Users
     index: Index
     segments: Segments
+    turn: WriteTurn
     salt: int
     opening: Opening
 
@@ -41,6 +43,7 @@ class Opened:
         finally:
             self.index.close()
             self.segments.close()
+            self.turn.close()
             self.users.leave()
 
 
@@ -53,10 +56,12 @@ def open_store(folder: Path, options: EmbeddedOptions, clock: Clock) -> Opened:
     (folder / "segments").mkdir(parents=True, exist_ok=True)
     users = Users(folder)
     segments = Segments(folder / "segments", options)
+    turn = WriteTurn(folder, clock, options.timeout_s)
     try:
         users.join(clock, options.timeout_s)
         salt = users.identity().salt
-        found = _open_trusted(folder, users, segments, salt, options)
+        with turn.taken():
+            found = _open_trusted(folder, users, segments, salt, options)
         if found is None:
             users.be_alone(clock, options.timeout_s)
             # Somebody else may have built it while this process waited to be alone.
@@ -67,6 +72,7 @@ def open_store(folder: Path, options: EmbeddedOptions, clock: Clock) -> Opened:
         users.mark(ended_cleanly=False)
     except BaseException:
         segments.close()
+        turn.close()
         users.leave()
         raise
     if opening.cut_bytes or opening.reindexed_elements:
@@ -76,7 +82,7 @@ def open_store(folder: Path, options: EmbeddedOptions, clock: Clock) -> Opened:
             cut_bytes=opening.cut_bytes,
             reindexed_elements=opening.reindexed_elements,
         )
-    return Opened(users, index, segments, salt, opening)
+    return Opened(users, index, segments, turn, salt, opening)
 
 
 def _open_trusted(

@@ -53,7 +53,9 @@ class EmbeddedContents:
         self._opened = open_store(folder, options, clock)
         self._reader = LogReader(self._opened.segments)
         self._log = Log(self._opened.segments, options, self._opened.salt)
-        self._committer = Committer(self._opened.index, self._log, self._reader, options, clock)
+        self._committer = Committer(
+            self._opened.index, self._log, self._reader, self._opened.turn, options, clock
+        )
         self._look_ups = LookUps(self._opened.index)
         self._documents = Documents(self._opened.index)
         self._is_closed = False
