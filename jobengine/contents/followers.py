@@ -1,6 +1,6 @@
 """Waiting for news of a contents store: one thread looks at its version for all who wait.
 
-Commits of other processes can't wake anybody here, so the version is looked at every few milliseconds, but
+A store that has a bell wakes it. Where there is none the version is looked at every few milliseconds, but
 only while somebody waits.
 """
 
@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 
 from jobengine.errors import UnavailableError
-from jobengine.ports.contents import ContentStore
+from jobengine.ports.contents import Bell, ContentStore
 
 LOOK_EVERY_S = 0.005
+RING_WITHIN_S = 0.1
+"""How long a bell is waited for until somebody looks whether anybody still waits."""
 
 
 class Followers:
@@ -44,7 +46,10 @@ class Followers:
 
     def _look(self) -> None:
         """Until nobody waits."""
+        bell = self._bell()
         while True:
+            if bell is not None:
+                bell.hush()
             try:
                 version = self._store.version()
             except UnavailableError:
@@ -55,5 +60,16 @@ class Followers:
                     self._changed.notify_all()
                 if self._waiting == 0:
                     self._thread = None
-                    return
-            self._pause.wait(LOOK_EVERY_S)
+                    break
+            if bell is None:
+                self._pause.wait(LOOK_EVERY_S)
+            else:
+                bell.wait(RING_WITHIN_S)
+        if bell is not None:
+            bell.close()
+
+    def _bell(self) -> Bell | None:
+        try:
+            return self._store.bell()
+        except UnavailableError:
+            return None  # those who wait look, and find out themselves

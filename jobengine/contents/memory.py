@@ -29,6 +29,7 @@ from jobengine.errors import ConflictError, NotFoundError, UnavailableError
 from jobengine.ids import new_element_id, new_id
 from jobengine.model.element import ElementKind, Gap, PayloadState, StoredElement, StreamFacts
 from jobengine.ports.contents import (
+    Bell,
     Buffer,
     Capacity,
     DeleteDocument,
@@ -184,6 +185,10 @@ class MemoryContents:
         with self._lock:
             self._must_be_open()
             return self._version
+
+    def bell(self) -> Bell | None:
+        """There is none."""
+        return None
 
     def pin(self, stream: int, first_sequence: int, last_sequence: int, until_us: int) -> str:
         """Keep payloads of a range from going until a moment; the pin's id."""

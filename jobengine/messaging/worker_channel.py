@@ -7,6 +7,7 @@ A worker process with one job is known by the job and its process id. One that m
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import zmq
@@ -25,6 +26,8 @@ class DealerChannel:
 
     def __init__(self, context: zmq.Context[Any], address: str, identity: str) -> None:
         self._socket = _dealer(context, address, identity)
+        self._poller: zmq.Poller | None = None
+        self._others: Sequence[int] = ()
 
     def send(self, packed: bytes) -> bool:
         try:
@@ -33,16 +36,24 @@ class DealerChannel:
             return False
         return True
 
-    def receive(self, timeout_ms: float) -> list[bytes]:
+    def receive(self, timeout_ms: float, others: Sequence[int] = ()) -> list[bytes]:
         """Waits in whole milliseconds, rounded up."""
         arrived: list[bytes] = []
-        if not self._socket.poll(max(0, min(math.ceil(timeout_ms), _WAIT_FOR_EVER))):
-            return arrived
-        while True:
+        ready = self._poll(others).poll(max(0, min(math.ceil(timeout_ms), _WAIT_FOR_EVER)))
+        while (self._socket, _POLLIN) in ready:
             try:
                 arrived.append(self._socket.recv(zmq.DONTWAIT))
             except zmq.Again:
-                return arrived
+                break
+        return arrived
+
+    def _poll(self, others: Sequence[int]) -> zmq.Poller:
+        """A poller of the socket and the others, made anew where they are others than before."""
+        if self._poller is None or others != self._others:
+            self._poller, self._others = zmq.Poller(), others
+            for each in (self._socket, *others):
+                self._poller.register(each, zmq.POLLIN)
+        return self._poller
 
     def close(self) -> None:
         self._socket.close()
@@ -111,7 +122,7 @@ class JobChannel:
     def send(self, packed: bytes) -> bool:
         return self._shared.send(self.identity, packed)
 
-    def receive(self, timeout_ms: float) -> list[bytes]:
+    def receive(self, timeout_ms: float, others: Sequence[int] = ()) -> list[bytes]:
         """What was handed out since last asked."""
         arrived, self.arrived = self.arrived, []
         return arrived

@@ -8,6 +8,7 @@ How packed messages travel is a channel's business (`jobengine.messaging.worker_
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -37,8 +38,9 @@ class Channel(Protocol):
         """Send, or say False when no engine is connected. Never blocks."""
         ...
 
-    def receive(self, timeout_ms: float) -> list[bytes]:
-        """What has arrived, waiting up to ``timeout_ms`` for the first."""
+    def receive(self, timeout_ms: float, others: Sequence[int] = ()) -> list[bytes]:
+        """What has arrived, waiting up to ``timeout_ms`` for the first, or for one of the ``others``
+        (descriptors) to become readable."""
         ...
 
     def close(self) -> None: ...
@@ -86,9 +88,10 @@ class WorkerLink:
         while self._unsent and self._channel.send(encode(self._unsent[0])):
             self._unsent.popleft()
 
-    def receive(self, timeout_ms: float) -> list[ToWorker]:
-        """Commands that have arrived, waiting up to ``timeout_ms`` for the first."""
-        commands = [to_worker.decode(packed) for packed in self._channel.receive(timeout_ms)]
+    def receive(self, timeout_ms: float, others: Sequence[int] = ()) -> list[ToWorker]:
+        """Commands that have arrived, waiting up to ``timeout_ms`` for the first, or for one of the
+        ``others`` (descriptors) to become readable."""
+        commands = [to_worker.decode(packed) for packed in self._channel.receive(timeout_ms, others)]
         for command in commands:
             self._take_note(command)
         return commands

@@ -187,6 +187,27 @@ class Opening:
     reindexed_elements: int
 
 
+class Bell(Protocol):
+    """Rings with every commit of any process; it may ring without one. Used by one thread."""
+
+    @property
+    def descriptor(self) -> int:
+        """Becomes readable when it rings, and stays so until it is hushed."""
+        ...
+
+    def hush(self) -> None:
+        """Take the rings so far; look at `ContentStore.version` behind it, not before."""
+        ...
+
+    def wait(self, timeout_s: float) -> None:
+        """Block until it rings, at most so long."""
+        ...
+
+    def close(self) -> None:
+        """Let it go."""
+        ...
+
+
 class ContentStore(Protocol):
     """A store of documents and of streams of elements.
 
@@ -275,6 +296,10 @@ class ContentStore(Protocol):
 
     def version(self) -> int:
         """A number that grows with every commit of any process; cheap, for those who wait for news."""
+        ...
+
+    def bell(self) -> Bell | None:
+        """A new bell, which is the caller's to close; None: `version` has to be looked at now and then."""
         ...
 
     def pin(self, stream: int, first_sequence: int, last_sequence: int, until_us: int) -> str:

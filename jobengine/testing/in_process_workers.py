@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -209,7 +209,7 @@ class _Channel:
         self._workers.wire.append((self._identity, packed))
         return True
 
-    def receive(self, timeout_ms: float) -> list[bytes]:
+    def receive(self, timeout_ms: float, others: Sequence[int] = ()) -> list[bytes]:
         self._worker.wait(math.ceil(timeout_ms))
         arrived = list(self._worker.inbox)
         self._worker.inbox.clear()

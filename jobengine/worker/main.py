@@ -30,7 +30,7 @@ from jobengine.model.roots import MediaRoots
 from jobengine.ports.work import Work, WorkContext
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
-from jobengine.worker.steps import Steps, run_alone
+from jobengine.worker.steps import Commands, Steps, run_alone
 from jobengine.worker.works import new_work, release
 
 HELLO_PERIOD_NS = 250_000_000
@@ -98,12 +98,17 @@ class Worker:
         self._signals = signals
         self._process_id = process_id
         self._new_work = new_work
+        self._runtime: Runtime | None = None
         self._log = structlog.get_logger("worker")
         self._last_heard_ns = clock.monotonic_ns()
 
     def run(self) -> None:
         """Run to the end; blocks."""
-        run_alone(self.steps(), self._link.receive, self._clock)
+        run_alone(self.steps(), self._receive, self._clock)
+
+    def _receive(self, timeout_ms: float) -> Commands:
+        """Wait for commands, and for what wakes the work."""
+        return self._link.receive(timeout_ms, self._runtime.descriptors if self._runtime else ())
 
     def steps(self) -> Steps:
         """From the first greeting to the last report."""
@@ -116,6 +121,7 @@ class Worker:
         runtime = Runtime(
             assign, work, self._context_of(assign), reporter, self._clock, self._must_end(reporter)
         )
+        self._runtime = runtime
         yield from runtime.steps()
         self._log.info("worker.done", state=str(runtime.state))
         yield from self._hand_over(reporter, runtime.state)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from jobengine.clock import Clock
-from jobengine.contents.catalogue import Content
+from jobengine.contents.catalogue import Catalogue, Content
 from jobengine.contents.followers import Followers
 from jobengine.contents.look_up import LookUp, TimedStream, pts_of
 from jobengine.contents.stream_names import stream_index
@@ -20,8 +20,9 @@ from jobengine.model.beam.streams import time_base_of
 from jobengine.model.element import PTS_MAX, PTS_MIN, Gap, StoredElement
 from jobengine.model.media_reference import Direct, MediaReference, Stamps, Times, parse_reference
 from jobengine.ports.contents import ContentStore
+from jobengine.worker.restream.pins import Pins
 from jobengine.worker.restream.reader import Reader
-from jobengine.worker.restream.shared_store import share
+from jobengine.worker.restream.shared_store import SharedStore
 
 Json = Any
 _BATCH = 64
@@ -35,8 +36,8 @@ class PlayedContent:
     def __init__(self, store: ContentStore, clock: Clock, wanted: StreamWanted) -> None:
         self._store, self._clock = store, clock
         self._pinning = ThreadPoolExecutor(1, "pinning")
-        self._shared = share(store, clock, self._pinning)
-        self._catalogue = self._shared.catalogue
+        self._catalogue = Catalogue(store, clock)
+        self._shared = SharedStore(store, self._catalogue, Pins(store, clock, self._pinning))
         self._followers = Followers(store)
         self._follow = wanted.follow
         try:

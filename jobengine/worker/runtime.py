@@ -8,7 +8,7 @@ change. Nothing here waits: `Runtime.steps` gives the thread back instead. What 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import TypeGuard
@@ -77,6 +77,12 @@ class Runtime:
         except Exception as error:
             self._reporter.log.exception("work.failed")
             yield from self._fail(f"{type(error).__name__}: {error}", "internal")
+
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """Whose readability is a reason for another step now."""
+        work = self._work
+        return work.descriptors if self.state is JobState.RUNNING and goes_by_elements(work) else ()
 
     @property
     def _driven(self) -> TickDrive | ElementDrive:

@@ -8,6 +8,7 @@ to the nursery as gone; it never touches another one.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import select
 import socket
@@ -34,6 +35,9 @@ MAX_MESSAGE_BYTES = 65536
 IDLE_S = 1.0
 LOOK_NS = 1_000_000
 """How long the loop may be busy with jobs until it looks for messages again."""
+GARBAGE = 50_000
+"""How many objects the collector lets gather: what is read ahead for hundreds of jobs is no garbage, and to
+look at all of it takes longer than an element may be late."""
 GATHER_NS = 500_000
 """Moments that come within so short a time of the last waking share the next one: a thread that is woken for
 each of ten thousand elements a second does little else than wake up."""
@@ -255,6 +259,7 @@ class SharedWorker:
 def run_shared(address: str, nursery: socket.socket) -> None:
     """Run as a worker that jobs share; returns when there are no jobs and no nursery any more."""
     faulthandler.enable()
+    gc.set_threshold(GARBAGE)
     log = JobLog()
     logs.configure(style="json", stream=cast("TextIO", log))
     signals = StopSignal()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jobengine.messaging.worker_messages import Fork, Left, encode, left_decoder
 from jobengine.worker.shared import MAX_MESSAGE_BYTES
 
-JOBS_PER_WORKER = 100
+JOBS_PER_WORKER = 400
 """A further process is forked for more, as long as there are processors for it."""
 
 

@@ -41,6 +41,8 @@ class Index:
 
     def __init__(self, folder: Path, map_bytes: int, create: bool = True) -> None:
         """Open it; raises lmdb.Error if it is damaged, or missing and not to be created."""
+        self.path = folder / "data.mdb"
+        """What commits are written to."""
         self._environment = lmdb.open(
             str(folder),
             map_size=map_bytes,

@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import structlog
+
 from jobengine.clock import Clock, to_us
 from jobengine.contents.checks import check_page, check_pin, check_writes
+from jobengine.contents.embedded.bell import FileBell
 from jobengine.contents.embedded.committing import Committer
 from jobengine.contents.embedded.deciding import PutPin, RemovePin
 from jobengine.contents.embedded.documents import Documents, to_document
@@ -29,13 +32,14 @@ from jobengine.contents.embedded.tables import PinRow
 from jobengine.errors import UnavailableError
 from jobengine.ids import new_id
 from jobengine.model.element import Gap, StoredElement, StreamFacts
-from jobengine.ports.contents import Buffer, Capacity, Document, Expiry, Opening, Outcome, Write
+from jobengine.ports.contents import Bell, Buffer, Capacity, Document, Expiry, Opening, Outcome, Write
 
 Result = TypeVar("Result")
 _ATTEMPTS: Final = 5
 """How often a look-up is begun anew because a segment was freed under it."""
 _STEPS: Final = 16
 """How many steps of expiry one call takes."""
+_log: Final = structlog.get_logger(__name__)
 
 
 class EmbeddedContents:
@@ -154,6 +158,15 @@ class EmbeddedContents:
         """The number of the last commit to the index."""
         self._must_be_open()
         return self._opened.index.version()
+
+    def bell(self) -> Bell | None:
+        """A bell at the index; None where the kernel has no more watches."""
+        self._must_be_open()
+        try:
+            return FileBell(self._opened.index.path)
+        except OSError as fault:
+            _log.warning("bell.missing", detail=str(fault))
+            return None
 
     def pin(self, stream: int, first_sequence: int, last_sequence: int, until_us: int) -> str:
         """Keep payloads of a range from going until a moment; the pin's id."""

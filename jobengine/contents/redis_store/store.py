@@ -21,7 +21,7 @@ from jobengine.contents.redis_store.server import RedisServer
 from jobengine.errors import UnavailableError
 from jobengine.ids import new_id
 from jobengine.model.element import Gap, StoredElement, StreamFacts
-from jobengine.ports.contents import Buffer, Capacity, Document, Expiry, Opening, Outcome, Write
+from jobengine.ports.contents import Bell, Buffer, Capacity, Document, Expiry, Opening, Outcome, Write
 
 
 class RedisContents:
@@ -141,6 +141,10 @@ class RedisContents:
         """The number of commits."""
         self._must_be_open()
         return int(self._server.call("GET", self._keys.version) or 0)
+
+    def bell(self) -> Bell | None:
+        """There is none."""
+        return None
 
     def pin(self, stream: int, first_sequence: int, last_sequence: int, until_us: int) -> str:
         """Keep payloads of a range from going until a moment; the pin's id."""

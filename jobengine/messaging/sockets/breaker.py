@@ -17,7 +17,8 @@ class Breaker:
     """Told of every outcome, asked before every attempt. Knows no clock."""
 
     def __init__(self) -> None:
-        self._failures = 0
+        self.failures = 0
+        """Since the last success."""
         self._span_ns = FIRST_SPAN_NS
         self._open_until_ns: int | None = None
 
@@ -32,8 +33,8 @@ class Breaker:
 
     def succeeded(self) -> None:
         """A message was delivered, or a peer has come: all is well."""
-        if self._failures:
-            self._failures = 0
+        if self.failures:
+            self.failures = 0
             self._span_ns = FIRST_SPAN_NS
             self._open_until_ns = None
 
@@ -41,9 +42,9 @@ class Breaker:
         """An attempt took too long."""
         if not self.admits(now_ns):
             return
-        self._failures += 1
+        self.failures += 1
         if self._open_until_ns is not None:
             self._span_ns = min(2 * self._span_ns, LONGEST_SPAN_NS)
-        elif self._failures < FAILURES:
+        elif self.failures < FAILURES:
             return
         self._open_until_ns = now_ns + self._span_ns

@@ -39,11 +39,8 @@ class Departures:
         self._gone_bytes = 0
         self._next_ns = 0
         self._next_bytes = 0
-
-    @property
-    def has_credit(self) -> bool:
+        self.has_credit = True
         """Whether more bytes may be queued."""
-        return self._sent_bytes - self._gone_bytes < CREDIT_BYTES
 
     def wants_mark(self, now_ns: int) -> bool:
         """Whether the next message should be sent with a tracker."""
@@ -60,6 +57,7 @@ class Departures:
         """The next message of a lane was given to libzmq."""
         self._moved[lane] = lane.delivered + 1
         self._sent_bytes += size
+        self.has_credit = self._sent_bytes - self._gone_bytes < CREDIT_BYTES
 
     def look(self) -> None:
         """Tell the lanes what has left."""
@@ -71,6 +69,7 @@ class Departures:
         if gone < 0:
             return
         self._gone_bytes = self._marks[gone].before_bytes
+        self.has_credit = self._sent_bytes - self._gone_bytes < CREDIT_BYTES
         safe_bytes = self._gone_bytes - BATCH_BYTES
         while self._marks and self._marks[0].before_bytes <= safe_bytes:
             for lane, count in self._marks.popleft().lanes.items():

@@ -74,7 +74,8 @@ class SocketReader:
         self._decoder = decoder
         self._gate = Gate(options, clock)
         self.descriptors = (int(self._socket.getsockopt(zmq.FD)), self._endpoint.descriptor)
-        """Become readable when there may be something to receive."""
+        """Become readable when there may be something to receive, or peers have come or gone, until `receive`
+        finds nothing."""
 
     @property
     def peers(self) -> int:
@@ -94,6 +95,8 @@ class SocketReader:
             if message.outcome not in (Outcome.TAKEN, Outcome.END):
                 self.confirm(message)
             received.append(message)
+        if not received:
+            self._endpoint.look()
         return received
 
     def confirm(self, message: Received) -> None:

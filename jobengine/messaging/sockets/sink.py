@@ -67,7 +67,7 @@ class SocketSink:
         self._lane.close()
 
     def _again(self, offered: object) -> Sequence[Buffer] | None:
-        return self._refused[1] if self._refused is not None and self._refused[0] is offered else None
+        return self._refused[1] if self._refused is not None and self._refused[0] == offered else None
 
     def _hand_over(self, offered: object, frames: Sequence[Buffer], is_end: bool) -> bool:
         is_taken = self._lane.offer(frames, is_end)

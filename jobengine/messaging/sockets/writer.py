@@ -181,24 +181,31 @@ class SocketWriter:
             self._unanswered.append(_Entry(lane, frames, is_end, now_ns))
         else:
             lane.delivered += 1
-            self._breaker.succeeded()
+            if self._breaker.failures:
+                self._breaker.succeeded()
         return True
 
     def _transmit(self, lane: Lane, message: Sequence[Buffer], now_ns: int) -> bool:
         departures = self._departures
-        is_held = self._rules.kind != zmq.XPUB and not self._endpoint.peers
-        if is_held or not departures.has_credit or not self._breaker.admits(now_ns):
+        if not departures.has_credit or (self._breaker.failures and not self._breaker.admits(now_ns)):
             return False
-        frames: Sequence[Any] = message
-        first = None
+        if not self._endpoint.peers and self._rules.kind != zmq.XPUB:
+            return False
         if departures.wants_mark(now_ns):
-            first = zmq.Frame(bytes(frames[0]), track=True, copy=False, copy_threshold=0)
-            frames = (first, *frames[1:])
-        if not self._endpoint.send(frames):
+            return self._transmit_marked(lane, message, now_ns)
+        if not self._endpoint.send(message):
             return False
-        if first is not None and first.tracker is not None:
-            departures.mark(first.tracker, now_ns)
         departures.sent(lane, sum(map(len, message)))
+        return True
+
+    def _transmit_marked(self, lane: Lane, message: Sequence[Buffer], now_ns: int) -> bool:
+        """The same, with a tracker on its topic that will tell when it has left."""
+        first = zmq.Frame(bytes(message[0]), track=True, copy=False, copy_threshold=0)
+        if not self._endpoint.send((first, *message[1:])):
+            return False
+        if first.tracker is not None:
+            self._departures.mark(first.tracker, now_ns)
+        self._departures.sent(lane, sum(map(len, message)))
         return True
 
     def _try_again(self, now_ns: int) -> None:

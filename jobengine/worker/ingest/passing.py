@@ -23,9 +23,9 @@ class Passing:
         self.dropped = 0
 
     @property
-    def descriptors(self) -> Sequence[int]:
-        """Descriptors of the lane."""
-        return self._lane.descriptors
+    def is_waiting(self) -> bool:
+        """Whether something has not been sent on, or not been confirmed."""
+        return bool(self._waiting) or self._lane.delivered < self._lane.offered
 
     def take(self, message: Received) -> None:
         """Send a message on, or let it wait, or drop it."""

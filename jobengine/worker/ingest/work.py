@@ -37,10 +37,10 @@ RATE: Final = Fraction(1_000_000)
 GROUP: Final = 512
 """How many messages are made durable together at most."""
 
-BUSY_NS: Final = 1_000_000
-IDLE_NS: Final = 20_000_000
-CALM_NS: Final = 1_000_000_000
-"""While something comes the socket is looked at every millisecond; after a second of silence, less often."""
+PASSING_NS: Final = 1_000_000
+LOOK_NS: Final = 100_000_000
+"""The reader's socket wakes the job. So often it is looked at in any case, and the sink of what is passed on
+while that waits."""
 
 OpenStore = Callable[[str], ContentStore]
 
@@ -64,7 +64,6 @@ class IngestWork:
         self._tracks: Tracks | None = None
         self._recording: Recording | None = None
         self._base_us = 0
-        self._active_ns = 0
         self._is_closed = False
 
     @property
@@ -97,9 +96,8 @@ class IngestWork:
 
     @property
     def descriptors(self) -> Sequence[int]:
-        """Those of the reader and of the sink that messages are passed on to."""
-        reader = self._reader.descriptors if self._reader else ()
-        return (*reader, *(self._passing.descriptors if self._passing else ()))
+        """Those of the reader."""
+        return self._reader.descriptors if self._reader else ()
 
     @property
     def outputs(self) -> Sequence[WorkOutput]:
@@ -140,7 +138,7 @@ class IngestWork:
         """Nothing of an ingest can change once it is prepared; the engine has checked that."""
 
     def go(self) -> None:
-        self._active_ns = self._clock.monotonic_ns()
+        """What the sockets hold is taken with the next step."""
 
     def step(self, milestone: Milestone | None) -> int:
         """Milestones are looked at behind a group: what has arrived together is made durable together."""
@@ -148,7 +146,6 @@ class IngestWork:
         now_ns = self._clock.monotonic_ns()
         messages = reader.receive(GROUP)
         if messages:
-            self._active_ns = now_ns
             recording.take(messages)
             for message in messages:
                 if message.outcome in (Outcome.TAKEN, Outcome.END):
@@ -158,7 +155,9 @@ class IngestWork:
             return now_ns
         if self._passing is not None:
             self._passing.go_on()
-        return now_ns + (BUSY_NS if now_ns - self._active_ns < CALM_NS else IDLE_NS)
+            if self._passing.is_waiting:
+                return now_ns + PASSING_NS
+        return now_ns + LOOK_NS
 
     def finish(self, state: JobState) -> int | None:
         """Nothing is on its way: what was received is durable."""

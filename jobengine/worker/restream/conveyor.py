@@ -28,7 +28,10 @@ SINK_POLL_NS: Final = 1_000_000
 
 
 class Conveyor:
-    """One way over a stored stream, until the job seeks. ``phase`` is for people."""
+    """One way over a stored stream, until the job seeks.
+
+    ``phase`` is for people; ``awaits_sink``: news of the sink are a reason for another turn.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Conveyor:
     ) -> None:
         self.feed = feed
         self.phase = "streaming"
+        self.awaits_sink = False
         self._delivery = delivery
         self._pacing = pacing
         self._stream_clock = stream_clock
@@ -58,6 +62,8 @@ class Conveyor:
         """Go by this description from the next element on."""
         self._spec = spec
         self._rewrite = rewrite
+        self._changes_elements = not rewrite.changes_nothing
+        self._sends_payload = not spec.metadata_only
 
     def begin_again(self) -> None:
         """The job ran not, and does so from now on."""
@@ -67,6 +73,7 @@ class Conveyor:
         """Hand on what is due, up to the milestone, until the turn is over; when the next turn is due."""
         now_ns = self._clock.monotonic_ns()
         until_ns = now_ns + TURN_NS
+        self.awaits_sink = False
         for _ in range(TURN_ENTRIES):
             entry = self._next
             if entry is None:
@@ -76,7 +83,7 @@ class Conveyor:
             if now_ns < self._due_ns:
                 return self._wake_ns(now_ns)
             if not self._send(entry, now_ns):
-                self.phase = "blocked"
+                self.phase, self.awaits_sink = "blocked", True
                 return self._delivery.retry_ns(now_ns)
             if milestone is not None and milestone.is_reached(self._stream_clock):
                 break
@@ -105,7 +112,7 @@ class Conveyor:
         if feed.is_end:
             self._due_ns = now_ns
         else:
-            timestamp_ns = _timestamp(entry.stored.element) * self._tick_ns // self._tick_parts
+            timestamp_ns = entry.timestamp * self._tick_ns // self._tick_parts
             self._due_ns = self._pacing.due_ns(timestamp_ns, now_ns, feed.has_waited)
         return entry
 
@@ -113,6 +120,7 @@ class Conveyor:
         """When the next element is due, or sooner if the sink may tell news."""
         if self._delivery.under_way:
             self._delivery.settle(now_ns)
+            self.awaits_sink = True
             return min(self._due_ns, now_ns + SINK_POLL_NS)
         return self._due_ns
 
@@ -124,16 +132,28 @@ class Conveyor:
             if not delivery.offer_end(labels, element.element_id, now_ns):
                 return False
         else:
-            planes = () if self._spec.metadata_only else feed.planes(entry)
-            if not delivery.offer(self._rewritten(element), planes, now_ns):
+            sent = self._rewritten(element) if self._changes_elements else element
+            if not delivery.offer(sent, feed.planes(entry) if self._sends_payload else (), now_ns):
                 return False
             self._counters.lateness.note(self._pacing.sent(now_ns))
-            self._counters.payload_bytes += sum(entry.stored.planes)
-            clock.handed_on(element, _timestamp(element))
+            self._counters.payload_bytes += entry.payload_bytes
+            clock.handed_on(element, entry.timestamp)
         self._next = None
         feed.sent(entry)
-        place = (feed.number, feed.kind, feed.sequence, feed.first, feed.loop)
-        delivery.record(Delivered(*place, *clock.state))
+        delivery.record(
+            Delivered(
+                feed.number,
+                feed.kind,
+                feed.sequence,
+                feed.first,
+                feed.loop,
+                clock.elements,
+                clock.key_elements,
+                clock.position,
+                clock.timestamp,
+                clock.last_id,
+            )
+        )
         return True
 
     def _rewritten(self, element: Element) -> Element:
@@ -144,12 +164,7 @@ class Conveyor:
 
     def _pass_over(self, entry: Entry) -> None:
         """What a former worker is known to have sent, though its ledger is lost, is not sent again."""
-        self._stream_clock.handed_on(entry.stored.element, _timestamp(entry.stored.element))
+        self._stream_clock.handed_on(entry.stored.element, entry.timestamp)
         self.feed.sent(entry)
         if self._stream_clock.position >= self.forward_us:
             self.forward_us = 0
-
-
-def _timestamp(element: Element) -> int:
-    """The time that counts, in ticks: dts, or pts where there is none."""
-    return element.dts if element.dts is not None else element.pts or 0

@@ -30,9 +30,9 @@ class StreamClock:
         self.last_id = b""
 
     @property
-    def state(self) -> tuple[int, int, int, int, bytes]:
-        """The last members of `Delivered`."""
-        return (self.elements, self.key_elements, self.position, self._timestamp or 0, self.last_id)
+    def timestamp(self) -> int:
+        """That of the last element, in ticks; 0 where the next is no successor."""
+        return self._timestamp or 0
 
     def use(self, time_base: Fraction) -> None:
         """Timestamps are in ticks of this."""

@@ -40,11 +40,6 @@ class Delivery:
         """How many elements are handed over and not delivered."""
         return self._offered - self.sink.delivered
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether something is expected of the sink: room, or an answer."""
-        return self._attempt_ns is not None or self._offered > self.sink.delivered
-
     def offer(self, element: Element, planes: Sequence[Buffer], now_ns: int) -> bool:
         """Hand over an element; False: the sink has no room, try again at `retry_ns`."""
         return self._take_note(self.sink.offer(element, planes), now_ns)
@@ -56,7 +51,8 @@ class Delivery:
     def record(self, record: Delivered) -> None:
         """What the ledger is to say once all that was handed over so far is safe."""
         self._unsafe.append((self._offered, record))
-        self._note_safe()
+        if self.sink.safe >= self._unsafe[0][0]:
+            self._note_safe()
 
     def retry_ns(self, now_ns: int) -> int:
         """When to try again what was refused: soon at first, then less often."""

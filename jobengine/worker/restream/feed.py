@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jobengine.clock import Clock
 from jobengine.model.element import ElementKind, Gap, PayloadState
-from jobengine.model.message import Message, message_of
+from jobengine.model.message import Message
 from jobengine.model.restream import RestreamSpec
 from jobengine.ports.contents import Buffer
 from jobengine.worker.restream.counts import Counters
@@ -76,12 +76,19 @@ class Feed:
                 self._count_gap(spec, counters, entry.last_sequence - entry.first_sequence + 1)
                 self.sequence = entry.last_sequence + 1
             elif self._is_sent(entry, spec, counters):
-                self._note_waiting()
+                self.has_waited = self._idle_since_ns is not None
+                if self.has_waited:
+                    self._idle_since_ns, self._poll_ns = None, POLL_NS
                 return entry
             else:
                 self.sequence = entry.stored.sequence + 1
         self.wake_ns = now_ns
         return None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the store had nothing more."""
+        return self._idle_since_ns is not None
 
     def sent(self, entry: Entry) -> None:
         """The entry taken last is on its way."""
@@ -91,9 +98,10 @@ class Feed:
 
     def planes(self, entry: Entry) -> Sequence[Buffer]:
         """The payload of an entry, also if it was taken without."""
-        if entry.planes is None and entry.stored.payload is PayloadState.HERE:
-            return self._stream.store.payloads([entry.stored])[0] or ()
-        return entry.planes or ()
+        if entry.planes is not None:
+            return entry.planes
+        is_here = entry.stored.payload is PayloadState.HERE
+        return (self._stream.store.payloads([entry.stored])[0] or ()) if is_here else ()
 
     def close(self) -> None:
         """Read no further."""
@@ -112,7 +120,7 @@ class Feed:
         if stored.element.kind is not self.kind:
             counters.skipped += 1
             return False
-        message = message_of(stored.element)
+        message = entry.message
         self.is_end = message is Message.END_OF_STREAM
         if self.is_end:
             return not (spec.end_of_stream and spec.end_of_stream.skip_intermediary)
@@ -129,10 +137,6 @@ class Feed:
         counters.gone += elements
         if spec.on_gap == "fail":
             raise SourceGap(f"{elements} elements from {self.sequence} on are gone from the store")
-
-    def _note_waiting(self) -> None:
-        self.has_waited = self._idle_since_ns is not None
-        self._idle_since_ns, self._poll_ns = None, POLL_NS
 
     def _at_live_end(self, spec: RestreamSpec, now_ns: int) -> None:
         """Nothing to send now: is there anything to come?"""
@@ -151,7 +155,8 @@ class Feed:
                 raise SourceIdle(detail)
             self._end(spec, detail)
             return
-        self.wake_ns = min(now_ns + self._poll_ns, self._idle_since_ns + int(spec.max_idle_ms * 1e6) + 1)
+        wait_ns = self._poll_ns if self._shared.bell is None else END_CHECK_NS
+        self.wake_ns = min(now_ns + wait_ns, self._idle_since_ns + int(spec.max_idle_ms * 1e6) + 1)
         self._poll_ns = min(2 * self._poll_ns, POLL_MAX_NS)
 
     def _is_read_out(self) -> bool:

@@ -12,7 +12,8 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 _RECORD = struct.Struct("<QQQQQQQQQq16sQ")
 _CHECK = struct.Struct("<I")
@@ -20,7 +21,7 @@ _SLOT_BYTES = 128
 _FILE_BYTES = 2 * _SLOT_BYTES
 
 
-class Delivered(NamedTuple):
+class Delivered(msgspec.Struct, frozen=True, gc=False):
     """Everything up to here is delivered and safe.
 
     ``stream`` is the store's number of what is read, ``kind`` the kind of elements that are sent,
@@ -59,7 +60,7 @@ class Ledger:
     def note(self, delivered: Delivered, mark: int) -> None:
         """Everything up to here is safe, and the sink stands at ``mark``."""
         self._turn += 1
-        record = _RECORD.pack(self._turn, *delivered, mark)
+        record = _RECORD.pack(self._turn, *msgspec.structs.astuple(delivered), mark)
         place = _SLOT_BYTES * (self._turn & 1)
         self._map[place : place + len(record) + _CHECK.size] = record + _CHECK.pack(zlib.crc32(record))
         self.last, self.mark = delivered, mark
@@ -72,7 +73,7 @@ class Ledger:
         whole = [found for found in map(self._slot, (0, 1)) if found is not None]
         if not whole:
             return None, 0
-        self._turn, last, mark = max(whole)
+        self._turn, last, mark = max(whole, key=lambda slot: slot[0])
         return last, mark
 
     def _slot(self, number: int) -> tuple[int, Delivered, int] | None:

@@ -33,7 +33,7 @@ class Pacing:
 
     def change(self, spec: PacingSpec) -> None:
         """Go on by other rules from the next element on."""
-        self._mode = spec.mode
+        self._is_fast, self._is_absolute = spec.mode == "fast", spec.mode == "absolute"
         self._speed = spec.speed
         self._minimum_ns = round(spec.min_duration_ms * 1e6)
         self._maximum_ns = round(spec.max_duration_ms * 1e6)
@@ -61,16 +61,25 @@ class Pacing:
 
         ``has_waited``: the store did not have it when it was looked for first.
         """
-        pause_ns = self._clamped(self._step_ns(timestamp_ns))
-        if self._mode == "fast":
+        previous_ns = self._previous_ns
+        if previous_ns is not None and timestamp_ns >= previous_ns:
+            self._previous_ns, self._below_top = timestamp_ns, 0
+            pause_ns = timestamp_ns - previous_ns
+        else:
+            pause_ns = self._unusual_step_ns(timestamp_ns)
+        if self._is_fast:
             self._schedule_ns, self._target_ns, self._pause_ns = now_ns, now_ns, 0
             return now_ns
+        if self._speed != 1.0:
+            pause_ns = round(pause_ns / self._speed)
+        if not self._minimum_ns <= pause_ns <= self._maximum_ns:
+            pause_ns = max(self._minimum_ns, min(self._maximum_ns, pause_ns))
         self._pause_ns = pause_ns
         self._schedule_ns += pause_ns
         if has_waited and self._schedule_ns < now_ns:
             self.shifted_ns += now_ns - self._schedule_ns
             self._schedule_ns = now_ns
-        if self._mode == "absolute":
+        if self._is_absolute:
             self._target_ns = self._schedule_ns
         else:
             pause_ns = max(0, pause_ns - (now_ns - self._sent_ns))
@@ -83,15 +92,12 @@ class Pacing:
         self._sent_ns = now_ns
         return now_ns - self._schedule_ns
 
-    def _step_ns(self, timestamp_ns: int) -> int | None:
-        """From the element before to this one; None for a discrepancy."""
+    def _unusual_step_ns(self, timestamp_ns: int) -> int:
+        """Of the first element nothing; where the timestamp falls back, what is set for that."""
         previous_ns = self._previous_ns
         if previous_ns is None:
             self._previous_ns = timestamp_ns
             return 0
-        if timestamp_ns >= previous_ns:
-            self._previous_ns, self._below_top = timestamp_ns, 0
-            return timestamp_ns - previous_ns
         self._below_top += 1
         if self._below_top <= self._reorder:
             return 0
@@ -100,11 +106,4 @@ class Pacing:
         if self._must_stop:
             fall_ms = (previous_ns - timestamp_ns) / 1e6
             raise IncorrectTimestamp(f"a timestamp falls back by {fall_ms:g} ms")
-        return None
-
-    def _clamped(self, step_ns: int | None) -> int:
-        if step_ns is None:
-            step_ns = self._fix_ns
-        elif self._speed != 1.0:
-            step_ns = round(step_ns / self._speed)
-        return max(self._minimum_ns, min(self._maximum_ns, step_ns))
+        return self._fix_ns

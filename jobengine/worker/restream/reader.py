@@ -13,6 +13,7 @@ import msgspec
 
 from jobengine.clock import Clock
 from jobengine.model.element import Gap, PayloadState, StoredElement
+from jobengine.model.message import Message, message_of
 from jobengine.ports.contents import Buffer
 from jobengine.worker.restream.pins import Pin
 from jobengine.worker.restream.shared_store import SharedStore
@@ -23,10 +24,17 @@ BATCH_BYTES = 4 << 20
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """An element with its payload; ``planes`` None: it was never stored, or is gone."""
+    """An element with its payload; ``planes`` None: it was never stored, or is gone.
+
+    What is asked of every element when it is due is found out while a batch is read: ``message`` says what it
+    is if it is no media, ``timestamp`` is the time that counts (dts, or pts where there is none) in ticks.
+    """
 
     stored: StoredElement
     planes: Sequence[Buffer] | None
+    message: Message | None
+    timestamp: int
+    payload_bytes: int
 
 
 class Reader:
@@ -35,6 +43,7 @@ class Reader:
     def __init__(
         self, shared: SharedStore, stream: int, sequence: int, clock: Clock, with_payload: bool
     ) -> None:
+        self._shared = shared
         self._store = shared.store
         self._pins = shared.pins
         self._stream = stream
@@ -48,9 +57,10 @@ class Reader:
 
     def take(self) -> Entry | Gap | None:
         """The next entry; None at the live end."""
-        if not self._ahead:
+        ahead = self._ahead
+        if not ahead:
             self._read_on()
-        return self._ahead.popleft() if self._ahead else None
+        return ahead.popleft() if ahead else None
 
     def close(self) -> None:
         """Read no further."""
@@ -61,7 +71,7 @@ class Reader:
 
     def _read_on(self) -> None:
         """Fetch a batch, unless nothing can have come since there was none."""
-        version = self._store.version()
+        version = self._shared.version()
         if version == self._version:
             return
         entries = self._store.scan(self._stream, self._next, self._limit)
@@ -76,7 +86,10 @@ class Reader:
         planes = iter(self._store.payloads(elements) if self._with_payload else [None] * len(elements))
         for entry in entries:
             if isinstance(entry, StoredElement):
-                self._ahead.append(Entry(entry, next(planes)))
+                element = entry.element
+                message = message_of(element) if element.attributes else None
+                timestamp = element.dts if element.dts is not None else element.pts or 0
+                self._ahead.append(Entry(entry, next(planes), message, timestamp, sum(entry.planes)))
                 self._next = entry.sequence + 1
             else:
                 self._ahead.append(entry)

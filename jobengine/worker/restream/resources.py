@@ -65,7 +65,7 @@ class Resources:
         if "_pinning" in vars(self):
             self._pinning.shutdown()
         for shared in self._stores.values():
-            shared.store.close()
+            shared.close()
 
     @cached_property
     def _context(self) -> zmq.Context[Any]:

@@ -14,6 +14,8 @@ from jobengine.worker.restream.shared_store import SharedStore
 from jobengine.worker.restream.source import Source, find_source
 
 POLL_NS = 2_000_000
+RING_NS = 100_000_000
+"""How long to wait where a bell tells of commits."""
 
 
 class Search:
@@ -45,7 +47,7 @@ class Search:
         return self._source, start
 
     def _begin(self) -> bool:
-        version = self._shared.store.version()
+        version = self._shared.version()
         if version == self._version:
             return False
         self._version = version
@@ -73,7 +75,7 @@ class Search:
     def _wait(self, now_ns: int) -> None:
         if now_ns >= self._until_ns:
             raise AnchorNotFound(self._reason())
-        self.wake_ns = min(now_ns + POLL_NS, self._until_ns)
+        self.wake_ns = min(now_ns + (RING_NS if self._shared.bell else POLL_NS), self._until_ns)
 
     def _reason(self) -> str:
         source = self._spec.source or StreamSource()

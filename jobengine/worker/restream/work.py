@@ -98,11 +98,13 @@ class RestreamWork:
 
     @property
     def descriptors(self) -> Sequence[int]:
-        """Those of the sink, while something is expected of it: it may be shared with many other jobs."""
-        delivery = self._delivery
-        if delivery is None or not (delivery.is_waiting or self._sink_since_ns is not None):
-            return ()
-        return delivery.sink.descriptors
+        """Those of sink or store while something is expected of them: many jobs may share both."""
+        conveyor = self._conveyor
+        if conveyor is None:
+            return self._shared.descriptors if self._search is not None else ()
+        if conveyor.awaits_sink or self._sink_since_ns is not None:
+            return self._delivered.sink.descriptors
+        return self._shared.descriptors if conveyor.feed.is_waiting else ()
 
     @property
     def outputs(self) -> Sequence[WorkOutput]:
