@@ -12,6 +12,9 @@ from jobengine.worker.restream.ledger import Delivered
 RATE = Fraction(1_000_000)
 """Ticks of the stream clock: microseconds of media."""
 
+POSITION_MAX = 2**63 - 1
+"""What absurd timestamps add up to is cut here, so that it can be kept and told."""
+
 STEP_NS = 100_000
 LATEST_STEP = 1000
 
@@ -53,7 +56,8 @@ class StreamClock:
         """One element more."""
         if self._timestamp is not None and timestamp > self._timestamp:
             self._ticks += timestamp - self._timestamp
-            self.position = self._base_us + self._ticks * self._numerator // self._denominator
+            position = self._base_us + self._ticks * self._numerator // self._denominator
+            self.position = position if position < POSITION_MAX else POSITION_MAX
         self._timestamp = timestamp
         self.elements += 1
         self.key_elements += element.is_key

@@ -23,6 +23,11 @@ WHOLE = {
 }
 
 
+def said(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """An attribute of one value."""
+    return [{"namespace": "n", "name": "a", "values": [{"value": value}]}]
+
+
 def pointers(**changes: Any) -> list[str]:
     """Where a whole specification with these changes is refused."""
     try:
@@ -66,6 +71,10 @@ def test_every_form_of_an_anchor_is_accepted(anchor: Any) -> None:
         ({"resultingStream": "a\nb"}, "/resultingStream"),
         ({"routingLabels": {}}, "/routingLabels"),
         ({"attributes": [{"namespace": "n", "name": "a"}] * 2}, "/attributes/1"),
+        ({"attributes": said({"Nonsense": 1})}, "/attributes/0/values/0/value"),
+        ({"attributes": said({"Integer": "1"})}, "/attributes/0/values/0/value"),
+        ({"attributes": said({"Integer": True})}, "/attributes/0/values/0/value"),
+        ({"attributes": said({"Integer": 1, "Float": 1.0})}, "/attributes/0/values/0/value"),
         ({"sink": {"url": "router+connect:tcp://127.0.0.1:5555"}}, "/sink/url"),
         ({"sink": {"url": "dealer+bind:tcp://127.0.0.1:5555"}}, "/sink/url"),
         ({"sink": {"url": "dealer+connect:udp://127.0.0.1:5555"}}, "/sink/url"),
