@@ -40,9 +40,14 @@ def make_film(path: Path) -> Path:
     return path
 
 
+def contents_url(service: Service) -> str:
+    """Where a running service keeps its contents."""
+    return service.environment.get("JOBENGINE_CONTENTS__URL") or (service.data / "contents").as_uri()
+
+
 def bring_in(service: Service, film: Path, name: str, expires_us: int | None = None) -> Content:
     """Put every packet of a file into a content of a running service."""
-    with closing(open_store((service.data / "contents").as_uri())) as store, Demuxer(film) as media:
+    with closing(open_store(contents_url(service))) as store, Demuxer(film) as media:
         content = Catalogue(store, SystemClock()).create(name, {**media.format, "url": name}, media.streams)
         store.commit(
             [

@@ -14,24 +14,22 @@ import pytest
 
 from tests.acceptance.films import bring_in, make_film
 from tests.acceptance.own_recipes import install
+from tests.acceptance.stores import STORES, service_on
 from tests.services import Service
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.timeout(180)]
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with a film in it and a package of recipes installed."""
+@pytest.fixture(scope="module", params=STORES)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with a film in it and a package of recipes installed, once on each store."""
     folder = tmp_path_factory.mktemp("conversions")
-    service = Service(folder / "data")
-    service.environment["PYTHONPATH"] = str(install(folder / "site"))
-    try:
+    with service_on(request.param, folder / "data") as service:
+        service.environment["PYTHONPATH"] = str(install(folder / "site"))
         service.start()
         bring_in(service, make_film(folder / "film.mp4"), "news")
         yield service
-    finally:
-        service.remove()
 
 
 @pytest.fixture

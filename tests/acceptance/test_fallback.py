@@ -8,6 +8,7 @@ ones are warmed; and what is a rendition is made of its source.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,8 @@ from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.opening import open_store
 from jobengine.model.element import PayloadState
 from jobengine.ports.contents import DropPayloads
-from tests.acceptance.films import bring_in, make_film
+from tests.acceptance.films import bring_in, contents_url, make_film
+from tests.acceptance.stores import STORES, service_on
 from tests.integration.media.films import probe
 from tests.services import Service
 from tests.waiting import wait_until
@@ -35,28 +37,40 @@ STREAM = {"type": "Stream", "index": 0, "time_base": [1, 25], "codecpar": {"code
 PAYLOADS = {f"packet_{n}": bytes([n]) * (100 + n) for n in range(5)}
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    service = Service(tmp_path / "data")
-    try:
+@pytest.fixture(scope="module", params=STORES)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service on each store; what a test leaves there, `http` removes."""
+    with service_on(request.param, tmp_path_factory.mktemp("fallback") / "data") as service:
         yield service.start()
-    finally:
-        service.remove()
 
 
 @pytest.fixture
 def http(service: Service) -> Iterator[httpx.Client]:
-    """A client of a service whose rules for copies are in force."""
+    """A client of a service whose rules for copies are in force, and which is empty again afterwards."""
     with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", timeout=60) as client:
         patch = {name: {"enabled": True} for name in ("equivalents", "fileStore", "dataMissing")}
+        patch["renditions"] = {"enabled": False}
         headers = {"Content-Type": "application/merge-patch+json"}
         client.patch("/api/rules", json=patch, headers=headers).raise_for_status()
         yield client
+        over = "isActive == false"
+        wait_until(
+            lambda: (
+                client.get("/api/jobs", params={"filter": "isActive == true", "count": "1"}).json()
+                == {"count": 0}
+            ),
+            60,
+            "all jobs are over",
+        )
+        client.delete("/api/jobs", params={"filter": over, "limit": 1000}).raise_for_status()
+        for name in client.get("/beams?limit=1000").json():
+            client.delete(f"/beams/{quote(name, safe='')}").raise_for_status()
+        shutil.rmtree(service.media / "copies", ignore_errors=True)
 
 
 def drop_payloads(service: Service, name: str) -> None:
     """Let every payload of a content go, as time would."""
-    with closing(open_store((service.data / "contents").as_uri())) as store:
+    with closing(open_store(contents_url(service))) as store:
         content = Catalogue(store, SystemClock()).get(name)
         store.commit(
             [DropPayloads(content.stream_number(i), -(2**62), 2**62) for i in range(len(content.streams))]
@@ -64,7 +78,7 @@ def drop_payloads(service: Service, name: str) -> None:
 
 
 def states(service: Service, name: str) -> list[PayloadState]:
-    with closing(open_store((service.data / "contents").as_uri())) as store:
+    with closing(open_store(contents_url(service))) as store:
         content = Catalogue(store, SystemClock()).get(name)
         return [each.payload for each in store.range(content.stream_number(0), -(2**62), 2**62)]
 
@@ -117,7 +131,7 @@ def test_the_four_steps_of_the_documented_flow(service: Service, http: httpx.Cli
 
     assert http.get("/beams/news/0/packet_2.raw").content == PAYLOADS["packet_2"]
     assert len(jobs_of(http, "dataMissing")) == 1
-    with closing(open_store((service.data / "contents").as_uri())) as store:
+    with closing(open_store(contents_url(service))) as store:
         store.expire(before_us + timedelta(seconds=60) // timedelta(microseconds=1))
         content = Catalogue(store, SystemClock()).get("news")
         assert store.range(content.stream_number(0), 1, 1)[0].payload is here
