@@ -22,15 +22,21 @@ from jobengine.ports.contents import Buffer
 
 _RETRIES: Final = 3
 _READ_SIZE_BYTES: Final = 256 * 1024
+_MOST_CONNECTIONS: Final = 50
 
 
 class RedisServer:
-    """One server, reached through a pool of connections; thread-safe. Blocks for ``timeout_s`` per try."""
+    """One server, reached through a pool of connections; thread-safe. Blocks for ``timeout_s`` per try.
+
+    Who finds all connections taken (``max_connections`` of the URL, else 50) waits for one as long.
+    """
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._names: dict[str, bytes] = {}
-        pool = redis.ConnectionPool.from_url(
+        pool = redis.BlockingConnectionPool.from_url(
             url,
+            max_connections=_MOST_CONNECTIONS,
+            timeout=timeout_s,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             socket_read_size=_READ_SIZE_BYTES,
