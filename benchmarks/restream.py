@@ -1,4 +1,4 @@
-"""Re-streaming: flat out beside bare pyzmq, many paced jobs at once, and from the POST to the first element.
+"""Re-streaming: flat out beside bare pyzmq, many paced jobs at once, from POST to first element, and live.
 
 The sink is a ROUTER (or SUB) socket of bare pyzmq in a process of its own. Flat out, a job and a pyzmq
 program send the same bytes to it by turns. The paced jobs share worker processes; how late each element
@@ -23,6 +23,7 @@ from typing import Any
 import zmq
 
 from benchmarks.harness import Figure, Report, median, percentile, run, scratch, take_turns
+from benchmarks.live_stream import live
 from benchmarks.processes import cpu_seconds
 from benchmarks.rigs import ServiceRig, service
 from jobengine.clock import SystemClock
@@ -54,6 +55,7 @@ def measure(report: Report, given: argparse.Namespace) -> None:
         seconds = 5 if given.quick else given.seconds
         record(store, "paced", round(seconds * 1000 / FRAME_MS), PACED_BYTES, FRAME_MS)
         first_element(report, rig, sink, 20 if given.quick else 100)
+        live(report, rig, 150 if given.quick else 900)
         paced(report, rig, sink, given.jobs, seconds)
 
 
