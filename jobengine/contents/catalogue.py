@@ -7,9 +7,9 @@ What a format or a stream says is JSON that was checked before (`jobengine.model
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from jobengine.clock import Clock, to_text
 from jobengine.errors import ConflictError, NotFoundError, RevisionMismatch
@@ -56,6 +56,18 @@ class Content:
     def stream_number(self, index: int) -> int:
         """The store's number of a stream."""
         return self.number << 16 | index
+
+    def has(self, index: int, number: int) -> bool:
+        """Whether its stream ``index`` is there, and the store's stream ``number``."""
+        return self.streams[index : index + 1] not in ((), (None,)) and self.stream_number(index) == number
+
+
+Wanted = TypeVar("Wanted", bound=Content | None)
+
+
+def new_content(name: str, content_format: Mapping[str, Json], limits: Limits | None = None) -> Content:
+    """A content without streams that is still to be made, for `Catalogue.change_until`."""
+    return Content(name, 0, content_format, (), limits=limits or Limits())
 
 
 class Catalogue:
@@ -140,6 +152,26 @@ class Catalogue:
         put = PutDocument(_CONTENTS, content.name, _as_document(content), expected_revision)
         outcomes = self._store.commit([put, *dropped, *_limits(content), *further])
         return replace(content, revision=outcomes[0].revision or 0)
+
+    def change_until(self, name: str, change: Callable[[Content | None], Wanted]) -> Content | Wanted:
+        """Change or make a content, beside whoever else does; the content as it is then.
+
+        ``change`` is given the content as it is now (None: it isn't there) and says what it shall be: the
+        same one is left alone, one where there was none is made, None ends it. It is asked again as often
+        as another one was quicker. Raises ConflictError when that was always so.
+        """
+        for _ in range(_RACES):
+            content = self.find(name)
+            wanted = change(content)
+            if wanted is None or wanted == content:
+                return wanted
+            try:
+                if content is None:
+                    return self.create(name, wanted.format, wanted.streams, wanted.limits)
+                return self.change(wanted, content.revision)
+            except (ConflictError, NotFoundError):
+                continue
+        raise ConflictError(f"content {name!r} can't be changed beside {_RACES} others; try again")
 
     def delete(
         self, name: str, expected_revision: int | None = None, further: Sequence[Write] = ()

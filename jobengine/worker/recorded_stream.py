@@ -6,21 +6,19 @@ goes on behind the last element that is there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 from urllib.parse import quote
 
 from jobengine.clock import Clock
-from jobengine.contents.catalogue import MAX_STREAMS, Catalogue, Content
+from jobengine.contents.catalogue import MAX_STREAMS, Catalogue, Content, Wanted, new_content
 from jobengine.errors import (
     ConflictError,
     DiskFull,
     JobEngineError,
     MediaError,
-    NotFoundError,
-    RevisionMismatch,
     StreamGone,
 )
 from jobengine.media.contents_port import RecordingWanted
@@ -31,7 +29,6 @@ from jobengine.ports.contents import ContentStore, DeleteElements, PutElement
 
 Json = Any
 _JOB, _GRAPH, _FIRST_PTS, _STREAM_RATE = "job", "graph", "first_pts", "stream_rate"
-_RACES = 100
 _SAME = ("name", "sample_rate", "channels", "format")
 
 
@@ -63,30 +60,30 @@ class RecordedContent:
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
-            self._change_ended()
+            self._change(self._ended)
 
     def _claim(self) -> tuple[Content, int]:
         """The content with the stream of this job and graph in it, open for writing."""
-        for _ in range(_RACES):
-            try:
-                return self._try_to_claim()
-            except (RevisionMismatch, ConflictError):
-                continue
-        raise MediaError(f"content {self._wanted.content!r} can't be changed beside {_RACES} others")
+        wanted, index = self._wanted, 0
 
-    def _try_to_claim(self) -> tuple[Content, int]:
-        wanted = self._wanted
-        content = self._catalogue.find(wanted.content)
-        if content is None:
-            content = self._catalogue.create(wanted.content, _FORMAT, [])
-        index = find_stream(content, self._job_id, wanted.graph)
-        if index is None:
-            index = len(content.streams) if wanted.stream is None else wanted.stream
-            streams = _put(content, index, self._joined(content, index))
-        else:
-            streams = list(content.streams)
-        claimed = replace(content, streams=tuple(streams), ended=content.ended - {index})
-        return self._catalogue.change(claimed, content.revision), index
+        def claimed(content: Content | None) -> Content:
+            nonlocal index
+            content = content or new_content(wanted.content, _FORMAT)
+            found = find_stream(content, self._job_id, wanted.graph)
+            if found is None:
+                index = len(content.streams) if wanted.stream is None else wanted.stream
+                streams = _put(content, index, self._joined(content, index))
+            else:
+                index, streams = found, list(content.streams)
+            return replace(content, streams=tuple(streams), ended=content.ended - {index})
+
+        return self._change(claimed), index
+
+    def _change(self, change: Callable[[Content | None], Wanted]) -> Content | Wanted:
+        try:
+            return self._catalogue.change_until(self._wanted.content, change)
+        except ConflictError as error:
+            raise MediaError(error.detail) from error
 
     def _joined(self, content: Content, index: int) -> dict[str, Json]:
         """The stream's document; one that is there must hold the same sound, and is gone on with."""
@@ -106,21 +103,11 @@ class RecordedContent:
         }
         return {**self._wanted.document, "index": index, "metadata": metadata}
 
-    def _change_ended(self) -> None:
-        for _ in range(_RACES):
-            content = self._catalogue.find(self._name)
-            if content is None or content.stream_number(self._index) != self._number:
-                return
-            try:
-                self._catalogue.change(
-                    replace(content, ended=content.ended | {self._index}), content.revision
-                )
-                return
-            except RevisionMismatch:
-                continue
-            except NotFoundError:
-                return
-        raise MediaError(f"content {self._name!r} can't be closed beside {_RACES} others")
+    def _ended(self, content: Content | None) -> Content | None:
+        """Nothing, if the content was deleted, or made anew by another one."""
+        if content is None or not content.has(self._index, self._number):
+            return None
+        return replace(content, ended=content.ended | {self._index})
 
 
 _FORMAT: Mapping[str, Json] = {"type": "format", "interleaved": True}

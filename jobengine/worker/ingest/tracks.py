@@ -5,7 +5,7 @@ A stream says in its metadata which source it is of, so another worker or job go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from jobengine.contents.catalogue import MAX_STREAMS, Catalogue, Content, Limits
+from jobengine.contents.catalogue import MAX_STREAMS, Catalogue, Content, Limits, new_content
 from jobengine.contents.sources import source_write
-from jobengine.errors import ConflictError, JobEngineError, MalformedError, NotFoundError, RevisionMismatch
+from jobengine.errors import JobEngineError, MalformedError
 from jobengine.messaging.sockets.codec import Record
 from jobengine.model.beam.formats import FormatDocument, check_name
 from jobengine.model.beam.streams import StreamDocument
@@ -27,7 +27,6 @@ from jobengine.ports.contents import ContentStore
 Json = Any
 _SOURCE = "source"
 _SOURCE_BYTES_MAX = 255
-_RACES = 100
 _FORMAT: Mapping[str, Json] = {"type": "format", "interleaved": True}
 
 
@@ -70,6 +69,12 @@ class Track:
             self.first_pts = element.pts if self.first_pts is None else self.first_pts
         return element
 
+    def ended(self, content: Content | None) -> Content | None:
+        """The content with this stream ended; None if that was deleted."""
+        if content is None or not content.has(self.index, self.number):
+            return None
+        return replace(content, ended=content.ended | {self.index})
+
     def media_us(self) -> int:
         """Media time since the first element that this worker saw, in microseconds."""
         if self.time_base is None or self.first_pts is None or self.last_pts is None:
@@ -110,18 +115,18 @@ class Tracks:
     def close(self) -> None:
         """Say of every stream that is still there that nothing more will come."""
         for track in self._tracks.values():
-            content = self._catalogue.find(track.content)
-            if content is not None and content.stream_number(track.index) == track.number:
-                self._change(track.content, _Ending(track.index))
+            self._catalogue.change_until(track.content, track.ended)
 
     def _open(self, record: Record) -> Track:
         if len(self._tracks) >= self._spec.max_sources:
             raise SourceRefused(f"is one more than the {self._spec.max_sources} sources of this job")
         name = self._name_for(record.source)
+        content_format = _format(record)
         index = 0
 
-        def with_stream(content: Content) -> Content:
+        def with_stream(content: Content | None) -> Content:
             nonlocal index
+            content = content or new_content(name, content_format, self._limits)
             found = _find(content, record.source)
             index = len(content.streams) if found is None else found
             if index >= MAX_STREAMS:
@@ -129,7 +134,7 @@ class Tracks:
             streams = content.streams if found is not None else (*content.streams, _document(record, index))
             return replace(content, streams=streams, ended=content.ended - {index})
 
-        content = self._change(name, with_stream, _format(record))
+        content = self._catalogue.change_until(name, with_stream)
         self._store.commit([source_write(record.source, name, index)])
         number = content.stream_number(index)
         facts = self._store.facts(number)
@@ -147,43 +152,15 @@ class Tracks:
         return name
 
     def _describe(self, track: Track, record: Record) -> None:
-        def described(content: Content) -> Content:
+        def described(content: Content | None) -> Content | None:
+            if content is None or not content.has(track.index, track.number):
+                return None
             streams = list(content.streams)
             streams[track.index] = _document(record, track.index)
             return replace(content, streams=tuple(streams))
 
-        self._change(track.content, described)
+        self._catalogue.change_until(track.content, described)
         track.time_base = _time_base(record.stream)
-
-    def _change(
-        self,
-        name: str,
-        change: Callable[[Content], Content],
-        new_format: Mapping[str, Json] | None = None,
-    ) -> Content:
-        """The content as changed; made first if ``new_format`` is given and it isn't there."""
-        for _ in range(_RACES):
-            content = self._catalogue.find(name)
-            try:
-                if content is None:
-                    if new_format is None:
-                        raise NotFoundError(f"content {name!r} was removed")
-                    content = self._catalogue.create(name, new_format, [], self._limits)
-                changed = change(content)
-                return changed if changed == content else self._catalogue.change(changed, content.revision)
-            except (ConflictError, RevisionMismatch):
-                continue
-        raise ConflictError(f"content {name!r} can't be changed beside {_RACES} others")
-
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    """Marks a stream of a content as ended."""
-
-    index: int
-
-    def __call__(self, content: Content) -> Content:
-        return replace(content, ended=content.ended | {self.index})
 
 
 def _find(content: Content, source: str) -> int | None:

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jobengine.clock import Clock
-from jobengine.contents.catalogue import Catalogue
+from jobengine.contents.catalogue import Catalogue, Content, new_content
 from jobengine.errors import ConflictError, SinkError
 from jobengine.ports.contents import ContentStore, PutElement
 from jobengine.ports.sink import SinkStream
 from jobengine.worker.restream.grouped_sink import Offered
-
-_RACES = 10
 
 
 class ContentWriter:
@@ -36,17 +34,14 @@ class ContentWriter:
 def _stream_number(catalogue: Catalogue, place: tuple[str, int], stream: SinkStream) -> int:
     """The store's number of the stream, which is made if it is not there."""
     name, index = place
-    document = {**stream.document, "index": index}
-    for _ in range(_RACES):
-        content = catalogue.find(name)
-        try:
-            if content is None:
-                content = catalogue.create(name, stream.format, [*[None] * index, document])
-            elif index >= len(content.streams) or content.streams[index] is None:
-                streams = [*content.streams, *[None] * (index + 1 - len(content.streams))]
-                streams[index] = document
-                content = catalogue.change(replace(content, streams=tuple(streams)), content.revision)
-        except ConflictError:
-            continue
-        return content.stream_number(index)
-    raise SinkError(f"stream {index} of content {name!r} could not be made beside {_RACES} others")
+
+    def with_stream(content: Content | None) -> Content:
+        content = content or new_content(name, stream.format)
+        streams = [*content.streams, *[None] * (index + 1 - len(content.streams))]
+        streams[index] = streams[index] or {**stream.document, "index": index}
+        return replace(content, streams=tuple(streams))
+
+    try:
+        return catalogue.change_until(name, with_stream).stream_number(index)
+    except ConflictError as error:
+        raise SinkError(f"stream {index} could not be made: {error.detail}") from error
