@@ -48,6 +48,8 @@ class NurseryLauncher:
     def __init__(self, surroundings: WorkerSurroundings, spares: int = 0) -> None:
         self._surroundings = surroundings
         self._spares = spares
+        self._asked: dict[str, Fork] = {}
+        """What the nursery was asked for and has not done yet, by job."""
         self._pidfds: dict[int, int] = {}
         self._children: set[int] = set()
         self._statuses: dict[int, int] = {}
@@ -76,11 +78,11 @@ class NurseryLauncher:
             copy_urls=self._surroundings.copy_urls,
             push_targets=self._surroundings.push_targets,
         )
+        self._asked[process.job_id] = fork
         try:
             self._channel.send(encode(fork))
         except OSError:
             self._restart_nursery()
-            self._channel.send(encode(fork))
 
     def watch(self, process_id: int) -> bool:
         if process_id in self._pidfds:
@@ -125,11 +127,18 @@ class NurseryLauncher:
             )
 
     def _restart_nursery(self) -> None:
-        """A dead nursery's end stays readable, so it is replaced when that is seen, not when it is needed."""
+        """A dead nursery's end stays readable, so it is replaced when that is seen, not when it is needed.
+
+        What the dead one was asked for last the new one is asked for, but no third one: it may die of it.
+        Should the worker have been forked all the same, the engine sends one of the two away.
+        """
         self._children.clear()
         self._stop_nursery()
         self._log.warning("nursery.restarted", exit_code=self._process.returncode)
         self._start_nursery()
+        asked, self._asked = self._asked, {}
+        for fork in asked.values():
+            self._channel.send(encode(fork))
 
     def _stop_nursery(self) -> None:
         self._channel.close()
@@ -153,6 +162,7 @@ class NurseryLauncher:
                 return news
             match nursery_decoder.decode(packed):
                 case Forked(job_id=job_id, process_id=process_id):
+                    self._asked.pop(job_id, None)
                     self._children.add(process_id)
                     if not self.watch(process_id):
                         self._gone.add(process_id)

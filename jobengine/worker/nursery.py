@@ -21,6 +21,7 @@ from pathlib import Path
 
 from jobengine.messaging.worker_messages import Exited, Fork, Forked, encode, fork_decoder
 from jobengine.worker.main import WorkerHost
+from jobengine.worker.process_name import name_for, name_process
 from jobengine.worker.shared import run_shared
 from jobengine.worker.shared_workers import SharedWorkers
 from jobengine.worker.spares import Spares, run_spare
@@ -95,7 +96,7 @@ class Nursery:
         if fork.group:
             process_id = self._shared.place(fork)
         else:
-            process_id = self._spares.take(fork) or self._fork(lambda: _run_alone(fork))
+            process_id = self._spares.take(fork) or self._fork(lambda: _run_alone(fork, WorkerHost()))
         self._engine.send(encode(Forked(fork.job_id, process_id)))
 
     def _report_ended(self) -> None:
@@ -113,6 +114,7 @@ class Nursery:
         log = str(Path(fork.log).with_name(f"shared-{fork.group}.log"))
 
         def run() -> None:
+            name_process(f"shared {fork.group}")
             _send_output_to(log)
             run_shared(fork.address, channel)
 
@@ -121,7 +123,8 @@ class Nursery:
     def _fork_spare(self, channel: socket.socket) -> int:
         def run() -> None:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            run_spare(channel, _send_output_to)
+            name_process("spare worker")
+            run_spare(channel, _run_alone)
 
         return self._fork(run)
 
@@ -153,10 +156,10 @@ class Nursery:
             os.close(fd)
 
 
-def _run_alone(fork: Fork) -> None:
+def _run_alone(fork: Fork, host: WorkerHost) -> None:
     """Be the worker of one job; output goes to its log."""
+    name_process(name_for(fork.job_id))
     _send_output_to(fork.log)
-    host = WorkerHost()
     host.run(fork)
     host.close()
 

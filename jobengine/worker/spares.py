@@ -69,18 +69,18 @@ class Spares:
         self._waiting.clear()
 
 
-def run_spare(nursery: socket.socket, send_output_to: Callable[[str], None]) -> None:
-    """Be a spare worker: get ready, block until the nursery has a job, and be its worker.
+def run_spare(nursery: socket.socket, run: Callable[[Fork, WorkerHost], None]) -> None:
+    """Be a spare worker: get ready, block until the nursery has a job, and ``run`` it.
 
-    Returns as well when the nursery is gone. ``send_output_to`` opens the log of the job.
+    Returns as well when the nursery is gone.
     """
     host = WorkerHost()
     _get_ready()
     fork = _await_job(nursery)
     if fork is not None:
-        send_output_to(fork.log)
-        host.run(fork)
-    host.close()
+        run(fork, host)
+    else:
+        host.close()
 
 
 def _get_ready() -> None:

@@ -134,6 +134,18 @@ def test_dead_nursery_is_started_again_and_its_workers_are_watched_on(service: S
     assert service.ended(second) == -9
 
 
+def test_launch_lost_with_its_nursery_is_asked_of_the_next(service: Service, tmp_path: Path) -> None:
+    first = service.launch("one")
+    nursery = psutil.Process(first).parent()
+    assert nursery is not None
+    nursery.suspend()
+    service.launcher.launch(WorkerProcess("two", tmp_path / "two.reports", tmp_path / "two.log"))
+    nursery.kill()
+    started = service.wait_for(lambda one: isinstance(one, WorkerStarted) and one.job_id == "two")
+    wait_until(lambda: service.turn() and started.process_id in service.greeted, 20, "the worker's hello")
+    assert sum(isinstance(one, WorkerStarted) for one in service.news) == 2
+
+
 def test_worker_of_a_former_service_is_watched(service: Service, tmp_path: Path) -> None:
     process_id = service.launch("one")
     service.launcher.close()
@@ -156,8 +168,10 @@ def test_jobs_are_given_to_workers_that_wait_and_those_are_made_up_for(warm_serv
     waiting = {spare.pid for spare in warm_service.spares(2)}
     taken = {warm_service.launch(job) for job in ("one", "two")}
     assert taken == waiting
+    assert {psutil.Process(process_id).name() for process_id in taken} == {"job one", "job two"}
     third = warm_service.launch("three")
     assert third not in waiting
+    assert psutil.Process(third).name() == "job three"
     assert all((warm_service.folder / f"{job}.log").is_file() for job in ("one", "two", "three"))
     assert not {spare.pid for spare in warm_service.spares(2)} & {*taken, third}
 

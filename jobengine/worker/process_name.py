@@ -1,0 +1,21 @@
+"""What ``ps`` and ``top`` call a worker: Linux keeps a name of 15 bytes for each process.
+
+The command line stays that of the nursery, of which all workers are forks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+_PR_SET_NAME = 15
+_MAX_BYTES = 15
+
+
+def name_process(name: str) -> None:
+    """Name this process; what is longer than 15 bytes is cut. Called by its main thread."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:_MAX_BYTES])
+
+
+def name_for(job_id: str) -> str:
+    """The name of the worker of a job: the end of its id, as ids of one time begin alike."""
+    return f"job {job_id[-11:]}"
