@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -68,7 +67,10 @@ class _Import:
         self._created = self._repeated = 0
         self._counts = [0] * len(demuxer.streams)
         self._batch = Batch()
-        self._ends: list[tuple[int, str]] = []
+        self._ends: list[tuple[int, bytes]] = []
+        bases = [stream.get("time_base") or (0, 1) for stream in demuxer.streams]
+        self._ms_of_ticks = [(1000 * numerator, denominator) for numerator, denominator in bases]
+        self._begun_ms = int(import_id[:12], 16)
 
     def run(self) -> Imported:
         document = self._begin()
@@ -109,9 +111,9 @@ class _Import:
         number = self._counts[item.stream_index]
         self._counts[item.stream_index] += 1
         element_id = self._element_id(item, number)
-        element = msgspec.structs.replace(item.element, element_id=element_id.bytes)
+        element = msgspec.structs.replace(item.element, element_id=element_id)
         self._batch.add(to_document(element, item.stream_index, with_id=True), item.planes)
-        self._ends = [*self._ends[:1], (item.stream_index, str(element_id))]
+        self._ends[1:] = [(item.stream_index, element_id)]
         if self._batch.size_bytes >= BATCH_BYTES or self._batch.elements >= BATCH_ELEMENTS:
             self._send()
 
@@ -129,19 +131,20 @@ class _Import:
             self._repeated += counts.repeated
         self._tell(self._demuxer.position_bytes)
 
-    def _is_there(self, stream: int, element_id: str) -> bool:
+    def _is_there(self, stream: int, element_id: bytes) -> bool:
+        reference = f"id_{UUID(bytes=element_id)}"
         try:
-            return bool(list(self._contents.elements(self._name, str(stream), f"id_{element_id}")))
+            return bool(list(self._contents.elements(self._name, str(stream), reference)))
         except NotFoundError:
             return False
 
-    def _element_id(self, item: MediaElement, number: int) -> UUID:
+    def _element_id(self, item: MediaElement, number: int) -> bytes:
         """A UUIDv7 that follows from the file and the packet's place in it; later packets sort behind."""
-        time_base = self._demuxer.streams[item.stream_index].get("time_base") or (0, 1)
-        pts = item.element.dts if item.element.dts is not None else item.element.pts or 0
-        moment_ms = int(self._import_id[:12], 16) + int(pts * Fraction(*time_base) * 1000)
+        times, divisor = self._ms_of_ticks[item.stream_index]
+        ticks = item.element.dts if item.element.dts is not None else item.element.pts or 0
+        moment_ms = self._begun_ms + ticks * times // divisor
         name = f"{self._import_id}/{item.stream_index}/{number}"
-        return UUID(bytes=derived_id(moment_ms, name))
+        return derived_id(moment_ms, name)
 
     def _tell(self, done_bytes: int) -> None:
         if self._on_progress is not None:

@@ -68,11 +68,13 @@ class ElementRoutes:
             raise NotFoundError(f"{element!r} finds nothing in {stream!r} of {name!r}{hint}")
         if isinstance(reference, Anchor):
             return _redirect(content, found.elements[0])
-        documents = [_document(content, stored, call.query.ids) for stored in found.elements]
-        if mixed.is_wanted():
+        is_mixed = mixed.is_wanted()
+        if is_mixed:
             count = mixed.fitting(found.elements)
-            response = mixed.mixed_answer(self._shelf.store, found.elements[:count], documents[:count])
-            found = Found(found.elements[:count], found.has_more or count < len(documents))
+            found = Found(found.elements[:count], found.has_more or count < len(found.elements))
+        documents = [_document(content, stored, call.query.ids) for stored in found.elements]
+        if is_mixed:
+            response = mixed.mixed_answer(self._shelf.store, found.elements, documents)
         elif isinstance(reference, Direct):
             return json_response(documents[0])
         else:
