@@ -17,6 +17,7 @@ BENCHMARKS = (
     "restream",
     "http_jobs",
     "content_http",
+    "content_flow",
     "contents_store",
     "contents_redis",
 )

@@ -38,6 +38,7 @@ http {{
     access_log off;
     sendfile on;
     tcp_nopush on;
+    keepalive_requests 1000000000;
     open_file_cache max=1000;
     client_body_temp_path {folder};
     proxy_temp_path {folder};

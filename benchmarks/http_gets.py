@@ -57,7 +57,10 @@ class Getter:
         while time.perf_counter() < deadline:
             for number, _ in epoll.poll(10):
                 connection = connections[number]
-                left[number] -= connection.recv_into(buffer)
+                received = connection.recv_into(buffer)
+                if not received:
+                    raise RuntimeError("the server has closed a connection")
+                left[number] -= received
                 if left[number] <= 0:
                     count += 1
                     left[number] = whole
