@@ -6,11 +6,12 @@ A store that can't be reached is tried again; the engine never waits for it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
 
+from jobengine.app.left_streams import LeftStreams
 from jobengine.clock import Clock, to_us
 from jobengine.contents.repeats import Repeats
 from jobengine.errors import UnavailableError
@@ -43,7 +44,9 @@ class PayloadSweep:
         self._remembered = remembered
         self._capacity = capacity
         self._is_full = False
+        self._left = LeftStreams(clock)
         self._ending = threading.Event()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="payload-sweep", daemon=True)
         self._log = structlog.get_logger("contents")
 
@@ -51,9 +54,15 @@ class PayloadSweep:
         """Begin; returns at once."""
         self._thread.start()
 
+    def end_streams(self, job_id: str, urls: Sequence[str]) -> None:
+        """End the streams that a job has left open. Returns at once; for one thread."""
+        self._left.add(job_id, urls)
+        self._wake.set()
+
     def end(self) -> None:
         """Stop behind the step that is going on, and close the store; blocks for at most ten seconds."""
         self._ending.set()
+        self._wake.set()
         self._thread.join(END_TIMEOUT_S)
 
     def _run(self) -> None:
@@ -76,12 +85,14 @@ class PayloadSweep:
         repeats = Repeats(store, self._clock)
         forget_at_ns = self._clock.monotonic_ns()
         while not self._ending.is_set():
+            self._wake.clear()
+            self._left.end_all(store)
             self._sweep(store)
             now_ns = self._clock.monotonic_ns()
             if now_ns >= forget_at_ns:
                 repeats.forget(self._clock.now() - self._remembered)
                 forget_at_ns = now_ns + int(FORGET_EVERY_S * 1e9)
-            self._ending.wait(self._interval_s)
+            self._wake.wait(self._interval_s)
 
     def _sweep(self, store: ContentStore) -> None:
         payloads = payload_bytes = freed_bytes = elements = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -18,15 +18,27 @@ from jobengine.model.lifecycle import EngineRequest, JobState, decide
 
 Measure = Callable[[Path], int | None]
 """How many samples a file on disk holds, its header mended; None if that can't be told."""
+EndStreams = Callable[[str, Sequence[str]], None]
+"""Takes a job and the URLs of the streams of contents that nobody records any more; returns at once."""
 
 
 class Losses:
-    """What becomes of a job whose worker was lost; ``restart_limit`` bounds the replacements in a row."""
+    """What becomes of a job whose worker was lost; ``restart_limit`` bounds the replacements in a row.
 
-    def __init__(self, workers: Workers, restart_limit: int, measure: Measure) -> None:
+    ``end_streams`` is told once the job is over, none if there are no contents.
+    """
+
+    def __init__(
+        self,
+        workers: Workers,
+        restart_limit: int,
+        measure: Measure,
+        end_streams: EndStreams | None = None,
+    ) -> None:
         self._workers = workers
         self._restart_limit = restart_limit
         self._measure = measure
+        self._end_streams = end_streams
 
     def lost(self, job: LiveJob, worker: Worker, cause: str, decisions: Decisions) -> None:
         """Note the loss in the history; the job fails, or goes on with another worker."""
@@ -42,7 +54,7 @@ class Losses:
             return
         record.status_message = record.friendly_status_message = cause
         decisions.implicit(job, EngineRequest.FAIL, decide(record.current_state, EngineRequest.FAIL), at)
-        decisions.after_commit(lambda: self._workers.forget(worker))
+        decisions.after_commit(lambda: self._leave(job, worker))
 
     def terminate(self, job: LiveJob, worker: Worker, reason: str, decisions: Decisions) -> None:
         """The worker had to be killed: what is known of it is all there will be."""
@@ -57,7 +69,13 @@ class Losses:
         decisions.implicit(
             job, EngineRequest.TERMINATE, state, Passing(decisions.now_text, position, info=info)
         )
-        decisions.after_commit(lambda: self._workers.forget(worker))
+        decisions.after_commit(lambda: self._leave(job, worker))
+
+    def _leave(self, job: LiveJob, worker: Worker) -> None:
+        self._workers.forget(worker)
+        urls = [output.url for output in job.outputs.values() if output.kind == "content" and output.url]
+        if urls and self._end_streams is not None:
+            self._end_streams(job.record.job_id, urls)
 
     def _replace(self, job: LiveJob, worker: Worker, at: Passing, decisions: Decisions) -> None:
         record = job.record

@@ -6,11 +6,12 @@ goes on behind the last element that is there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from jobengine.clock import Clock
 from jobengine.contents.catalogue import MAX_STREAMS, Catalogue, Content, Wanted, new_content
@@ -29,6 +30,7 @@ from jobengine.ports.contents import ContentStore, DeleteElements, PutElement
 
 Json = Any
 _JOB, _GRAPH, _FIRST_PTS, _STREAM_RATE = "job", "graph", "first_pts", "stream_rate"
+_URL = re.compile(r"/beams/(?P<name>[^/]+)/stream_(?P<index>[0-9]{1,9})")
 _SAME = ("name", "sample_rate", "channels", "format")
 
 
@@ -111,6 +113,26 @@ class RecordedContent:
 
 
 _FORMAT: Mapping[str, Json] = {"type": "format", "interleaved": True}
+
+
+def end_left(store: ContentStore, clock: Clock, job_id: str, url: str) -> None:
+    """End the stream at ``url``, which a job that is over has left open. Blocks for the store.
+
+    A stream that another job has taken up since is left alone, and so is what is no stream of ours. Raises
+    UnavailableError, or ConflictError where others change the content all the time.
+    """
+    match = _URL.fullmatch(url)
+    if match is None:
+        return
+    index = int(match["index"])
+
+    def ended(content: Content | None) -> Content | None:
+        stream = content.streams[index] if content and index < len(content.streams) else None
+        if content is None or stream is None or (stream.get("metadata") or {}).get(_JOB, job_id) != job_id:
+            return None
+        return replace(content, ended=content.ended | {index})
+
+    Catalogue(store, clock).change_until(unquote(match["name"]), ended)
 
 
 def find_stream(content: Content, job_id: str, graph: str) -> int | None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
@@ -68,6 +69,29 @@ def test_without_a_restart_policy_the_job_ends_in_error_and_its_file_is_whole(se
     assert_valid(output["path"], output["samples"])
     other.finish()
     reach(other, "Finished")
+
+
+def test_a_content_whose_recorder_is_lost_is_closed_unless_another_goes_on(service: Service) -> None:
+    urls = {}
+    for name, policy in (("left", "never"), ("taken-up", "resume")):
+        description = pipe("unused.wav")
+        writer = {"name": "ContentWriter", "content": name}
+        description["pipeSpec"]["outputGraph"][0]["filter"] = [writer]
+        document = timeline(name, at_once("Start", description), restartPolicy=policy)
+        job = reach(service.client.jobs.submit(document), "Running")
+        urls[name] = f"{service.client.url}/beams/{name}/stream_0"
+        wait_until(lambda n=name: httpx.get(f"{urls[n]}/first").status_code == 200, 30, "something recorded")
+        worker_of(job).kill()
+        if policy == "never":
+            reach(job, "Error")
+            wait_until(lambda n=name: httpx.get(urls[n]).json().get("closed"), 30, "the stream is closed")
+            assert [output["closed"] for output in job.outputs()] == [True]
+    wait_until(lambda: len(job.outputs()) == 2, 60, "another worker")
+    reach(job, "Running")
+    assert not httpx.get(urls["taken-up"]).json().get("closed")
+    job.finish()
+    reach(job, "Finished")
+    assert httpx.get(urls["taken-up"]).json()["closed"] is True
 
 
 def test_a_segmentation_fault_touches_one_job_only(service: Service) -> None:
