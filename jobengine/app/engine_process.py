@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
@@ -20,6 +22,7 @@ from jobengine.app.payload_sweep import PayloadSweep
 from jobengine.clock import SystemClock, to_text
 from jobengine.contents.opening import open_store
 from jobengine.engine.admission import Admission, AdmissionTerms
+from jobengine.engine.chores import Chores, ChoreTerms
 from jobengine.engine.engine import Engine, EngineParts
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
@@ -38,6 +41,9 @@ from jobengine.ports.contents import Capacity
 from jobengine.settings import Settings
 from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
 
+SWITCH_S = 0.0005
+"""How long the thread that decides may keep the one that commits from its next statement."""
+
 
 def run_engine(settings: Settings, finish_jobs: bool) -> None:
     """Run the engine of one service until SIGTERM. Blocks. The target of a spawned process."""
@@ -48,6 +54,7 @@ def run_engine(settings: Settings, finish_jobs: bool) -> None:
         service = build_engine(settings, stack)
         signal.signal(signal.SIGTERM, lambda *_: service.stop(finish_jobs))
         _collect_seldom()
+        sys.setswitchinterval(SWITCH_S)
         service.run()
 
 
@@ -63,6 +70,7 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
     stack.callback(context.term)
     sockets = EngineSockets(context, ends)
     stack.callback(sockets.close)
+    executor = stack.enter_context(ThreadPoolExecutor(1, "commit"))
     timer = stack.enter_context(SchedulerTimer(sockets.wake))
     timer.wake_every(HOUSEKEEPING_PERIOD_S)
     store = SqlJobStore(database)
@@ -73,22 +81,25 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
     workers = Workers(new_id(), sockets, launcher, folders, clock, name)
     workers.admission = Admission(_admission(settings))
     host = HostRunner(workers, timedelta(milliseconds=settings.engine.lead_ms))
+    sweep = _sweep(settings)
+    sweep.start()
+    stack.callback(sweep.end)
     parts = EngineParts(
         store=store,
         teller=sockets,
         workers=workers,
-        losses=Losses(workers, settings.engine.restart_limit, _measure),
+        losses=Losses(workers, settings.engine.restart_limit, _measure, sweep.end_streams),
         silence=SilenceWatch(workers, settings.engine.heartbeat_timeout_s),
         host=host,
         requests=Requests(name, name, workers, host, clock),
         clock=clock,
+        executor=executor,
+        wake=sockets.wake,
     )
-    sweep = _sweep(settings)
-    sweep.start()
-    stack.callback(sweep.end)
     engine = Engine(name, parts, settings.engine.group_size)
-    driven = ServiceParts(engine, store, sockets, launcher, timer, clock)
-    return EngineService(driven, _terms(settings, name, epoch))
+    chores = Chores(store, executor, clock, _chore_terms(settings, name, epoch))
+    driven = ServiceParts(engine, chores, sockets, launcher, timer, clock)
+    return EngineService(driven, ServiceTerms(settings.engine.group_size, settings.engine.finish_timeout_s))
 
 
 def _sweep(settings: Settings) -> PayloadSweep:
@@ -148,12 +159,10 @@ def _admission(settings: Settings) -> AdmissionTerms:
     )
 
 
-def _terms(settings: Settings, name: str, epoch: int) -> ServiceTerms:
-    return ServiceTerms(
+def _chore_terms(settings: Settings, name: str, epoch: int) -> ChoreTerms:
+    return ChoreTerms(
         name=name,
         epoch=epoch,
-        group_size=settings.engine.group_size,
         event_retention=timedelta(days=settings.engine.event_retention_days),
         idempotency_retention=timedelta(hours=settings.engine.idempotency_hours),
-        finish_timeout_s=settings.engine.finish_timeout_s,
     )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from jobengine.clock import to_text
 from jobengine.engine.live import LiveJob
 from jobengine.ids import new_id
-from jobengine.messaging.engine_messages import Answer
+from jobengine.messaging.engine_messages import Answer, AnyRequest
 from jobengine.model.chain import row_hash
 from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
@@ -31,12 +31,21 @@ class Passing(NamedTuple):
 
 
 class Decisions:
-    """Collects one group. ``batch`` is the store's; ``now`` is the time of all of its rows."""
+    """Collects one group, in one round or in several. ``batch`` is the store's; ``now`` is the time of the
+    rows of a round.
+    """
 
     def __init__(self, batch: Any, now: datetime) -> None:
         self.batch = batch
-        self.now = now
-        self.now_text = to_text(now)
+        self.begin_round(now)
+        self.requests: list[tuple[bytes, AnyRequest]] = []
+        """Who asked, to be told if nothing comes of it."""
+        self.news: list[Any] = []
+        """Of worker processes, to be looked at again if nothing comes of it."""
+        self.silence: dict[str, str] = {}
+        """New status messages of jobs whose workers have fallen silent or speak again."""
+        self.remembered: dict[tuple[str, str], Any] = {}
+        """What is answered to requests with a key, by (key, scope)."""
         self.touched: dict[str, LiveJob] = {}
         self.raised: list[tuple[str, dict[str, Any]]] = []
         self.launching: set[str] = set()
@@ -45,6 +54,17 @@ class Decisions:
         """Jobs that have to finish to make room for another, each with the reason."""
         self.answers: list[tuple[bytes, Answer]] = []
         self._after_commit: list[Callable[[], None]] = []
+
+    def begin_round(self, now: datetime) -> None:
+        """What is decided from here on is decided at ``now``."""
+        self.now = now
+        self.now_text = to_text(now)
+
+    def take_over(self, failed: Decisions) -> None:
+        """What a group that was not written leaves behind: who waits for it shares the fate of this one."""
+        self.requests = failed.requests + self.requests
+        self.news = failed.news + self.news
+        self.silence = failed.silence | self.silence
 
     def insert_job(self, job: LiveJob) -> None:
         """A new job; its transitions follow."""

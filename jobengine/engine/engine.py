@@ -1,46 +1,39 @@
-"""The engine: takes what has arrived together, decides, commits once, then tells.
+"""The engine: takes what has arrived together, decides, commits in groups, then tells.
 
-It knows nothing of sockets, SQL or processes; those are ports. One thread calls it. A group whose commit
-fails leaves no trace: clients are told that nothing was accepted, workers keep their reports and hand them
-over again when the database is back.
+It knows nothing of sockets, SQL or processes; those are ports. One thread calls it. While a group is on its
+way to the disk the next one is decided, in rounds, about other jobs: about a job nothing is decided before
+what was decided last about it is on disk. A group whose commit fails leaves no trace, nor does the one behind
+it: clients are told that nothing was accepted, workers keep their reports and hand them over again when the
+database is back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
 from jobengine.clock import Clock, ClockWatch
+from jobengine.engine.commits import Commits
 from jobengine.engine.decisions import Decisions
+from jobengine.engine.dispatch import Carriers, Dispatch, refusal
 from jobengine.engine.edits import Edits
 from jobengine.engine.events import CASCADE_LIMIT, EventFirer
 from jobengine.engine.host import HostRunner
 from jobengine.engine.live import JobCache, LiveJob
 from jobengine.engine.losses import Losses, describe_end
 from jobengine.engine.reports import ReportTaker
-from jobengine.engine.requests import Requests, answered_before, check_known
+from jobengine.engine.requests import Requests
 from jobengine.engine.silence import SilenceWatch
 from jobengine.engine.wakes import Wakes
 from jobengine.engine.workers import Workers
-from jobengine.errors import ConflictError, JobEngineError, NotFoundError, UnavailableError
-from jobengine.messaging.engine_messages import (
-    Accepted,
-    Answer,
-    AnyRequest,
-    ChangeJob,
-    ChangeTransition,
-    DeleteJob,
-    RaiseEvent,
-    ReadProgress,
-    Refused,
-    RemoveTransition,
-    SendVolatile,
-    SetVariable,
-    SubmitJob,
-)
+from jobengine.errors import ConflictError, JobEngineError, UnavailableError
+from jobengine.messaging.engine_messages import Answer, AnyRequest, Refused
 from jobengine.messaging.spool import read_spool
 from jobengine.messaging.worker_messages import AnyReport, FromWorker, Hello, Progress, Report, Withdrawn
 from jobengine.model.lifecycle import RequestedState, TriggerType
@@ -48,7 +41,8 @@ from jobengine.ports.work import WorkerEnded, WorkerStarted
 
 News = WorkerStarted | WorkerEnded
 CACHED_JOBS = 20_000
-OVERDUE_LOOK_NS = 5_000_000_000
+PREPARED_AT_ONCE = 64
+"""Jobs that are read ahead in one step: what falls due meanwhile has to wait for them."""
 
 
 class Teller(Protocol):
@@ -60,7 +54,10 @@ class Teller(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineParts:
-    """What an engine is made of. ``store`` is the write side of the history."""
+    """What an engine is made of. ``store`` is the write side of the history.
+
+    ``executor`` has one thread, which commits; ``wake``, called by it, asks for a further step.
+    """
 
     store: Any
     teller: Teller
@@ -70,10 +67,12 @@ class EngineParts:
     host: HostRunner
     requests: Requests
     clock: Clock
+    executor: Executor
+    wake: Callable[[], None]
 
 
 class Engine:
-    """Decides for one service; at most ``group_size`` decisions of a kind are committed together."""
+    """Decides for one service; about ``group_size`` jobs at most are committed together."""
 
     def __init__(
         self, service: str, parts: EngineParts, group_size: int, cache_limit: int = CACHED_JOBS
@@ -87,6 +86,7 @@ class Engine:
         self._silence_changes: dict[str, str] = {}
         self._host = parts.host
         self._requests = parts.requests
+        self._commits = Commits(parts.store, parts.executor, parts.wake)
         self._reports = ReportTaker(parts.workers)
         self._edits = Edits(parts.workers, parts.host, parts.clock)
         self._events = EventFirer(parts.store, parts.workers)
@@ -94,11 +94,15 @@ class Engine:
         self._clock_watch = ClockWatch(parts.clock)
         self._group_size = group_size
         self._cache = JobCache(parts.clock, cache_limit)
+        carriers = Carriers(parts.requests, self._edits, self._events)
+        self._dispatch = Dispatch(parts.store, self._cache, carriers)
         self._wakes = Wakes(parts.store, service)
+        self._ahead: deque[str] = deque()
+        self._untaken: list[tuple[bytes, AnyRequest]] = []
         self._unsettled: list[News] = []
         self._was_down = False
-        self._overdue_looked_ns = parts.clock.monotonic_ns()
         self._log = structlog.get_logger("engine")
+        self._open = self._new_group()
 
     def step(
         self,
@@ -106,22 +110,26 @@ class Engine:
         reports: Sequence[tuple[str, FromWorker]] = (),
         news: Sequence[News] = (),
     ) -> bool:
-        """One group: everything that has arrived and everything that has fallen due.
+        """One round: everything that has arrived and everything that has fallen due.
 
-        Returns whether more is due already. Raises only for faults of the program.
+        What is decided is handed over to be committed as soon as the group before it is on disk, so perhaps
+        only by a later step or `settle`. Returns whether there is more to decide at once. Raises only for
+        faults of the program.
         """
+        self._untaken += requests
         self._unsettled += news
-        try:
-            self._group(requests, reports)
-            requests = ()  # answered
+        has_more = False
+        with self._giving_up():
+            self._round(reports)
             self._read_ahead()
-            return self._wakes.has_due(self._clock.now()) or self._workers.admission.has_room
-        except UnavailableError as error:
-            self._give_up(requests, error)
-        except ConflictError as error:
-            self._give_up(requests, UnavailableError("another owner has changed these jobs; try again"))
-            self._log.error("group.refused", detail=error.detail)
-        return False
+            has_due = self._wakes.has_due(self._clock.now())
+            has_more = has_due or bool(self._ahead) or self._workers.admission.has_room
+        return has_more
+
+    def settle(self) -> None:
+        """Wait until everything that was decided is on disk and told, or given up."""
+        with self._giving_up():
+            self._catch_up()
 
     def next_wake(self) -> str | None:
         """When something must be woken next, as far as it is known; the due table is read ahead by `step`."""
@@ -141,19 +149,21 @@ class Engine:
 
     def finish_all(self, reason: str) -> int:
         """Ask all jobs with a worker to finish; how many there are."""
-        decisions = self._decisions()
+        self._catch_up()
+        decisions = self._begin_round()
         ids = [worker.job_id for worker in self._workers.all()]
         self._load(ids)
         for job_id in ids:
             job = self._cache.get(job_id)
             if job is not None and not job.state.is_final:
                 self._requests.finish(job, reason, decisions)
-        self._commit(decisions)
+        self._catch_up()
         return len(ids)
 
     def terminate_all(self, reason: str) -> None:
         """End the workers that are left, and note in the history that they did not end by themselves."""
-        decisions = self._decisions()
+        self._catch_up()
+        decisions = self._begin_round()
         left = self._workers.all()
         self._load(worker.job_id for worker in left)
         for worker in left:
@@ -161,7 +171,7 @@ class Engine:
             job = self._cache.get(worker.job_id)
             if job is not None and not job.state.is_final:
                 self._losses.terminate(job, worker, reason, decisions)
-        self._commit(decisions)
+        self._catch_up()
 
     @property
     def worker_count(self) -> int:
@@ -169,56 +179,74 @@ class Engine:
         return len(self._workers.all())
 
     def tick(self) -> None:
-        """Once in a while: deadlines of edits, overdue rows, and what is no longer used leaves memory.
-
-        A row whose job was busy when it fell due (its worker was being launched) is found again here.
-        """
+        """Once in a while: deadlines of edits, silent workers, and what is no longer used leaves memory."""
         for edit, error in self._edits.expired():
-            self._teller.answer(edit.client, _refusal(edit.request, error))
+            self._teller.answer(edit.client, refusal(edit.request, error))
         if not self._was_down:
             silent = self._workers.given_up()
             self._unsettled += [WorkerEnded(worker.process_id, None, worker.job_id) for worker in silent]
-        self._cache.trim()
+        before = self._commits.group
+        self._cache.trim({*self._open.touched, *(before.touched if before else ())})
         now_ns = self._clock.monotonic_ns()
         if not self._was_down:
             self._silence_changes |= self._silence.changes(now_ns)
-        if now_ns - self._overdue_looked_ns > OVERDUE_LOOK_NS:
-            self._overdue_looked_ns = now_ns
-            self._wakes.forget()
 
-    def _group(
-        self, requests: Sequence[tuple[bytes, AnyRequest]], reports: Sequence[tuple[str, FromWorker]]
-    ) -> None:
+    def _round(self, reports: Sequence[tuple[str, FromWorker]]) -> None:
+        if self._commits.is_done:
+            self._conclude()
+        if self._open.batch:
+            self._hand_over()
         if self._wakes.is_blind(self._clock.now()):
             self._read_ahead()
-        decisions = self._decisions()
-        woken = self._wakes.take(decisions.now, self._group_size)
+        if not self._open.touched.keys().isdisjoint(self._arrived(reports)):
+            self._catch_up()
+        decisions = self._begin_round()
+        woken = self._wakes.take(decisions.now, max(1, self._group_size - len(decisions.touched)))
         for job_id in self._workers.admission.admissible():
             woken.setdefault(job_id, set())
-        self._load([*_mentioned(requests), *(_job_of(identity) for identity, _ in reports), *woken])
-        self._take_requests(requests, decisions)
+        self._load([*self._arrived(reports), *woken])
+        self._take_requests(decisions)
         self._take_reports(reports, decisions)
         self._take_news(decisions)
         self._note_silence(decisions)
         self._advance(decisions, woken)
         self._evict(decisions)
-        self._commit(decisions)
+        if self._commits.is_under_way and len(decisions.touched) >= self._group_size:
+            self._conclude()
+        self._hand_over()
+
+    def _arrived(self, reports: Sequence[tuple[str, FromWorker]]) -> Iterator[str]:
+        """The jobs that somebody wants something of or tells something about."""
+        yield from (job_id for _, request in self._untaken if (job_id := getattr(request, "job_id", "")))
+        yield from (_job_of(identity) for identity, _ in reports)
+        for one in self._unsettled:
+            if isinstance(one, WorkerEnded):
+                yield from (worker.job_id for worker in self._workers.ended(one))
 
     def _read_ahead(self) -> None:
         """Have the jobs that fall due next in memory, their plans made, before they are due."""
         now = self._clock.now()
-        job_ids = self._wakes.read_ahead(now)
+        self._ahead.extend(self._wakes.read_ahead(now))
+        job_ids = [self._ahead.popleft() for _ in range(min(PREPARED_AT_ONCE, len(self._ahead)))]
         self._load(job_ids)
         for job_id in job_ids:
             job = self._cache.get(job_id)
             if job is not None and job.record.kind is None:
                 job.plan(now)
 
-    def _decisions(self) -> Decisions:
+    def _new_group(self) -> Decisions:
         return Decisions(self._store.new_batch(), self._clock.now())
 
+    def _begin_round(self) -> Decisions:
+        self._open.begin_round(self._clock.now())
+        return self._open
+
     def _load(self, job_ids: Iterable[str]) -> None:
-        missing = self._cache.missing(job_ids)
+        """Have jobs in memory, as they are on disk or in the open group."""
+        wanted = list(job_ids)
+        if self._commits.concerns(wanted):
+            self._conclude()
+        missing = self._cache.missing(wanted)
         if missing:
             loaded = self._store.load_jobs(missing)
             self._cache.add_loaded(loaded.values())
@@ -226,68 +254,9 @@ class Engine:
                 if (job := self._cache.get(output.job_id)) is not None:
                     job.outputs[output.number] = output
 
-    def _take_requests(self, requests: Sequence[tuple[bytes, AnyRequest]], decisions: Decisions) -> None:
-        known = self._known_answers(requests)
-        for client, request in requests:
-            try:
-                answer = self._carry_out(client, request, known, decisions)
-            except JobEngineError as error:
-                decisions.answer(client, _refusal(request, error))
-            else:
-                if answer is not None:
-                    decisions.answer(client, answer)
-
-    def _known_answers(self, requests: Sequence[tuple[bytes, AnyRequest]]) -> dict[tuple[str, str], Any]:
-        keys = [r.idempotency for _, r in requests if isinstance(r, SubmitJob | ChangeJob) and r.idempotency]
-        return self._store.find_idempotency([(k.key, k.scope) for k in keys]) if keys else {}
-
-    def _carry_out(
-        self, client: bytes, request: AnyRequest, known: dict[tuple[str, str], Any], decisions: Decisions
-    ) -> Accepted | None:
-        key = getattr(request, "idempotency", None)
-        if key is not None and (key.key, key.scope) in known:
-            return answered_before(key, known[key.key, key.scope], request.request_id)
-        answer = self._dispatch(client, request, decisions)
-        if key is not None and answer is not None:
-            known[key.key, key.scope] = _Remembered(key.request_hash, answer)
-        return answer
-
-    def _dispatch(self, client: bytes, request: AnyRequest, decisions: Decisions) -> Accepted | None:
-        match request:
-            case SubmitJob():
-                job, answer = self._requests.submit(request, decisions)
-                self._cache.add(job)
-                self._note_events(job)
-                return answer
-            case RaiseEvent():
-                return self._requests.raise_event(request, decisions)
-            case SetVariable():
-                return self._requests.set_variable(request, decisions)
-            case ReadProgress():
-                return self._requests.read_progress(request)
-            case _:
-                return self._dispatch_to_job(client, request, decisions)
-
-    def _dispatch_to_job(self, client: bytes, request: Any, decisions: Decisions) -> Accepted | None:
-        job = check_known(self._cache.get(request.job_id), request.job_id)
-        match request:
-            case ChangeJob():
-                answer = self._requests.change(request, job, decisions)
-                self._note_events(job)
-                return answer
-            case DeleteJob():
-                return self._requests.delete(request, job, decisions)
-            case SendVolatile():
-                return self._requests.send_volatile(request, job)
-            case ChangeTransition() | RemoveTransition():
-                edited = self._edits.begin(client, request, job, decisions)
-                self._note_events(job)
-                return edited
-        raise NotFoundError(f"no such request: {type(request).__name__}")
-
-    def _note_events(self, job: LiveJob) -> None:
-        for transition in job.pending.values():
-            self._events.note(transition)
+    def _take_requests(self, decisions: Decisions) -> None:
+        requests, self._untaken = self._untaken, []
+        self._dispatch.take(requests, decisions, self._commits.group)
 
     def _take_reports(self, reports: Sequence[tuple[str, FromWorker]], decisions: Decisions) -> None:
         in_order: dict[str, list[AnyReport]] = {}
@@ -319,7 +288,9 @@ class Engine:
                 decisions.answer(*done)
 
     def _take_news(self, decisions: Decisions) -> None:
-        for one in self._unsettled:
+        news, self._unsettled = self._unsettled, []
+        decisions.news += news
+        for one in news:
             if isinstance(one, WorkerStarted):
                 self._workers.started(one)
                 continue
@@ -327,8 +298,10 @@ class Engine:
                 self._take_ended(worker.job_id, describe_end(one.status), decisions)
 
     def _note_silence(self, decisions: Decisions) -> None:
-        self._load(self._silence_changes)
-        for job_id, message in self._silence_changes.items():
+        changes, self._silence_changes = self._silence_changes, {}
+        decisions.silence |= changes
+        self._load(changes)
+        for job_id, message in changes.items():
             job = self._cache.get(job_id)
             if job is not None and not job.state.is_final:
                 job.record.status_message = job.record.friendly_status_message = message
@@ -348,6 +321,7 @@ class Engine:
         """Pass what is due; events raised by that may make more due, in this same group."""
         due = {**dict.fromkeys(decisions.touched, ()), **woken}
         if self._clock_watch.was_set():
+            self._conclude()
             due |= dict.fromkeys((job.record.job_id for job in self._cache if not job.state.is_final), ())
         for _ in range(CASCADE_LIMIT):
             for job_id in due:
@@ -356,7 +330,8 @@ class Engine:
                     self._host.advance(job, decisions, woken.get(job_id, ()))
             if not decisions.raised:
                 return
-            due = dict.fromkeys(self._events.fire(decisions, self._load, self._cache.get), ())
+            fired = self._events.fire(decisions, self._load, self._cache.get, self._conclude)
+            due = dict.fromkeys(fired, ())
 
     def _evict(self, decisions: Decisions) -> None:
         """Ask those to finish in whose place another job wants to begin."""
@@ -366,10 +341,38 @@ class Engine:
             if job is not None and not job.state.is_final and not _is_asked_to_finish(job):
                 self._requests.finish(job, reason, decisions)
 
-    def _commit(self, decisions: Decisions) -> None:
-        self._store.commit(decisions.batch)
-        self._unsettled.clear()
-        self._silence_changes.clear()
+    def _hand_over(self) -> None:
+        """Send the open group off, if the way is free; one that has nothing to write needs no way."""
+        group = self._open
+        if group.batch and self._commits.is_under_way:
+            return
+        self._open = self._new_group()
+        if not group.batch:
+            self._tell(group)
+            return
+        self._commits.begin(group)
+        if self._was_down:
+            self._conclude()
+
+    def _conclude(self) -> None:
+        """Wait for the group under way, if any, and tell what it decided. Raises if it was not written."""
+        group = self._commits.group
+        if group is None:
+            return
+        try:
+            self._commits.end()
+        except JobEngineError:
+            self._open.take_over(group)
+            raise
+        self._tell(group)
+
+    def _catch_up(self) -> None:
+        """Have everything that was decided on disk and told. Raises if it was not written."""
+        self._conclude()
+        self._hand_over()
+        self._conclude()
+
+    def _tell(self, decisions: Decisions) -> None:
         self._wakes.note(decisions.batch.waking)
         decisions.committed()
         for client, answer in decisions.answers:
@@ -391,16 +394,33 @@ class Engine:
             if job is not None:
                 self._workers.sync(job)
 
-    def _give_up(self, requests: Sequence[tuple[bytes, AnyRequest]], error: JobEngineError) -> None:
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        """Give up everything that is not on disk when the database does not take it."""
+        try:
+            yield
+        except UnavailableError as error:
+            self._give_up(error)
+        except ConflictError as error:
+            self._give_up(UnavailableError("another owner has changed these jobs; try again"))
+            self._log.error("group.refused", detail=error.detail)
+
+    def _give_up(self, error: JobEngineError) -> None:
+        with suppress(UnavailableError, ConflictError):  # it is given up along with the rest
+            self._conclude()
         if not self._was_down:
             self._log.error("database.away", detail=error.detail)
         self._was_down = True
+        failed, self._open = self._open, self._new_group()
+        self._unsettled = failed.news + self._unsettled
+        self._silence_changes = failed.silence | self._silence_changes
         self._cache.clear()
         self._wakes.forget()
         self._events.forget()
-        abandoned = [(edit.client, edit.request) for edit in self._edits.abandoned()]
-        for client, request in (*requests, *abandoned):
-            self._teller.answer(client, _refusal(request, error))
+        requests, self._untaken = failed.requests + self._untaken, []
+        requests += [(edit.client, edit.request) for edit in self._edits.abandoned()]
+        for client, request in requests:
+            self._teller.answer(client, refusal(request, error))
 
 
 def _is_asked_to_finish(job: LiveJob) -> bool:
@@ -409,23 +429,6 @@ def _is_asked_to_finish(job: LiveJob) -> bool:
         and transition.requested_proc_state == RequestedState.FINISH
         for transition in job.pending.values()
     )
-
-
-class _Remembered:
-    """An answer of this very group, shaped as the store's."""
-
-    def __init__(self, request_hash: str, answer: Accepted) -> None:
-        self.request_hash = request_hash
-        self.job_id = answer.job_id
-        self.response = {"transitionIds": list(answer.transition_ids), "revision": answer.revision}
-
-
-def _refusal(request: Any, error: JobEngineError) -> Refused:
-    return Refused(request.request_id, error.code, error.detail, dict(error.facts))
-
-
-def _mentioned(requests: Sequence[tuple[bytes, AnyRequest]]) -> Iterable[str]:
-    return (getattr(request, "job_id", "") for _, request in requests if getattr(request, "job_id", ""))
 
 
 def _job_of(identity: str) -> str:

@@ -43,17 +43,21 @@ class EventFirer:
         decisions: Decisions,
         get: Callable[[Iterable[str]], None],
         jobs: Callable[[str], LiveJob | None],
+        catch_up: Callable[[], None],
     ) -> set[str]:
         """Fire everything that waits for the events raised so far; the ids of the jobs concerned.
 
-        ``get`` loads jobs into memory, ``jobs`` finds them there.
+        ``get`` loads jobs into memory, ``jobs`` finds them there. ``catch_up`` sees to it that the database
+        has what groups before this one have decided.
         """
         if self._names is None:
+            catch_up()
             self._names = self._index.pending_event_names() | _names_in(decisions)
         raised = [(name, data) for name, data in decisions.raised if name in self._names]
         decisions.raised.clear()
         if not raised:
             return set()
+        catch_up()
         waiting = self._waiting({name for name, _ in raised}, decisions)
         get(job_id for _, job_id, _ in waiting)
         fired: set[str] = set()

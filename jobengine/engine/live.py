@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, Protocol
@@ -173,11 +173,11 @@ class JobCache:
         """Everything: what the database holds is not what is here."""
         self._jobs.clear()
 
-    def trim(self) -> None:
-        """Let the least used go. Called between groups only."""
+    def trim(self, busy: Collection[str]) -> None:
+        """Let the least used go, but for those of which the database does not know everything yet."""
         excess = len(self._jobs) - self._limit
         if excess > 0:
-            idle = [i for i, job in self._jobs.items() if job.is_idle]
+            idle = [i for i, job in self._jobs.items() if job.is_idle and i not in busy]
             self.forget(idle[:excess])
 
     def __iter__(self) -> Iterator[LiveJob]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
-from jobengine.clock import Clock, from_text, to_text
+from jobengine.clock import Clock, from_text
+from jobengine.engine.chores import Chores
 from jobengine.engine.engine import Engine, News
-from jobengine.errors import ConflictError, UnavailableError
+from jobengine.errors import UnavailableError
 from jobengine.messaging.engine_sockets import EngineSockets
 from jobengine.ports.work import Timer
 
 IDLE_POLL_MS = 1000
 NEAR_MS = 20.0
 HOUSEKEEPING_PERIOD_S = 1.0
-PRUNE_PERIOD_S = 600.0
-AWAY_POLL_MS = 200
 
 
 class Launcher(Protocol):
@@ -34,7 +33,7 @@ class ServiceParts:
     """What the loop drives."""
 
     engine: Engine
-    store: Any
+    chores: Chores
     sockets: EngineSockets
     launcher: Launcher
     timer: Timer
@@ -43,13 +42,9 @@ class ServiceParts:
 
 @dataclass(frozen=True, slots=True)
 class ServiceTerms:
-    """What this service is called, and how long things are kept."""
+    """How much is taken at once, and how long the jobs may take to finish at the end."""
 
-    name: str
-    epoch: int
     group_size: int
-    event_retention: timedelta
-    idempotency_retention: timedelta
     finish_timeout_s: float
 
 
@@ -58,7 +53,7 @@ class EngineService:
 
     def __init__(self, parts: ServiceParts, terms: ServiceTerms) -> None:
         self._engine = parts.engine
-        self._store = parts.store
+        self._chores = parts.chores
         self._sockets = parts.sockets
         self._launcher = parts.launcher
         self._timer = parts.timer
@@ -67,7 +62,6 @@ class EngineService:
         self._stop_requested = False
         self._finish_jobs = False
         self._next_housekeeping_ns = 0
-        self._next_prune_ns = 0
         self._log = structlog.get_logger("service")
 
     def stop(self, finish_jobs: bool) -> None:
@@ -78,8 +72,10 @@ class EngineService:
     def run(self) -> None:
         """Serve until `stop`. Workers are left running unless their jobs are to be finished."""
         self._engine.resume()
+        more = False
         while not self._stop_requested:
-            self._turn(self._wait_ms())
+            more = self._turn(0 if more else self._wait_ms())
+        self._engine.settle()
         if self._finish_jobs:
             try:
                 self._finish()
@@ -87,13 +83,13 @@ class EngineService:
                 self._log.error("service.not_finished", detail=error.detail)
         self._log.info("engine.stopped")
 
-    def _turn(self, wait_ms: int) -> None:
+    def _turn(self, wait_ms: int) -> bool:
+        """Wait, then one step of the engine; whether there is more to do at once."""
         arrivals = self._sockets.poll(wait_ms, self._launcher.filenos(), self._terms.group_size)
         news = self._launcher.collect(arrivals.descriptors)
         more = self._engine.step(arrivals.requests, arrivals.reports, news)
-        while more:
-            more = self._engine.step()
         self._housekeeping()
+        return more
 
     def _wait_ms(self) -> int:
         """How long the poll may wait: the timer ends it when something falls due."""
@@ -114,21 +110,8 @@ class EngineService:
             return
         self._next_housekeeping_ns = now_ns + int(HOUSEKEEPING_PERIOD_S * 1e9)
         self._engine.tick()
-        try:
-            self._store.beat(self._terms.name, self._terms.epoch, to_text(self._clock.now()))
-            if now_ns >= self._next_prune_ns:
-                self._next_prune_ns = now_ns + int(PRUNE_PERIOD_S * 1e9)
-                self._prune()
-        except UnavailableError:
-            self._log.warning("database.away")
-        except ConflictError as error:
-            self._log.error("service.fenced", detail=error.detail)
+        if not self._chores.begin():
             self._stop_requested = True
-
-    def _prune(self) -> None:
-        now = self._clock.now()
-        self._store.prune_events(to_text(now - self._terms.event_retention))
-        self._store.expire_idempotency(to_text(now - self._terms.idempotency_retention))
 
     def _finish(self) -> None:
         """Finish all jobs in order; what has not ended in time is terminated and noted as such."""

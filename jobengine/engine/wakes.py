@@ -12,11 +12,14 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from jobengine.clock import to_text
+from jobengine.engine.workers import LAUNCH_RETRY_S
 from jobengine.model.record import TransitionRecord
 
 HORIZON = timedelta(seconds=2)
 SLICE = timedelta(milliseconds=200)
 READ_LIMIT = 10_000
+OVERDUE = timedelta(seconds=1)
+LOOK_BACK_PERIOD = timedelta(seconds=5)
 _BEGINNING = ""
 
 
@@ -25,6 +28,9 @@ class DueTable(Protocol):
 
     def due(
         self, now_text: str, limit: int, service: str | None = None, since: str = ""
+    ) -> list[tuple[str, str, str]]: ...
+    def put_off(
+        self, now_text: str, until_text: str, limit: int, service: str
     ) -> list[tuple[str, str, str]]: ...
     def next_wake(self, service: str | None = None, after: str = "") -> str | None: ...
 
@@ -39,25 +45,29 @@ class Wakes:
         self._known: set[tuple[str, str]] = set()
         self._horizon = _BEGINNING
         self._beyond: str | None = None
+        self._looked_back: datetime | None = None
 
     def read_ahead(self, now: datetime) -> list[str]:
         """Read on in the table if the horizon has come near; the ids of the jobs found.
 
         Each time only a slice, so that no look-up takes long. Of more rows at one wake time than are read
-        at once, the others follow when these are settled.
+        at once, the others follow when these are settled. Once in a while what should have been woken long
+        ago is found again, as its job may have been busy then (its worker was being launched).
         """
+        self._look_back(now)
         now_text = to_text(now)
         is_near = self._horizon <= to_text(now + HORIZON - SLICE)
         if not is_near or (self._heap and self._horizon <= now_text):
             return []
         wanted = to_text(now + HORIZON)
+        put_off = self._put_off(now) if self._horizon == _BEGINNING else []
         rows = self._table.due(wanted, READ_LIMIT, self._service, self._horizon)
         is_full = len(rows) == READ_LIMIT
         self._horizon = rows[-1][0] if is_full else wanted
         self._beyond = self._table.next_wake(self._service, self._horizon)
-        for row in rows:
+        for row in (*put_off, *rows):
             self._push(row)
-        return list(dict.fromkeys(job_id for _, job_id, _ in rows))
+        return list(dict.fromkeys(job_id for _, job_id, _ in (*put_off, *rows)))
 
     def is_blind(self, now: datetime) -> bool:
         """Whether the table may hold what is due and was not read yet, as at first."""
@@ -96,6 +106,21 @@ class Wakes:
         self._horizon = _BEGINNING
         self._heap.clear()
         self._known.clear()
+
+    def _look_back(self, now: datetime) -> None:
+        before, self._looked_back = self._looked_back, self._looked_back or now
+        if before is not None and abs(now - before) > LOOK_BACK_PERIOD:
+            self._looked_back = now
+            for row in self._table.due(to_text(now - OVERDUE), READ_LIMIT, self._service):
+                self._push(row)
+
+    def _put_off(self, now: datetime) -> list[tuple[str, str, str]]:
+        """What was due and put off until its worker would show up. At the beginning nobody knows whether the
+        worker was launched at all: it is looked at now."""
+        now_text = to_text(now)
+        until_text = to_text(now + timedelta(seconds=LAUNCH_RETRY_S))
+        rows = self._table.put_off(now_text, until_text, READ_LIMIT, self._service)
+        return [(now_text, job_id, transition_id) for _, job_id, transition_id in rows]
 
     def _push(self, entry: tuple[str, str, str]) -> None:
         key = (entry[0], entry[2])

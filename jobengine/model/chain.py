@@ -25,6 +25,8 @@ _MAY_DIFFER = re.compile(rb"[:,\[]-?[0-9]+(?:\.0[,\]}]|(?:\.[0-9]+)?e)").search
 """Where a number inside a document may be written otherwise by RFC 8785: whole floats and exponents.
 It also strikes inside strings, which costs time only."""
 
+_PLAIN = frozenset({str, int, bool, type(None)})
+
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4]").search
 """Where the order of keys may differ: RFC 8785 sorts by UTF-16."""
 
@@ -110,7 +112,7 @@ def canonical(value: Any) -> bytes:
     if isinstance(value, float):
         return _exact(value)
     text = _encode(value)
-    if _MAY_DIFFER(text):
+    if not _is_plain(value) and _MAY_DIFFER(text):
         text = _encode(_without_whole_floats(value))
         if _MAY_DIFFER(text):
             return _exact(value)
@@ -124,6 +126,11 @@ def number(value: float | None) -> int | float | msgspec.Raw | None:
     if value.is_integer() and abs(value) < 2**53:
         return int(value)
     return msgspec.Raw(_exact(value))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether ``value`` is an object without numbers that could be written otherwise, as most small ones."""
+    return type(value) is dict and all(type(member) in _PLAIN for member in value.values())
 
 
 def _raw(value: Any) -> msgspec.Raw | None:

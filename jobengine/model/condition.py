@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -21,8 +21,7 @@ NEVER: Final = 1 << 64
 """Further than any stream clock goes."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamReading:
+class StreamReading(NamedTuple):
     """A stream clock read at one moment.
 
     ``position`` is in ticks of ``rate`` per second since the stream clock's start; ``elements`` and

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import cache
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -50,8 +50,7 @@ class Planned(msgspec.Struct, frozen=True, omit_defaults=True):
     volatile: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A transition that has fallen due. ``exact`` is its point on the stream clock, unrounded.
 
     ``skip`` tells why it is exhausted without effect (misfire or coalescing); empty: it passes.

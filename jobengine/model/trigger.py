@@ -196,6 +196,8 @@ def read_trigger(document: dict[str, Any]) -> Trigger:
     """The trigger of a stored document. Raises pydantic's ValidationError on one that was never checked."""
     if document.get("type") == "Immediate" and len(document) == 2:
         return _plain_immediate(document["requestedProcState"])
+    if document.get("type") == "Time" and len(document) == 3:
+        return _plain_time(document["requestedProcState"], document["startTime"])
     return _ADAPTER.validate_python(document)
 
 
@@ -203,3 +205,13 @@ def read_trigger(document: dict[str, Any]) -> Trigger:
 def _plain_immediate(requested: str) -> ImmediateTrigger:
     """The most frequent of all triggers needs no validation each time."""
     return ImmediateTrigger.model_validate({"type": "Immediate", "requestedProcState": requested})
+
+
+def _plain_time(requested: str, start: str) -> TimeTrigger:
+    """Of these there may be thousands at once. A stored document was checked before it was stored."""
+    return TimeTrigger.model_construct(
+        {"type", "requested_proc_state", "start_time"},
+        type="Time",
+        requested_proc_state=RequestedState(requested),
+        start_time=read_utc(start),
+    )

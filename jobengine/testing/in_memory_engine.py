@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -76,10 +77,10 @@ class InMemoryEngine:
     clock: shared by everything here. workers: who executes work; by default real workers, each with a
     `SyntheticWork`. lead: how early workers are prepared. restart_limit: as in the settings.
     database_url: a migrated database to use in place of a temporary one. admission: bounds on
-    re-streaming jobs, as in the settings.
+    re-streaming jobs, as in the settings. executor: who commits, by default a thread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test may want to be otherwise
         self,
         clock: ManualClock | None = None,
         workers: WorkersInTests | None = None,
@@ -88,6 +89,7 @@ class InMemoryEngine:
         restart_limit: int = 5,
         database_url: str | None = None,
         admission: AdmissionTerms | None = None,
+        executor: Executor | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.workers = workers or InProcessWorkers(self.clock, lambda kind: SyntheticWork())
@@ -100,6 +102,7 @@ class InMemoryEngine:
             database_url or _new_database(self.path / "jobs.sqlite3"), busy_timeout_ms=50
         )
         self.reader = JobReader(self.database)
+        self._executor = executor or ThreadPoolExecutor(1, "commit")
         self.answers: dict[str, Answer] = {}
         """Every answer given so far, by the id of its request."""
         self.notices: list[tuple[str, ...]] = []
@@ -119,6 +122,7 @@ class InMemoryEngine:
     def close(self) -> None:
         """End the workers and remove the database."""
         self.workers.close()
+        self._executor.shutdown()
         self.database.close()
         self._folder.cleanup()
 
@@ -157,6 +161,8 @@ class InMemoryEngine:
             host=host,
             requests=Requests(SERVICE, SERVICE, workers, host, self.clock),
             clock=self.clock,
+            executor=self._executor,
+            wake=lambda: None,
         )
         self._engine = Engine(SERVICE, parts, group_size=500)
         self.workers.service_is_back()
@@ -290,6 +296,7 @@ class InMemoryEngine:
     def _step(self, **arrivals: Any) -> None:
         """One group. A database that is away is asked again when time moves."""
         self.engine.step(**arrivals)
+        self.engine.settle()
         try:
             self._wake = self.engine.next_wake()
         except UnavailableError:

@@ -204,8 +204,20 @@ def test_engine_whose_name_was_claimed_decides_nothing_more(stage: InMemoryEngin
     stage.restart()
     request = stage.submission(job(immediate("Start")))
     former.step([(b"old", request)])
+    former.settle()
     with pytest.raises(UnavailableError):
         stage.answer_to(request)
     assert all_jobs(stage) == 1
     stage.request(job_id, "Finish")
     assert stage.state(job_id) == "Finished"
+
+
+def test_launch_lost_with_its_service_is_made_good_by_the_next_at_once(
+    stage: InMemoryEngine, puppets: PuppetWorkers
+) -> None:
+    job_id = stage.submit(pipe_job(immediate("Start")))
+    assert len(puppets.launched) == 1
+    stage.restart()
+    assert [process.job_id for process in puppets.launched] == [job_id, job_id]
+    stage.advance(timedelta(seconds=5))
+    assert len(puppets.launched) == 2

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -77,6 +79,18 @@ class NoWorkers:
         raise AssertionError("no worker should be killed here")
 
 
+class AtOnce(Executor):
+    """Commits where it is told to, so that no thread is left behind."""
+
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*given, **named))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 class EngineHere:
     """Stands where the ZeroMQ client would: asks the real engine by calling it."""
 
@@ -94,7 +108,9 @@ class EngineHere:
         host = HostRunner(workers, timedelta(0))
         requests = Requests("test", HOST, workers, host, CLOCK)
         losses = Losses(workers, 5, lambda path: 0)
-        parts = EngineParts(store, self, workers, losses, SilenceWatch(workers, 10), host, requests, CLOCK)
+        silence = SilenceWatch(workers, 10)
+        commits = (AtOnce(), lambda: None)
+        parts = EngineParts(store, self, workers, losses, silence, host, requests, CLOCK, *commits)
         self._engine = Engine("test", parts, 500)
 
     def answer(self, client: bytes, answer: Accepted | Refused) -> None:
@@ -108,6 +124,7 @@ class EngineHere:
             raise UnavailableError("the engine is not running; nothing was changed")
         with self._lock:
             self._engine.step([(b"here", kind(request_id=new_id(), **members))])
+            self._engine.settle()
             answer = self._answers.pop()
             self._settle()
         if isinstance(answer, Refused):
@@ -121,6 +138,7 @@ class EngineHere:
         """Carry out everything that is due."""
         while (wake := self._engine.next_wake()) is not None and wake <= to_text(CLOCK.now()):
             self._engine.step()
+            self._engine.settle()
 
 
 @dataclass

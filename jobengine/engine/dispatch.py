@@ -1,0 +1,130 @@
+"""Requests of clients: each once, to whoever carries it out, with an answer that is told after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobengine.engine.decisions import Decisions
+from jobengine.engine.edits import Edits
+from jobengine.engine.events import EventFirer
+from jobengine.engine.live import JobCache, LiveJob
+from jobengine.engine.requests import Requests, answered_before, check_known
+from jobengine.errors import JobEngineError, NotFoundError
+from jobengine.messaging.engine_messages import (
+    Accepted,
+    AnyRequest,
+    ChangeJob,
+    ChangeTransition,
+    DeleteJob,
+    RaiseEvent,
+    ReadProgress,
+    Refused,
+    RemoveTransition,
+    SendVolatile,
+    SetVariable,
+    SubmitJob,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """Who carries requests out."""
+
+    requests: Requests
+    edits: Edits
+    events: EventFirer
+
+
+class Dispatch:
+    """Hands requests to their carriers. The jobs that they are about must be in memory."""
+
+    def __init__(self, store: Any, cache: JobCache, carriers: Carriers) -> None:
+        self._store = store
+        self._cache = cache
+        self._requests = carriers.requests
+        self._edits = carriers.edits
+        self._events = carriers.events
+
+    def take(
+        self, requests: Sequence[tuple[bytes, AnyRequest]], decisions: Decisions, before: Decisions | None
+    ) -> None:
+        """Decide about ``requests``. ``before``: the group that is on its way to the disk."""
+        decisions.requests += requests
+        known = self._known_answers(requests) | (before.remembered if before else {}) | decisions.remembered
+        for client, request in requests:
+            try:
+                answer = self._carry_out(client, request, known, decisions)
+            except JobEngineError as error:
+                decisions.answer(client, refusal(request, error))
+            else:
+                if answer is not None:
+                    decisions.answer(client, answer)
+
+    def _known_answers(self, requests: Sequence[tuple[bytes, AnyRequest]]) -> dict[tuple[str, str], Any]:
+        keys = [r.idempotency for _, r in requests if isinstance(r, SubmitJob | ChangeJob) and r.idempotency]
+        return self._store.find_idempotency([(k.key, k.scope) for k in keys]) if keys else {}
+
+    def _carry_out(
+        self, client: bytes, request: AnyRequest, known: dict[tuple[str, str], Any], decisions: Decisions
+    ) -> Accepted | None:
+        key = getattr(request, "idempotency", None)
+        if key is not None and (key.key, key.scope) in known:
+            return answered_before(key, known[key.key, key.scope], request.request_id)
+        answer = self._dispatch(client, request, decisions)
+        if key is not None and answer is not None:
+            remembered = _Remembered(key.request_hash, answer)
+            known[key.key, key.scope] = decisions.remembered[key.key, key.scope] = remembered
+        return answer
+
+    def _dispatch(self, client: bytes, request: AnyRequest, decisions: Decisions) -> Accepted | None:
+        match request:
+            case SubmitJob():
+                job, answer = self._requests.submit(request, decisions)
+                self._cache.add(job)
+                self._note_events(job)
+                return answer
+            case RaiseEvent():
+                return self._requests.raise_event(request, decisions)
+            case SetVariable():
+                return self._requests.set_variable(request, decisions)
+            case ReadProgress():
+                return self._requests.read_progress(request)
+            case _:
+                return self._dispatch_to_job(client, request, decisions)
+
+    def _dispatch_to_job(self, client: bytes, request: Any, decisions: Decisions) -> Accepted | None:
+        job = check_known(self._cache.get(request.job_id), request.job_id)
+        match request:
+            case ChangeJob():
+                answer = self._requests.change(request, job, decisions)
+                self._note_events(job)
+                return answer
+            case DeleteJob():
+                return self._requests.delete(request, job, decisions)
+            case SendVolatile():
+                return self._requests.send_volatile(request, job)
+            case ChangeTransition() | RemoveTransition():
+                edited = self._edits.begin(client, request, job, decisions)
+                self._note_events(job)
+                return edited
+        raise NotFoundError(f"no such request: {type(request).__name__}")
+
+    def _note_events(self, job: LiveJob) -> None:
+        for transition in job.pending.values():
+            self._events.note(transition)
+
+
+class _Remembered:
+    """An answer that is not on disk yet, shaped as the store's."""
+
+    def __init__(self, request_hash: str, answer: Accepted) -> None:
+        self.request_hash = request_hash
+        self.job_id = answer.job_id
+        self.response = {"transitionIds": list(answer.transition_ids), "revision": answer.revision}
+
+
+def refusal(request: Any, error: JobEngineError) -> Refused:
+    """What a client is told instead of what it asked for."""
+    return Refused(request.request_id, error.code, error.detail, dict(error.facts))
