@@ -3,6 +3,7 @@ counted as they end. Names are in `jobengine.telemetry`."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +26,7 @@ from jobengine.rest.services import HttpServices
 PAGE, MAX_PAGES = 1_000, 50
 """Events taken in by one scrape at most: a long silence is made good by several."""
 MIMETYPE = "text/plain; version=0.0.4; charset=utf-8"
+_CONVERTER = re.compile(r"<\w+:")
 
 
 class Metrics:
@@ -55,8 +57,8 @@ class Metrics:
         app.add_url_rule("/metrics", "metrics", self._show)
 
     def durations(self, route: str, method: str, status: int) -> Histogram:
-        """What the seconds of such calls are told to."""
-        return self._durations.labels(route, method, str(status))
+        """What the seconds of such calls are told to. A route goes without its converters, as documented."""
+        return self._durations.labels(_CONVERTER.sub("<", route), method, str(status))
 
     def _show(self) -> Response:
         self._lateness.update()
