@@ -10,13 +10,14 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from jobengine.errors import MalformedError
+from jobengine.errors import MalformedError, NotFoundError
 from jobengine.media.window import Window
 from jobengine.model.beam.streams import kind_of_stream, time_base_of
 from jobengine.model.casing import CamelModel
 from jobengine.model.element import ElementKind
 from jobengine.model.media_reference import LAST, Places, Times, parse_reference
 from jobengine.model.recipe import Loaded, Recipe, Result, Source, Task
+from jobengine.worker.convert.completing import complete
 
 _CHOICE = r"^([0-9]+|video|audio|subtitle)(,([0-9]+|video|audio|subtitle))*$"
 GAPS = "Beam-Gaps"
@@ -27,8 +28,9 @@ BEHIND = 64
 
 
 class Film(Recipe):
-    """A file of the range that the sources' references name. What can't be put in is left out; where payload
-    is gone, the file has a hole, told by the header ``Beam-Gaps``."""
+    """A file of the range that the sources' references name. What can't be put in is left out, and so are
+    streams that have nothing there; where payload is gone, the file has a hole, told by the header
+    ``Beam-Gaps``."""
 
     container: ClassVar[str]
     suffix: ClassVar[str]
@@ -41,13 +43,15 @@ class Film(Recipe):
         from jobengine.media.ordering import in_decode_order
         from jobengine.worker.convert.media_elements import media_element
 
-        parts = [_Part(source) for source in self.chosen(task, parameters)]
+        chosen = self.chosen(task, parameters)
+        complete(task, chosen)
+        parts = _parts(chosen)
         window = _window(parts)
         raw = [part.source.index for part in parts if part.kind is ElementKind.FRAME]
         path = task.new_file(self.suffix)
         streams = [part.source.stream for part in parts]
         muxer = Muxer(path, self.container, streams, window, raw=raw)
-        gaps = _Gaps()
+        gaps = _Gaps(window)
         try:
             found = gaps.passed_over(_by_time(parts, window))
             for item in in_decode_order(media_element(*each) for each in found):
@@ -119,9 +123,10 @@ def _named(sources: Sequence[Source], name: str) -> Source:
 
 class _Gaps:
     """Elements whose payload is gone, and those behind them that can't be decoded without: up to the next key
-    element. Told as runs of each stream: [index, first pts, last pts]."""
+    element. Those in the window are told as runs of each stream: [index, first pts, last pts]."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: Window | None) -> None:
+        self._window = window
         self._runs: list[list[int]] = []
         self._open: dict[int, list[int]] = {}
 
@@ -136,7 +141,7 @@ class _Gaps:
                 yield source, item
                 continue
             first = first or (source, item)
-            self._note(source.index, item.stored.element.pts or 0)
+            self._note(source, item.stored.element.pts or 0)
         if first is not None and not is_any:
             yield first  # says which payload is not there
 
@@ -144,12 +149,35 @@ class _Gaps:
         """What tells a client of them; nothing if there were none."""
         return {GAPS: json.dumps(self._runs[:MAX_GAPS])} if self._runs else {}
 
-    def _note(self, index: int, pts: int) -> None:
-        run = self._open.get(index)
-        if run is None:
-            run = self._open[index] = [index, pts, pts]
+    def _note(self, source: Source, pts: int) -> None:
+        run = self._open.setdefault(source.index, [source.index])
+        if not self._is_inside(source, pts):
+            return
+        if len(run) == 1:
+            run += [pts, pts]
             self._runs.append(run)
         run[1:] = [min(run[1], pts), max(run[2], pts)]
+
+    def _is_inside(self, source: Source, pts: int) -> bool:
+        base = time_base_of(source.stream)
+        if self._window is None or base is None:
+            return True
+        end = self._window.end_in(base)
+        return pts >= self._window.first_in(base) and (end is None or pts < end)
+
+
+def _parts(sources: Sequence[Source]) -> list[_Part]:
+    """Those that have something in the range. Raises NotFoundError if none has."""
+    found: list[_Part] = []
+    missing: NotFoundError | None = None
+    for source in sources:
+        try:
+            found.append(_Part(source))
+        except NotFoundError as error:
+            missing = missing or error
+    if not found and missing is not None:
+        raise missing
+    return found
 
 
 class _Part:

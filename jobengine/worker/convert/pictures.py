@@ -5,6 +5,7 @@ A moment of real time means the picture that is on show then, which may have beg
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -12,8 +13,9 @@ from pydantic import Field, model_validator
 from jobengine.errors import MalformedError
 from jobengine.model.beam.streams import kind_of_stream
 from jobengine.model.casing import CamelModel
-from jobengine.model.element import ElementKind
+from jobengine.model.element import Element, ElementKind
 from jobengine.model.recipe import Loaded, Recipe, Result, Source, Task
+from jobengine.worker.convert.completing import complete
 
 MAX_PIXELS = 64_000_000
 Side = Annotated[int, Field(ge=1, le=16_384)]
@@ -49,11 +51,12 @@ class Png(Recipe):
         source = task.sources[0]
         if kind_of_stream(source.stream) not in ("video", "unknown"):
             raise MalformedError(f"stream {source.index} of {source.content!r} holds no pictures")
+        complete(task, task.sources)
         wanted = _one(source)
         element = wanted.stored.element
         pts = element.pts or 0
         is_raw = element.kind is ElementKind.FRAME
-        loaded = iter([wanted]) if is_raw else source.from_key(pts)
+        loaded = iter([wanted]) if is_raw else _needed(source.from_key(pts), element)
         form = PictureForm(kind=self.kind, **parameters.model_dump())
         given = media_elements(source, counted(task, loaded), element.kind)
         picture = picture_at(source.stream, given, pts, form)
@@ -69,6 +72,15 @@ class Jpeg(Png):
         """The size; ``quality`` 1 to 100."""
 
         quality: Annotated[int, Field(ge=1, le=100)] = 85
+
+
+def _needed(loaded: Iterator[Loaded], wanted: Element) -> Iterator[Loaded]:
+    """All but what is gone and comes behind the wanted one in order of decoding."""
+    for item in loaded:
+        element = item.stored.element
+        times = (element.pts, wanted.pts) if None in (element.dts, wanted.dts) else (element.dts, wanted.dts)
+        if item.planes is not None or (times[0] or 0) <= (times[1] or 0):
+            yield item
 
 
 def _one(source: Source) -> Loaded:

@@ -43,6 +43,10 @@ class StoreSource:
         self._parsed = parse_reference(reference)
         self._timed = TimedStream(self.number, index, time_base_of(stream))
 
+    def reread(self, content: Content) -> None:
+        """Take over what the stream's document says by now."""
+        self.stream = {**(content.streams[self.index] or {}), "index": self.index}
+
     @property
     def facts(self) -> StreamFacts:
         return self._store.facts(self.number)
@@ -76,7 +80,7 @@ class StoreSource:
 
     def between(self, first: int, end: int | None) -> Iterator[StoredElement]:
         """Elements by pts from ``first`` to ``end``, exclusive; None: all that follow."""
-        return self._range(Span(first, PTS_MAX if end is None else end - 1))
+        return self._range(Span(max(first, PTS_MIN), PTS_MAX if end is None else min(end - 1, PTS_MAX)))
 
     def last(self) -> StoredElement | None:
         """The last element of the stream by pts."""

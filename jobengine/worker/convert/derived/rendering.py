@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Protocol
@@ -62,6 +63,14 @@ class Maker(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """How a stream is made, and who makes it."""
+
+    derivation: Derivation
+    maker: Maker
+
+
 class Rendering:
     """Makes what is asked for, unless somebody else is at it; then what that one makes is waited for."""
 
@@ -76,6 +85,7 @@ class Rendering:
         self._claims = Claims(task.store, task.clock)
         self._derivations = Derivations(task.store, task.catalogue, relations)
         self._filling = Filling(self._payload, self._ensure, task.clock)
+        self._known: dict[tuple[int, ElementKind], _Made | None] = {}
         self._depth = 0
 
     def fill(self, content: Content, index: int, wanted: Direct, ahead: int = 0) -> bool:
@@ -83,14 +93,18 @@ class Rendering:
 
         Raises NotFoundError if a source has lost what is needed, or MediaError.
         """
-        derivation = self._derivations.of(content, index)
-        maker = None if derivation is None else self._maker(derivation, wanted.kind)
-        if derivation is None or maker is None:
+        made = self._made(content, index, wanted.kind)
+        if made is None or not made.maker.moments(wanted.pts, wanted.pts + 1):
             return False
-        with self._claims.held(f"{derivation.number} {maker.unit(wanted)}"):
-            if not self._is_here(derivation.number, wanted):
-                self._keep(derivation, maker, maker.make(wanted, ahead))
-        return self._is_here(derivation.number, wanted)
+        number = made.derivation.number
+        with self._claims.held(f"{number} {made.maker.unit(wanted)}"):
+            if not self._is_here(number, wanted):
+                self._keep(made, wanted, ahead)
+        return self._is_here(number, wanted)
+
+    def is_derived(self, content: Content, index: int) -> bool:
+        """Whether a stream is made here of others."""
+        return self._derivations.of(content, index) is not None
 
     def feeds(self, source: StoreSource, making: Making) -> list[tuple[Content, int]]:
         """The streams that are made, in this way, of a stream directly."""
@@ -99,25 +113,31 @@ class Rendering:
     def catch_up(self, content: Content, index: int, at: Fraction) -> None:
         """Make what can be made now that the leading source has come to ``at`` seconds of its time."""
         kind = kind_of_elements(content.streams[index] or {})
-        derivation = self._derivations.of(content, index)
-        maker = None if derivation is None else self._maker(derivation, kind)
-        if derivation is None or maker is None:
+        made = self._made(content, index, kind)
+        if made is None:
             return
-        wanted = maker.complete(kind, at + derivation.inputs[0].shift_s)
+        wanted = made.maker.complete(kind, at + made.derivation.inputs[0].shift_s)
         if wanted is not None and not self._is_here(content.stream_number(index), wanted):
             self.fill(content, index, wanted)
 
     def following(self, content: Content, index: int, wanted: Direct, count: int) -> list[Direct]:
         """Up to ``count`` elements behind ``wanted`` that are there or can be made."""
-        derivation = self._derivations.of(content, index)
-        maker = None if derivation is None else self._maker(derivation, wanted.kind)
-        return [] if maker is None else maker.following(wanted, count)
+        made = self._made(content, index, wanted.kind)
+        return [] if made is None else made.maker.following(wanted, count)
 
     def moments(self, content: Content, index: int, kind: ElementKind, first: int, end: int) -> list[int]:
         """The pts from ``first`` to ``end`` (exclusive) that can be made."""
-        derivation = self._derivations.of(content, index)
-        maker = None if derivation is None else self._maker(derivation, kind)
-        return [] if maker is None else maker.moments(first, end)
+        made = self._made(content, index, kind)
+        return [] if made is None else made.maker.moments(first, end)
+
+    def _made(self, content: Content, index: int, kind: ElementKind) -> _Made | None:
+        """How a stream is made, found out once: a maker tries its encoder."""
+        key = content.stream_number(index), kind
+        if key not in self._known:
+            derivation = self._derivations.of(content, index)
+            maker = None if derivation is None else self._maker(derivation, kind)
+            self._known[key] = None if derivation is None or maker is None else _Made(derivation, maker)
+        return self._known[key]
 
     def _maker(self, derivation: Derivation, kind: ElementKind) -> Maker | None:
         if kind is ElementKind.PACKET and is_packed(derivation):
@@ -128,11 +148,12 @@ class Rendering:
         is_picture = derivation.kind == "video" and (is_one or derivation.graph is not None)
         return PictureMaker(derivation, self._filling) if is_picture else None
 
-    def _keep(self, derivation: Derivation, maker: Maker, made: Iterator[Coded]) -> None:
-        """Commit what was made in pieces; what is there already stays as it is."""
+    def _keep(self, made: _Made, wanted: Direct, ahead: int) -> None:
+        """Make, and commit in pieces; what is there already stays as it is."""
+        derivation = made.derivation
         pending: list[PutElement] = []
         size = 0
-        for element, planes in made:
+        for element, planes in made.maker.make(wanted, ahead):
             self._task.passed()
             if self._is_here(derivation.number, Direct(element.kind, element.pts or 0)):
                 continue
@@ -143,7 +164,7 @@ class Rendering:
                 self._store.commit(pending)
                 pending, size = [], 0
         if pending:
-            self._commit(derivation, maker.learnt, pending)
+            self._commit(derivation, made.maker.learnt, pending)
 
     def _commit(
         self, derivation: Derivation, learnt: Mapping[str, Json], pending: Sequence[PutElement]
@@ -180,6 +201,8 @@ class Rendering:
                     self.fill(content, source.index, wanted)
         finally:
             self._depth -= 1
+        # What was made may have shown what decoders have to know.
+        source.reread(self._task.catalogue.get(source.content))
 
     def _payload(self, source: StoreSource, stored: StoredElement) -> Sequence[Buffer] | None:
         return self._equivalents.find(source.content, source.index, stored)
