@@ -28,8 +28,9 @@ from jobengine.worker.spares import Spares, run_spare
 from jobengine.worker.works import preload
 
 MAX_MESSAGE_BYTES = 65536
-QUIET_MS = 300
-"""How long nothing must have happened before a spare worker is made: not beside jobs that start."""
+QUIET_MS, BETWEEN_MS = 300, 50
+"""How long nothing must have happened before a spare worker is made, not beside jobs that start; and then
+before the next one."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -54,6 +55,7 @@ class Nursery:
         self._child_ended, self._wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._shared = SharedWorkers(self._fork_shared)
         self._spares = Spares(spares, self._fork_spare)
+        self._pause_ms = QUIET_MS
 
     def serve(self) -> None:
         """Until the engine closes its end."""
@@ -72,10 +74,14 @@ class Nursery:
         shared = tuple(self._shared.descriptors())
         for descriptor in (self._engine.fileno(), self._child_ended, *shared):
             poller.register(descriptor, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poller.poll(None if self._spares.is_full else QUIET_MS)}
+        ready = {
+            descriptor for descriptor, _ in poller.poll(None if self._spares.is_full else self._pause_ms)
+        }
         if not ready:
             self._spares.add()
+            self._pause_ms = BETWEEN_MS
             return True
+        self._pause_ms = QUIET_MS
         for descriptor in ready.intersection(shared):
             for left in self._shared.take(descriptor):
                 self._engine.send(encode(left))
