@@ -1,7 +1,7 @@
 """Statements that write many rows at once: the rows come as a table that the statement reads.
 
 A statement costs a server its time and an interpreter with several threads its turn, a row costs little. How
-the rows become a table is the one thing in which the databases differ: `jobengine.history.json_rows`,
+the rows become a table is the one thing in which the databases differ: `jobengine.history.json_columns`,
 `jobengine.history.value_rows`.
 """
 
@@ -49,10 +49,6 @@ class Form(Protocol):
         """
         ...
 
-    def value(self, table: Table, given: FromClause, name: str) -> ColumnElement[Any]:
-        """What a row gives for the column ``name``."""
-        ...
-
 
 class RowChanges:
     """Makes statements for one kind of database. A row of a table may be meant once in a statement."""
@@ -66,7 +62,7 @@ class RowChanges:
         names = columns_without(table, without)
 
         def build(given: FromClause) -> UpdateBase:
-            return insert(table).from_select(names, self._select(table, given, names))
+            return insert(table).from_select(names, _all_of(given, names))
 
         return self._form.make(table, names, (), build)
 
@@ -78,7 +74,7 @@ class RowChanges:
 
         def build(given: FromClause) -> UpdateBase:
             same = [table.c[name] == given.c[f"expected_{name}"] for name in expected]
-            changed = {name: self._form.value(table, given, name) for name in names}
+            changed = {name: given.c[name] for name in names}
             return update(table).values(changed).where(*same, *where)
 
         return self._form.make(table, names, expected, build)
@@ -90,7 +86,7 @@ class RowChanges:
         start = sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
 
         def build(given: FromClause) -> UpdateBase:
-            statement: Any = start.from_select(names, self._select(table, given, names))
+            statement: Any = start.from_select(names, _all_of(given, names))
             changed = {name: statement.excluded[name] for name in names if name not in keys}
             made: UpdateBase = statement.on_conflict_do_update(index_elements=keys, set_=changed)
             return made
@@ -105,9 +101,10 @@ class RowChanges:
 
         return self._form.make(table, (), (key,), build)
 
-    def _select(self, table: Table, given: FromClause, names: Sequence[str]) -> Select[Any]:
-        """The WHERE lets SQLite tell an ON CONFLICT from the ON of a join."""
-        return select(*[self._form.value(table, given, name) for name in names]).where(true())
+
+def _all_of(given: FromClause, names: Sequence[str]) -> Select[Any]:
+    """The WHERE lets SQLite tell an ON CONFLICT from the ON of a join."""
+    return select(*[given.c[name] for name in names]).where(true())
 
 
 def columns_without(table: Table, without: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Dialect, literal_column
 
-from jobengine.history.json_rows import JsonRows
+from jobengine.history.json_columns import JsonColumns
 from jobengine.history.row_change import RowChanges, columns_without
 from jobengine.history.tables import events, idempotency, jobs, outputs, transitions, variables
 from jobengine.history.value_rows import ValueRows
@@ -61,7 +61,7 @@ class Statements:
     """Every statement that a batch may run, for one kind of database."""
 
     def __init__(self, dialect: Dialect) -> None:
-        form = ValueRows(dialect) if dialect.name == "sqlite" else JsonRows(dialect)
+        form = ValueRows(dialect) if dialect.name == "sqlite" else JsonColumns(dialect)
         make = RowChanges(dialect, form)
         is_pending = transitions.c.status == literal_column("'Pending'")
         unsettled = columns_without(transitions, TRANSITION_SETTLED)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, FromClause, Table, literal_column, select, text
+from sqlalchemy import ColumnElement, Connection, Dialect, Table, literal_column, select, text
 
 from jobengine.history.row_change import Build, Rows
 
@@ -52,10 +52,6 @@ class ValueRows:
         ]
         given = select(*columns).select_from(text(f"(VALUES {row})")).subquery("given")
         return ValueStatement(str(build(given).compile(dialect=self._dialect)), row)
-
-    def value(self, table: Table, given: FromClause, name: str) -> ColumnElement[Any]:
-        """As it is given."""
-        return given.c[name]
 
 
 def _row(columns: int) -> str:
