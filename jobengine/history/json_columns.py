@@ -1,7 +1,7 @@
 """Rows as one JSON array for each column, which the server reads side by side: PostgreSQL's way.
 
-Not as objects: for each of them the server makes a table of its names. `msgspec` writes the arrays in a tenth of
-the time that the driver needs for arrays of its own.
+Not as objects: for each of them the server makes a table of its names. `msgspec` writes the arrays in a tenth
+of the time that the driver needs for arrays of its own.
 """
 
 from __future__ import annotations
