@@ -15,6 +15,7 @@ BENCHMARKS = (
     "pipe_throughput",
     "recordings",
     "restream",
+    "pacing",
     "http_jobs",
     "content_http",
     "content_flow",

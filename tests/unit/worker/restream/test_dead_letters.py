@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from jobengine.messaging.worker_messages import Resume
 from tests.unit.worker.restream.scene import Scene
 from tests.unit.worker.restream.sinks import Died
 
-SKIPPING = {"pacing": {"mode": "absolute"}, "onUndelivered": "skip"}
+SKIPPING: dict[str, Any] = {"pacing": {"mode": "absolute"}, "onUndelivered": "skip"}
 
 
 def test_what_a_sink_does_not_take_is_a_dead_letter_if_it_is_to_be(scene: Scene) -> None:

@@ -12,7 +12,7 @@ from jobengine.model.message import Message
 from tests.unit.worker.restream.scene import Scene, stop, text
 from tests.unit.worker.restream.streams import MILLISECONDS
 
-BASE = {
+BASE: dict[str, Any] = {
     "pacing": {
         "mode": "upstream",
         "minDurationMs": 10,
