@@ -61,15 +61,18 @@ class CommitDraft:
         self._keys = keys
         self._numbers = numbers
         self._streams: dict[int, StreamDraft] = {}
+        self._is_refused = False
         named = [write for write in writes if isinstance(write, PutDocument | DeleteDocument)]
         self._documents = DocumentDrafts([(write.collection, write.key) for write in named], keys)
         self._read(writes)
 
-    def must_have(self, streams: Iterable[int]) -> None:
-        """Raise StreamGone if one of these is not there."""
+    def must_be_possible(self, streams: Iterable[int]) -> None:
+        """Raise StreamGone if one of these is not there, DiskFull if the store has no room for payload."""
         gone = [number for number in streams if not self.stream(number).is_begun]
         if gone:
             raise stream_gone(gone)
+        if self._is_refused:
+            raise store_full()
 
     def write(self, write: Write, clock: Clock) -> Outcome:
         """Do one write. Raises what `jobengine.ports.contents.ContentStore.commit` says."""
@@ -120,11 +123,11 @@ class CommitDraft:
             draft = self._streams[number] = self._draft(number, mine)
             commands += draft.ask(_ids(mine), _places(mine))
             ends.append(len(commands))
-        if bring_payload(writes):
+        brings_payload = bring_payload(writes)
+        if brings_payload:
             commands.append(("EXISTS", self._keys.full))
         replies = self._server.call_all(commands)
-        if bring_payload(writes) and replies[-1]:
-            raise store_full()
+        self._is_refused = brings_payload and bool(replies[-1])
         self._documents.take(replies[: ends[0]])
         for start, end, draft in zip(ends, ends[1:], self._streams.values(), strict=False):
             draft.take(replies[start:end])

@@ -52,7 +52,7 @@ class RedisContents:
         streams = check_writes(writes)
 
         def plan(draft: CommitDraft) -> list[Outcome]:
-            draft.must_have(streams)
+            draft.must_be_possible(streams)
             return [draft.write(write, self._clock) for write in writes]
 
         outcomes, _ = self._committer.run(writes, (), plan)
