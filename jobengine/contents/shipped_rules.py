@@ -12,9 +12,7 @@ _CONTENT = r"^/beams/(?P<content>[^/]+)"
 _ONE = _CONTENT + r"/(?P<stream>[^/]+)/(?P<reference>[^/]+)"
 _SEVERAL = _CONTENT + r"/(?:(?P<stream>[^/]+)/)?(?P<reference>[^/]+)"
 _PAYLOAD = _ONE.replace(r"(?P<reference>[^/]+)", r"(?P<reference>(?:packet|frame)_-?[0-9]+)")
-_MISSING = _ONE.replace(
-    r"(?P<reference>[^/]+)", r"(?P<reference>(?:(?:packet|frame)_)?-?[0-9][0-9:.smhdf+-]*)"
-)
+_MISSING = _ONE.replace(r"(?P<reference>[^/]+)", r"(?P<reference>(?:(?:packet|frame)_)?-?[0-9][0-9:.smhf-]*)")
 _PICTURE = ["width", "height", "quality"]
 
 
