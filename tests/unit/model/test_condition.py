@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
@@ -133,8 +132,7 @@ def test_no_condition_turns_before_its_milestone(document: Any, sent: list[tuple
     now = StreamReading(0, Fraction(1000), 0, 0, 2.0)
     held, ahead = holds(condition, now), milestone(condition, now)
     for step, is_key, last_id in sent:
-        now = replace(
-            now,
+        now = now._replace(
             position=now.position + step,
             elements=now.elements + 1,
             key_elements=now.key_elements + is_key,
