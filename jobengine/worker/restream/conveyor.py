@@ -66,7 +66,7 @@ class Conveyor:
         self._sends_payload = not spec.metadata_only
 
     def begin_again(self) -> None:
-        """The job ran not, and does so from now on."""
+        """The job did not run, and does from now on."""
         self._due_ns = self._pacing.begin_again(self._clock.monotonic_ns())
 
     def run(self, milestone: Milestone | None) -> int:
