@@ -5,12 +5,12 @@ from __future__ import annotations
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
 from jobengine.clock import Clock, to_text
 from jobengine.errors import ConflictError, UnavailableError
+from jobengine.history.store import SqlJobStore
 
 PRUNE_PERIOD_S = 600.0
 
@@ -28,7 +28,7 @@ class ChoreTerms:
 class Chores:
     """Says that the service is alive, and drops what is too old."""
 
-    def __init__(self, store: Any, executor: Executor, clock: Clock, terms: ChoreTerms) -> None:
+    def __init__(self, store: SqlJobStore, executor: Executor, clock: Clock, terms: ChoreTerms) -> None:
         self._store = store
         self._executor = executor
         self._clock = clock

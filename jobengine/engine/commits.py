@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
-from typing import Any
 
 from jobengine.engine.decisions import Decisions
+from jobengine.history.store import SqlJobStore
 
 
 class Commits:
@@ -16,7 +16,7 @@ class Commits:
     group is done.
     """
 
-    def __init__(self, store: Any, executor: Executor, wake: Callable[[], None]) -> None:
+    def __init__(self, store: SqlJobStore, executor: Executor, wake: Callable[[], None]) -> None:
         self._store = store
         self._executor = executor
         self._wake = wake

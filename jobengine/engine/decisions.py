@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from jobengine.clock import to_text
 from jobengine.engine.live import LiveJob
+from jobengine.history.batch import Batch
 from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import Answer, AnyRequest
 from jobengine.model.chain import row_hash
@@ -35,7 +36,7 @@ class Decisions:
     rows of a round.
     """
 
-    def __init__(self, batch: Any, now: datetime) -> None:
+    def __init__(self, batch: Batch, now: datetime) -> None:
         self.batch = batch
         self.begin_round(now)
         self.requests: list[tuple[bytes, AnyRequest]] = []

@@ -12,6 +12,7 @@ from jobengine.engine.events import EventFirer
 from jobengine.engine.live import JobCache, LiveJob
 from jobengine.engine.requests import Requests, answered_before, check_known
 from jobengine.errors import JobEngineError, NotFoundError
+from jobengine.history.store import SqlJobStore
 from jobengine.messaging.engine_messages import (
     Accepted,
     AnyRequest,
@@ -40,7 +41,7 @@ class Carriers:
 class Dispatch:
     """Hands requests to their carriers. The jobs that they are about must be in memory."""
 
-    def __init__(self, store: Any, cache: JobCache, carriers: Carriers) -> None:
+    def __init__(self, store: SqlJobStore, cache: JobCache, carriers: Carriers) -> None:
         self._store = store
         self._cache = cache
         self._requests = carriers.requests

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -33,6 +33,7 @@ from jobengine.engine.silence import SilenceWatch
 from jobengine.engine.wakes import Wakes
 from jobengine.engine.workers import Workers
 from jobengine.errors import ConflictError, JobEngineError, UnavailableError
+from jobengine.history.store import SqlJobStore
 from jobengine.messaging.engine_messages import Answer, AnyRequest, Refused
 from jobengine.messaging.spool import read_spool
 from jobengine.messaging.worker_messages import AnyReport, FromWorker, Hello, Progress, Report, Withdrawn
@@ -59,7 +60,7 @@ class EngineParts:
     ``executor`` has one thread, which commits; ``wake``, called by it, asks for a further step.
     """
 
-    store: Any
+    store: SqlJobStore
     teller: Teller
     workers: Workers
     losses: Losses
