@@ -116,3 +116,17 @@ def test_processes_see_each_others_commits_at_once(tmp_path: Path) -> None:
         writer.kill()
         writer.wait()
         store.close()
+
+
+def test_processes_that_make_a_store_at_the_same_time_share_it(tmp_path: Path) -> None:
+    folder, streams = tmp_path / "contents", (1, 2, 3, 4)
+    writers = [start_writer(folder, stream) for stream in streams]
+    try:
+        for stream in streams:
+            wait_until(
+                lambda stream=stream: acknowledged(folder, stream) > 0, OPTIONS.timeout_s / 2, "its commits"
+            )
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait()

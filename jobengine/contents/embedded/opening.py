@@ -58,18 +58,17 @@ def open_store(folder: Path, options: EmbeddedOptions, clock: Clock) -> Opened:
     segments = Segments(folder / "segments", options)
     turn = WriteTurn(folder, clock, options.timeout_s)
     try:
-        users.join(clock, options.timeout_s)
-        salt = users.identity().salt
-        with turn.taken():
-            found = _open_trusted(folder, users, segments, salt, options)
-        if found is None:
-            users.be_alone(clock, options.timeout_s)
-            # Somebody else may have built it while this process waited to be alone.
-            found = _open_trusted(folder, users, segments, salt, options)
-            found = found or _build(folder, segments, salt, options)
+        with users.opening(clock, options.timeout_s):
             users.join(clock, options.timeout_s)
-        index, opening = found
-        users.mark(ended_cleanly=False)
+            salt = users.identity().salt
+            with turn.taken():
+                found = _open_trusted(folder, users, segments, salt, options)
+            if found is None:
+                users.be_alone(clock, options.timeout_s)
+                found = _build(folder, segments, salt, options)
+                users.join(clock, options.timeout_s)
+            index, opening = found
+            users.mark(ended_cleanly=False)
     except BaseException:
         segments.close()
         turn.close()

@@ -11,6 +11,8 @@ import fcntl
 import os
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -47,15 +49,29 @@ class Users:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._file = _lock_file(folder / "lock")
+
+    @contextmanager
+    def opening(self, clock: Clock, timeout_s: float) -> Iterator[None]:
+        """Nobody else opens the store meanwhile.
+
+        Who waits to be alone would otherwise wait for ever for one who built the index before and stays.
+        Raises UnavailableError after the timeout.
+        """
+        opener = _lock_file(self._folder / "opener")
+        try:
+            self._lock(opener, fcntl.LOCK_EX, clock, timeout_s)
+            yield
+        finally:
+            os.close(opener)
 
     def join(self, clock: Clock, timeout_s: float) -> None:
         """Become one of the users. Raises UnavailableError if somebody builds the index for too long."""
-        self._lock(fcntl.LOCK_SH, clock, timeout_s)
+        self._lock(self._file, fcntl.LOCK_SH, clock, timeout_s)
 
     def be_alone(self, clock: Clock, timeout_s: float) -> None:
         """Become the only user. Raises UnavailableError if others stay."""
-        self._lock(fcntl.LOCK_EX, clock, timeout_s)
+        self._lock(self._file, fcntl.LOCK_EX, clock, timeout_s)
 
     def is_last(self) -> bool:
         """Become the only user if there is no other."""
@@ -107,11 +123,11 @@ class Users:
         draft.rename(self._folder / "mark.json")
         sync_folder(self._folder)
 
-    def _lock(self, kind: int, clock: Clock, timeout_s: float) -> None:
+    def _lock(self, file: int, kind: int, clock: Clock, timeout_s: float) -> None:
         deadline_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
         while True:
             try:
-                fcntl.flock(self._file, kind | fcntl.LOCK_NB)
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
             except BlockingIOError:
                 if clock.monotonic_ns() > deadline_ns:
                     raise UnavailableError(
@@ -120,6 +136,10 @@ class Users:
                 threading.Event().wait(_LOOK_AGAIN_S)
             else:
                 return
+
+
+def _lock_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
 
 def _boot_id() -> str:
