@@ -130,3 +130,10 @@ def test_processes_that_make_a_store_at_the_same_time_share_it(tmp_path: Path) -
         for writer in writers:
             writer.kill()
             writer.wait()
+    store = EmbeddedContents(folder, SystemClock(), OPTIONS)
+    try:
+        assert store.opening.reindexed_elements == 0
+        for stream in streams:
+            check(store, stream, acknowledged(folder, stream))
+    finally:
+        store.close()

@@ -46,3 +46,17 @@ def chord_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sound = "aevalsrc='0.3*sin(440*2*PI*t)|0.3*sin(880*2*PI*t)':s=44100:d=6"
     path = tmp_path_factory.mktemp("sounds") / "chord.wav"
     return make(path, "-f", "lavfi", "-i", sound, "-c:a", "pcm_s16le")
+
+
+@pytest.fixture(name="film")
+def kitchen_with_film(kitchen: Kitchen, film_file: Path) -> Kitchen:
+    """A kitchen with the film, as the content of that name."""
+    kitchen.bring_in("film", film_file)
+    return kitchen
+
+
+@pytest.fixture
+def chord(kitchen: Kitchen, chord_file: Path) -> Kitchen:
+    """A kitchen with the chord, as the content of that name."""
+    kitchen.bring_in("chord", chord_file)
+    return kitchen

@@ -28,81 +28,67 @@ def tone(hertz: float, rate: int, first: int, end: int) -> np.ndarray[Any, Any]:
     return 0.3 * np.sin(2 * np.pi * hertz * np.arange(first, end) / rate)
 
 
-@pytest.fixture
-def source(kitchen: Kitchen, film_file: Path) -> Kitchen:
-    """A kitchen with the film."""
-    kitchen.bring_in("film", film_file)
-    return kitchen
-
-
-@pytest.fixture
-def chord(kitchen: Kitchen, chord_file: Path) -> Kitchen:
-    """A kitchen with the chord."""
-    kitchen.bring_in("chord", chord_file)
-    return kitchen
-
-
 class TestPicturesThatNeedOthers:
-    def test_one_packet_brings_its_run_of_two_seconds(self, source: Kitchen) -> None:
-        source.make("small", SMALL_H264)
-        source.relations.renditions.create("film", "small", {"0": "video"})
+    def test_one_packet_brings_its_run_of_two_seconds(self, film: Kitchen) -> None:
+        film.make("small", SMALL_H264)
+        film.relations.renditions.create("film", "small", {"0": "video"})
 
-        assert source.get("small", "0", f"packet_{60 * TICKS}", readAhead=0)
+        assert film.get("small", "0", f"packet_{60 * TICKS}", readAhead=0)
 
-        made = [each.element for each in source.elements("small")]
+        made = [each.element for each in film.elements("small")]
         assert [element.pts for element in made] == [n * TICKS for n in range(50, 100)]
         assert [element.is_key for element in made] == [True] + [False] * 49
         assert all(element.dts == element.pts and element.duration == TICKS for element in made)
         assert all(len(element.plane_sizes) == 1 for element in made)
 
-    def test_what_is_made_apart_is_one_stream_of_the_right_pictures(self, source: Kitchen) -> None:
-        source.make("small", SMALL_H264)
-        source.relations.renditions.create("film", "small", {"0": "video"})
+    def test_what_is_made_apart_is_one_stream_of_the_right_pictures(self, film: Kitchen) -> None:
+        film.make("small", SMALL_H264)
+        film.relations.renditions.create("film", "small", {"0": "video"})
 
         for number in (99, 3):
-            assert source.get("small", "0", f"packet_{number * TICKS}", readAhead=0)
+            assert film.get("small", "0", f"packet_{number * TICKS}", readAhead=0)
 
-        given, shown = source.shown("film"), source.shown("small")
+        given, shown = film.shown("film"), film.shown("small")
         assert list(shown) == pytest.approx(list(given))
         for moment, picture in zip(given.values(), shown.values(), strict=True):
             assert picture.shape == (90, 160)
             halved = moment.reshape(90, 2, 160, 2).mean(axis=(1, 3))
             assert np.abs(halved - picture).mean() < 6
 
-    def test_the_same_run_becomes_the_same_whichever_packet_was_asked_for(self, source: Kitchen) -> None:
+    def test_the_same_run_becomes_the_same_whichever_packet_was_asked_for(self, film: Kitchen) -> None:
         for name, number in (("a", 0), ("b", 49)):
-            source.make(name, SMALL_H264)
-            source.relations.renditions.create("film", name, {"0": "video"})
-            assert source.get(name, "0", f"packet_{number * TICKS}", readAhead=0)
+            film.make(name, SMALL_H264)
+            film.relations.renditions.create("film", name, {"0": "video"})
+            assert film.get(name, "0", f"packet_{number * TICKS}", readAhead=0)
 
-        a, b = ([bytes(item.planes[0]) for item in source.media(name)] for name in "ab")
+        a, b = ([bytes(item.planes[0]) for item in film.media(name)] for name in "ab")
         assert a == b
 
-    def test_reading_ahead_goes_on_into_the_next_run(self, source: Kitchen) -> None:
-        source.make("small", SMALL_H264)
-        source.relations.renditions.create("film", "small", {"0": "video"})
+    def test_reading_ahead_goes_on_into_the_next_run(self, film: Kitchen) -> None:
+        film.make("small", SMALL_H264)
+        film.relations.renditions.create("film", "small", {"0": "video"})
 
-        assert source.get("small", "0", f"packet_{49 * TICKS}", readAhead=2)
+        assert film.get("small", "0", f"packet_{49 * TICKS}", readAhead=2)
 
-        assert len(source.elements("small")) == 100
+        assert len(film.elements("small")) == 100
 
     @pytest.mark.parametrize("pts", [1, -TICKS, 100 * TICKS, 60 * TICKS + 1])
-    def test_nothing_is_made_where_the_source_has_nothing(self, source: Kitchen, pts: int) -> None:
-        source.make("small", SMALL_H264)
-        source.relations.renditions.create("film", "small", {"0": "video"})
+    def test_nothing_is_made_where_the_source_has_nothing(self, film: Kitchen, pts: int) -> None:
+        film.make("small", SMALL_H264)
+        film.relations.renditions.create("film", "small", {"0": "video"})
 
-        assert not source.get("small", "0", f"packet_{pts}")
-        assert source.elements("small") == []
+        assert not film.get("small", "0", f"packet_{pts}")
+        assert film.elements("small") == []
 
     @pytest.mark.parametrize("codec", ["hevc", "vp9", "av1", "mpeg4"])
-    def test_other_codecs_too(self, source: Kitchen, codec: str) -> None:
-        source.make("other", {**SMALL_H264, "name": codec})
-        source.relations.renditions.create("film", "other", {"0": "video"})
+    def test_other_codecs_too(self, film: Kitchen, codec: str) -> None:
+        film.make("other", {**SMALL_H264, "name": codec})
+        film.relations.renditions.create("film", "other", {"0": "video"})
 
         for number in (10, 60):
-            assert source.get("other", "0", f"packet_{number * TICKS}", readAhead=0)
+            assert film.get("other", "0", f"packet_{number * TICKS}", readAhead=0)
 
-        given, shown = source.shown("film"), source.shown("other")
+        given, shown = film.shown("film"), film.shown("other")
         assert list(shown) == pytest.approx(list(given))
         worst = max(
             np.abs(picture.reshape(90, 2, 160, 2).mean(axis=(1, 3)) - shown[moment]).mean()
@@ -110,104 +96,104 @@ class TestPicturesThatNeedOthers:
         )
         assert worst < 12
 
-    def test_a_coarse_time_base_loses_no_picture(self, source: Kitchen) -> None:
-        source.make("small", SMALL_H264, base=(1, 1000))
-        source.relations.renditions.create("film", "small", {"0": "video"})
+    def test_a_coarse_time_base_loses_no_picture(self, film: Kitchen) -> None:
+        film.make("small", SMALL_H264, base=(1, 1000))
+        film.relations.renditions.create("film", "small", {"0": "video"})
 
-        assert source.get("small", "0", "packet_1040", readAhead=0)
+        assert film.get("small", "0", "packet_1040", readAhead=0)
 
-        assert [each.element.pts for each in source.elements("small")] == [n * 40 for n in range(50)]
+        assert [each.element.pts for each in film.elements("small")] == [n * 40 for n in range(50)]
 
-    def test_an_impossible_codec_is_told(self, source: Kitchen) -> None:
-        source.make("odd", {"codec_type": "video", "name": "h264", "width": 161, "height": 91})
-        source.make("none", {"codec_type": "video", "name": "vc1"})
+    def test_an_impossible_codec_is_told(self, film: Kitchen) -> None:
+        film.make("odd", {"codec_type": "video", "name": "h264", "width": 161, "height": 91})
+        film.make("none", {"codec_type": "video", "name": "vc1"})
         for name in ("odd", "none"):
-            source.relations.renditions.create("film", name, {"0": "video"})
+            film.relations.renditions.create("film", name, {"0": "video"})
 
         with pytest.raises(MediaError, match="can't be encoded as h264"):
-            source.get("odd", "0", "packet_0")
+            film.get("odd", "0", "packet_0")
         with pytest.raises(MediaError, match="no encoder for vc1"):
-            source.get("none", "0", "packet_0")
+            film.get("none", "0", "packet_0")
 
-    def test_a_source_that_has_lost_its_payload_is_told(self, source: Kitchen) -> None:
-        source.make("small", SMALL_H264)
-        source.relations.renditions.create("film", "small", {"0": "video"})
-        source.drop_payloads("film", 0, 0)
+    def test_a_source_that_has_lost_its_payload_is_told(self, film: Kitchen) -> None:
+        film.make("small", SMALL_H264)
+        film.relations.renditions.create("film", "small", {"0": "video"})
+        film.drop_payloads("film", 0, 0)
 
         with pytest.raises(NotFoundError, match="'film' has lost the payload at 0"):
-            source.get("small", "0", "packet_0")
+            film.get("small", "0", "packet_0")
 
-    def test_what_was_provided_stays_as_it_is(self, source: Kitchen) -> None:
-        source.make("small", SMALL_H264)
-        source.relations.renditions.create("film", "small", {"0": "video"})
-        assert source.get("small", "0", "packet_0", readAhead=0)
-        first = source.element("small", 0, "packet_0")
-        source.drop_payloads("small", TICKS, 49 * TICKS)
+    def test_what_was_provided_stays_as_it_is(self, film: Kitchen) -> None:
+        film.make("small", SMALL_H264)
+        film.relations.renditions.create("film", "small", {"0": "video"})
+        assert film.get("small", "0", "packet_0", readAhead=0)
+        first = film.element("small", 0, "packet_0")
+        film.drop_payloads("small", TICKS, 49 * TICKS)
 
-        assert source.get("small", "0", f"packet_{10 * TICKS}", readAhead=0)
+        assert film.get("small", "0", f"packet_{10 * TICKS}", readAhead=0)
 
-        assert source.element("small", 0, "packet_0") == first
-        assert {each.payload for each in source.elements("small")} == {PayloadState.HERE}
+        assert film.element("small", 0, "packet_0") == first
+        assert {each.payload for each in film.elements("small")} == {PayloadState.HERE}
 
-    def test_a_rendition_of_a_rendition_has_both_made(self, source: Kitchen) -> None:
-        source.make("small", SMALL_H264)
-        source.make("smaller", {**SMALL_H264, "name": "vp9", "width": 80, "height": 46})
-        source.relations.renditions.create("film", "small", {"0": "video"})
-        source.relations.renditions.create("small", "smaller")
+    def test_a_rendition_of_a_rendition_has_both_made(self, film: Kitchen) -> None:
+        film.make("small", SMALL_H264)
+        film.make("smaller", {**SMALL_H264, "name": "vp9", "width": 80, "height": 46})
+        film.relations.renditions.create("film", "small", {"0": "video"})
+        film.relations.renditions.create("small", "smaller")
 
-        assert source.get("smaller", "0", f"packet_{60 * TICKS}", readAhead=0)
+        assert film.get("smaller", "0", f"packet_{60 * TICKS}", readAhead=0)
 
-        assert len(source.elements("smaller")) == len(source.elements("small")) == 50
+        assert len(film.elements("smaller")) == len(film.elements("small")) == 50
 
-    def test_a_range_of_time_is_made_whole(self, source: Kitchen) -> None:
-        source.make("small", SMALL_H264)
-        source.relations.renditions.create("film", "small", {"0": "video"})
+    def test_a_range_of_time_is_made_whole(self, film: Kitchen) -> None:
+        film.make("small", SMALL_H264)
+        film.relations.renditions.create("film", "small", {"0": "video"})
 
-        assert source.get("small", "0", "1.9s-2.1s")
-        assert not source.get("small", "0", "5s-6s")
+        assert film.get("small", "0", "1.9s-2.1s")
+        assert not film.get("small", "0", "5s-6s")
 
-        assert len(source.elements("small")) == 100
+        assert len(film.elements("small")) == 100
 
-    def test_a_range_whose_payload_is_nowhere_is_told(self, source: Kitchen) -> None:
-        source.drop_payloads("film", 512, 512)
+    def test_a_range_whose_payload_is_nowhere_is_told(self, film: Kitchen) -> None:
+        film.drop_payloads("film", 512, 512)
 
-        assert source.get("film", "video", "0.05s-2s")
+        assert film.get("film", "video", "0.05s-2s")
         with pytest.raises(NotFoundError, match="packet_512 of 'film' is nowhere"):
-            source.get("film", "video", "0s-2s")
+            film.get("film", "video", "0s-2s")
 
 
 class TestPicturesOfTheirOwn:
-    def test_raw_frames_have_the_form_that_the_stream_says(self, source: Kitchen) -> None:
+    def test_raw_frames_have_the_form_that_the_stream_says(self, film: Kitchen) -> None:
         raw = {"codec_type": "video", "name": "rawvideo", "width": 160, "height": 90, "format": "gray"}
-        source.make("frames", raw)
-        source.relations.renditions.create("film", "frames", {"0": "video"})
+        film.make("frames", raw)
+        film.relations.renditions.create("film", "frames", {"0": "video"})
 
-        assert source.get("frames", "0", f"frame_{7 * TICKS}", readAhead=2)
+        assert film.get("frames", "0", f"frame_{7 * TICKS}", readAhead=2)
 
-        made = source.elements("frames")
+        made = film.elements("frames")
         assert [each.element.pts for each in made] == [n * TICKS for n in (7, 8, 9)]
-        assert {picture.shape for picture in source.shown("frames").values()} == {(90, 160)}
+        assert {picture.shape for picture in film.shown("frames").values()} == {(90, 160)}
 
-    def test_the_same_codec_in_the_same_form_is_taken_over_with_its_times(self, source: Kitchen) -> None:
-        source.make("same", {"codec_type": "video", "name": "h264"})
-        source.relations.renditions.create("film", "same", {"0": "video"})
+    def test_the_same_codec_in_the_same_form_is_taken_over_with_its_times(self, film: Kitchen) -> None:
+        film.make("same", {"codec_type": "video", "name": "h264"})
+        film.relations.renditions.create("film", "same", {"0": "video"})
 
-        assert source.get("same", "0", f"packet_{7 * TICKS}", readAhead=99)
-        assert source.get("same", "0", "packet_0", readAhead=6)
+        assert film.get("same", "0", f"packet_{7 * TICKS}", readAhead=99)
+        assert film.get("same", "0", "packet_0", readAhead=6)
 
-        assert list(source.shown("same")) == pytest.approx(list(source.shown("film")))
-        pairs = zip(source.media("film"), source.media("same"), strict=True)
+        assert list(film.shown("same")) == pytest.approx(list(film.shown("film")))
+        pairs = zip(film.media("film"), film.media("same"), strict=True)
         assert all(
             (a.planes[0], a.element.is_key) == (bytes(b.planes[0]), b.element.is_key) for a, b in pairs
         )
 
-    def test_the_same_codec_in_another_size_is_encoded(self, source: Kitchen) -> None:
-        source.make("small", SMALL_H264)
-        source.relations.renditions.create("film", "small", {"0": "video"})
+    def test_the_same_codec_in_another_size_is_encoded(self, film: Kitchen) -> None:
+        film.make("small", SMALL_H264)
+        film.relations.renditions.create("film", "small", {"0": "video"})
 
-        assert source.get("small", "0", "packet_0", readAhead=0)
+        assert film.get("small", "0", "packet_0", readAhead=0)
 
-        assert source.shown("small")[0.0].shape == (90, 160)
+        assert film.shown("small")[0.0].shape == (90, 160)
 
 
 class TestSound:
@@ -303,22 +289,22 @@ class TestSound:
             chord.get("mono", "0", "packet_0")
 
 
-def test_what_is_provided_by_others_is_not_made(source: Kitchen) -> None:
-    source.make("small", SMALL_H264)
-    source.relations.renditions.create("film", "small", {"0": "video"}, Making.PROVIDED)
+def test_what_is_provided_by_others_is_not_made(film: Kitchen) -> None:
+    film.make("small", SMALL_H264)
+    film.relations.renditions.create("film", "small", {"0": "video"}, Making.PROVIDED)
 
-    assert not source.get("small", "0", "packet_0")
+    assert not film.get("small", "0", "packet_0")
 
 
-def test_just_in_case_makes_runs_as_they_become_whole(source: Kitchen) -> None:
-    source.make("small", SMALL_H264, {**AAC, "channels": 2})
-    source.relations.renditions.create("film", "small", making=Making.JUST_IN_CASE)
+def test_just_in_case_makes_runs_as_they_become_whole(film: Kitchen) -> None:
+    film.make("small", SMALL_H264, {**AAC, "channels": 2})
+    film.relations.renditions.create("film", "small", making=Making.JUST_IN_CASE)
 
     for stream, moment in (("video", 99 * 512), ("video", 5 * 512), ("audio", 150 * 1024)):
-        source.run("makeRenditions", "film", stream, f"packet_{moment}")
+        film.run("makeRenditions", "film", stream, f"packet_{moment}")
 
-    assert [each.element.pts for each in source.elements("small")] == [n * TICKS for n in range(50)]
-    assert len(source.elements("small", 1)) >= 92
+    assert [each.element.pts for each in film.elements("small")] == [n * TICKS for n in range(50)]
+    assert len(film.elements("small", 1)) >= 92
 
 
 def test_every_store_keeps_what_was_made(any_kitchen: Kitchen, film_file: Path) -> None:

@@ -21,20 +21,6 @@ H264 = {"codec_type": "video", "name": "h264"}
 PCM = {"codec_type": "audio", "name": "pcm_f32le", "sample_rate": 44_100}
 
 
-@pytest.fixture
-def film(kitchen: Kitchen, film_file: Path) -> Kitchen:
-    """A kitchen with the film."""
-    kitchen.bring_in("film", film_file)
-    return kitchen
-
-
-@pytest.fixture
-def chord(kitchen: Kitchen, chord_file: Path) -> Kitchen:
-    """A kitchen with the chord."""
-    kitchen.bring_in("chord", chord_file)
-    return kitchen
-
-
 def transform(
     kitchen: Kitchen, sources: str, targets: str, recipe: Json, *bounds: int, **members: Any
 ) -> None:
