@@ -29,15 +29,22 @@ _connections_out: dict[int, str] = {}
 
 @dataclass(frozen=True)
 class Footprint:
-    """What this process holds at one moment, each thing as a text that names it."""
+    """What this process holds at one moment, each thing as a text that names it.
+
+    ``tasks`` are the ids of all native threads, ``zeromq`` of those that say that they are ZeroMQ's: a thread
+    names itself only once it runs, so one that was there before and had no name yet is not new.
+    """
 
     things: frozenset[str]
+    tasks: frozenset[int] = frozenset()
+    zeromq: frozenset[int] = frozenset()
 
     def __sub__(self, other: Footprint) -> set[str]:
-        return set(self.things - other.things)
+        new = {f"ZeroMQ context not terminated: thread {number}" for number in self.zeromq - other.tasks}
+        return set((self.things | new) - other.things)
 
     def __or__(self, other: Footprint) -> Footprint:
-        return Footprint(self.things | other.things)
+        return Footprint(self.things | other.things, self.tasks | other.tasks, self.zeromq | other.zeromq)
 
 
 NOTHING = Footprint(frozenset())
@@ -46,9 +53,10 @@ NOTHING = Footprint(frozenset())
 def footprint() -> Footprint:
     """What this process holds now."""
     watch_pools()
-    return Footprint(
-        frozenset({*_children(), *_threads(), *_zeromq_threads(), *_listeners(), *_connections()})
-    )
+    things = frozenset({*_children(), *_threads(), *_listeners(), *_connections()})
+    names = _native_threads()
+    zeromq = frozenset(number for number, name in names.items() if name.startswith("ZMQbg"))
+    return Footprint(things, frozenset(names), zeromq)
 
 
 def leaked(before: Footprint, owned: Footprint) -> set[str]:
@@ -116,14 +124,15 @@ def _threads() -> Iterator[str]:
         yield f"thread {thread.name} ({thread.ident})"
 
 
-def _zeromq_threads() -> Iterator[str]:
+def _native_threads() -> dict[int, str]:
+    """The name of every thread of this process, by its id."""
+    names = {}
     for folder in Path("/proc/self/task").glob("*"):
         try:
-            name = (folder / "comm").read_text().strip()
+            names[int(folder.name)] = (folder / "comm").read_text().strip()
         except OSError:
             continue
-        if name.startswith("ZMQbg"):
-            yield f"ZeroMQ context not terminated: thread {name} ({folder.name})"
+    return names
 
 
 def _listeners() -> Iterator[str]:

@@ -15,6 +15,7 @@ import sqlalchemy
 import zmq
 
 from tests import leaks
+from tests.waiting import wait_until
 
 
 @contextmanager
@@ -68,9 +69,7 @@ def a_connection() -> Iterator[None]:
 def test_what_is_still_there_is_seen(thing: Callable[[], AbstractContextManager[None]], words: str) -> None:
     before = leaks.footprint()
     with thing():
-        left = leaks.footprint() - before
-
-    assert any(words in name for name in left)
+        wait_until(lambda: any(words in name for name in leaks.footprint() - before), 5, f"{words} is seen")
     assert set() == leaks.leaked(before, leaks.NOTHING)
 
 
