@@ -49,6 +49,15 @@ class Verdict:
     holder: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A job that waits: for what, and its place (from 1) among ``waiting`` jobs, in the order of asking."""
+
+    waits_for: str
+    place: int
+    waiting: int
+
+
 @dataclass(slots=True)
 class _Used:
     sinks: Counter[str] = field(default_factory=Counter)
@@ -87,6 +96,14 @@ class Admission:
         elif not verdict.is_refused:
             self._waiting.setdefault(job_id, claim)
         return verdict
+
+    def queued(self, job_id: str) -> Queued | None:
+        """What a job waits for at this moment; None if it does not."""
+        claim = self._waiting.get(job_id)
+        if claim is None:
+            return None
+        place = list(self._waiting).index(job_id) + 1
+        return Queued(self._look(claim).waits_for, place, len(self._waiting))
 
     def hold(self, job_id: str, claim: Claim) -> None:
         """A job has what it claims already, such as one that a former service left running."""

@@ -141,13 +141,17 @@ class Requests:
         return Accepted(request.request_id)
 
     def read_progress(self, request: ReadProgress) -> Accepted:
-        """Live counters as last heard of."""
+        """Live counters as last heard of; of jobs that wait to be admitted, their place in the queue."""
         ids = request.job_ids or tuple(worker.job_id for worker in self._workers.all())
         now_ns = self._clock.monotonic_ns()
-        data = {job_id: self._workers.counters(job_id, now_ns) for job_id in ids}
-        return Accepted(
-            request.request_id, data={job_id: counters for job_id, counters in data.items() if counters}
-        )
+        data = {job_id: self._workers.counters(job_id, now_ns) or self._queue(job_id) for job_id in ids}
+        return Accepted(request.request_id, data={job_id: found for job_id, found in data.items() if found})
+
+    def _queue(self, job_id: str) -> dict[str, Any] | None:
+        queued = self._workers.admission.queued(job_id)
+        if queued is None:
+            return None
+        return {"queue": {"waitsFor": queued.waits_for, "place": queued.place, "waiting": queued.waiting}}
 
     def _append(
         self, job: LiveJob, drafts: Sequence[Draft], actor: str, decisions: Decisions

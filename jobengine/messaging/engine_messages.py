@@ -113,7 +113,10 @@ class SetVariable(Request, frozen=True, kw_only=True):
 
 
 class ReadProgress(Request, frozen=True, kw_only=True):
-    """Live counters of running jobs; all of them if ``job_ids`` is empty."""
+    """Live counters of running jobs; all of them if ``job_ids`` is empty.
+
+    A job that waits to be admitted has ``queue`` instead: ``waitsFor``, ``place`` (from 1), ``waiting``.
+    """
 
     job_ids: tuple[str, ...] = ()
 

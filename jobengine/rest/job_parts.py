@@ -7,12 +7,14 @@ from typing import Any
 from flask import Response
 
 from jobengine.clock import to_text
+from jobengine.errors import UnavailableError
 from jobengine.messaging.engine_messages import ReadProgress
 from jobengine.model.kind import MERGE_KEYS
 from jobengine.model.lifecycle import RequestedState, TransitionStatus
 from jobengine.model.merge import fold
 from jobengine.model.record import JobRecord, TransitionRecord
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
+from jobengine.rest.auth import Actor
 from jobengine.rest.job_view import disclosed, output_view, transition_view
 from jobengine.rest.jobs import JOB, job_id_of
 from jobengine.rest.parameters import DescriptionQuery, LogQuery, NoQuery
@@ -77,20 +79,38 @@ class JobPartRoutes:
             "now": to_text(now),
             "bands": _bands(whole.job, whole.transitions),
             "planned": planned,
-            "waitingFor": _waiting_for(planned),
+            "waitingFor": self._admission(whole.job, call.actor) or _waiting_for(planned),
         }
         return json_response(disclosed(view, call.actor))
 
     def progress(self, call: Call[NoQuery]) -> Response:
-        """Live counters of the job's worker; only `jobId`, `currentState` and `live` while it has none."""
+        """Live counters of the job's worker; only `jobId`, `currentState` and `live` while it has none.
+
+        A job that waits for room or for another job has `queue`: what it waits for, and its place.
+        """
         job = self._services.reader.get_job(job_id_of(call))
         view: dict[str, Json] = {"jobId": job.job_id, "currentState": str(job.current_state), "live": False}
         if job.is_active:
-            accepted = self._services.engine.ask(ReadProgress, actor=call.actor.name, job_ids=(job.job_id,))
-            counters = accepted.data.get(job.job_id)
-            if counters:
-                view |= {"live": True, **counters}
+            found = self._progress(job, call.actor)
+            view |= {"live": bool(found) and "queue" not in found, **found}
         return json_response(view)
+
+    def _progress(self, job: JobRecord, actor: Actor) -> dict[str, Json]:
+        accepted = self._services.engine.ask(ReadProgress, actor=actor.name, job_ids=(job.job_id,))
+        found: dict[str, Json] = accepted.data.get(job.job_id) or {}
+        return found
+
+    def _admission(self, job: JobRecord, actor: Actor) -> str | None:
+        """What a job waits for that is not in its list; without the engine, what it said last."""
+        if not job.is_active or job.worker_process_id or not job.status_message:
+            return None
+        try:
+            queue = self._progress(job, actor).get("queue")
+        except UnavailableError:
+            return job.status_message
+        if queue is None:
+            return None
+        return f"{queue['waitsFor']}; place {queue['place']} of {queue['waiting']} in the queue"
 
 
 def _up_to(rows: list[TransitionRecord], last: TransitionRecord) -> list[TransitionRecord]:

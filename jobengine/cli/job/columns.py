@@ -21,6 +21,7 @@ JOB = {
     "Created": "createdTime",
     "Updated": "updatedTime",
     "Message": "statusMessage",
+    "Waiting for": "waitingFor",
     "Client data": "clientData",
 }
 HISTORY = {

@@ -55,7 +55,11 @@ def show(client: Client, job_id: str, form: str) -> None:
     """
     from jobengine.cli.output import show_document
 
-    show_document(form, client.jobs.get(job_id).document, columns.JOB)
+    job = client.jobs.get(job_id)
+    document = job.document
+    if form != "json" and document.get("isActive"):
+        document = {**document, "waitingFor": job.timeline()["waitingFor"]}
+    show_document(form, document, columns.JOB)
 
 
 @click.command()

@@ -5,6 +5,7 @@ A thread follows the events; whoever iterates gets progress at an interval, beca
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 from collections.abc import Iterator
@@ -51,10 +52,17 @@ class Observation:
         yield "speed", f"{found['speed']:.2f}x" if "speed" in found else None
         yield "drop", found.get("drops")
         counters = found.get("counters") or {}
+        yield from _waiting(found.get("queue"))
         yield "phase", counters.get("phase")
         yield "elements", counters.get("elements")
         yield "circuit", "open" if counters.get("circuit") == "open" else None
         yield "dead_letters", counters.get("deadLetters") or None
+
+
+def _waiting(queued: dict[str, Json] | None) -> Iterator[tuple[str, Json]]:
+    if queued is not None:
+        yield "place", f"{queued['place']}/{queued['waiting']}"
+        yield "waits_for", json.dumps(queued["waitsFor"], ensure_ascii=False)
 
 
 def stream_time(position: dict[str, Json]) -> str | None:

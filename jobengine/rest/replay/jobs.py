@@ -140,7 +140,8 @@ class JobRoutes:
             ]
             for job in active
         ]
-        return json_response(disclosed({"jobs": listed}, actor))
+        queued = {job_id: found["queue"] for job_id, found in progress.items() if "queue" in found}
+        return json_response(disclosed({"jobs": listed, **({"queued": queued} if queued else {})}, actor))
 
     def _find(self, which: str) -> list[JobRecord]:
         where = parse_filter(f'{which} AND clientData.dialect == "{DIALECT}"')

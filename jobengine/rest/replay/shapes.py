@@ -28,9 +28,13 @@ class NewJobShape(Shape):
 
 
 class JobsShape(Shape):
-    """Jobs that have not ended: id, configuration, what is left of the stop condition."""
+    """Jobs that have not ended: id, configuration, what is left of the stop condition.
+
+    ``queued``, if there are such: by id, what a job waits for before it may begin, and its place.
+    """
 
     jobs: list[list[Json]]
+    queued: dict[str, Json] | None = None
 
 
 class StoppedShape(Shape):

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from jobengine.engine.admission import AdmissionTerms, Lease
+from jobengine.ids import new_id
+from jobengine.messaging.engine_messages import ReadProgress
 from jobengine.testing import InMemoryEngine, InProcessWorkers, ManualClock, SyntheticWork
 
 
@@ -48,6 +50,27 @@ def test_g18_a_second_job_for_the_same_stream_and_sink_waits_and_says_for_whom()
         assert states(stage, ids) == ["Finished", "Running", "Running"]
         assert stage.job(ids[1]).status_message == ""
         assert stage.audit().is_intact
+
+
+def test_a_job_that_waits_knows_its_place_and_it_moves_on() -> None:
+    def queue(job_id: str) -> dict[str, Any]:
+        request = ReadProgress(request_id=new_id(), job_ids=(job_id,))
+        found: dict[str, Any] = stage.ask(request).data.get(job_id, {})
+        return found.get("queue") or {}
+
+    with engine() as stage:
+        ids = [stage.submit(job()) for _ in range(3)]
+        stage.settle()
+        assert [queue(each).get("place") for each in ids] == [None, 1, 2]
+        assert queue(ids[2])["waitsFor"] == f"job {ids[0]} sends stream 'vod' to this sink"
+        stage.request(ids[0], "Finish")
+        stage.settle()
+        assert queue(ids[1]) == {}
+        assert queue(ids[2]) == {
+            "waitsFor": f"job {ids[1]} sends stream 'vod' to this sink",
+            "place": 1,
+            "waiting": 1,
+        }
 
 
 def test_g18_or_is_refused_with_its_reason() -> None:
