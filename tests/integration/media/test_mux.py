@@ -37,12 +37,29 @@ def _again(path: Path, target: Path, window: Window | None = None) -> Muxed:
     return muxer.close()
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mov", "ts", "mkv"])
+@pytest.mark.parametrize("ending", ["mp4", "mov", "ts"])
 def test_what_was_taken_apart_is_put_together_bit_by_bit(tmp_path: Path, ending: str) -> None:
     path = film(tmp_path / f"film.{ending}")
     muxed = _again(path, tmp_path / f"again.{ending}")
     assert muxed == Muxed((0, 1), (), {}, True)
     assert packets(tmp_path / f"again.{ending}") == packets(path)
+
+
+def _distances(path: Path) -> dict[int, list[tuple[int, int, str]]]:
+    """Packets with their times counted from the first moment that anything in the file shows or sounds."""
+    found = packets(path)
+    first = min(int(pts) for rows in found.values() for _, pts, _ in rows)
+    return {
+        index: [(int(dts) - first, int(pts) - first, digest) for dts, pts, digest in rows]
+        for index, rows in found.items()
+    }
+
+
+@pytest.mark.parametrize("start_s", ["0", "5"])
+def test_matroska_which_has_no_time_before_zero_keeps_all_distances(tmp_path: Path, start_s: str) -> None:
+    path = film(tmp_path / "film.mkv", "-output_ts_offset", start_s)
+    assert _again(path, tmp_path / "again.mkv") == Muxed((0, 1), (), {}, True)
+    assert _distances(tmp_path / "again.mkv") == _distances(path)
 
 
 @pytest.mark.needs("film")
