@@ -200,6 +200,7 @@ class MediaError(JobEngineError):
 
     code = "media"
     title = "Media can't be read or written"
+    status = 422
 
 
 class DiskFull(MediaError):

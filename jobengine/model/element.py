@@ -36,10 +36,11 @@ class PayloadState(IntEnum):
 class Element(msgspec.Struct, frozen=True, gc=False):
     """One element as it is given to a store.
 
-    ``element_id``: the 16 bytes of a UUIDv7; empty lets the store make one. ``pts``: None takes the next
-    number of the stream (elements without time, counted). ``attributes``: everything else that is said of
-    the element, a msgpack map that a store keeps and never reads. ``plane_sizes``: the declared bytes of
-    each payload plane, one for a packet; a plane may be stored longer than declared (padding of decoders).
+    ``element_id``: the 16 bytes of a UUID, of version 7 unless a writer had another; empty lets the store
+    make one. ``pts``: None takes the next number of the stream (elements without time, counted).
+    ``attributes``: everything else that is said of the element, a msgpack map that a store keeps and never
+    reads. ``plane_sizes``: the declared bytes of each payload plane, one for a packet; a plane may be stored
+    longer than declared (padding of decoders).
     """
 
     kind: ElementKind

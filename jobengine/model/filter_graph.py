@@ -33,6 +33,11 @@ _SOUND = """
     aeval afade amerge amix anull asplit bandpass bandreject bass channelmap crossfeed equalizer
     extrastereo highpass highshelf join lowpass lowshelf pan stereotools stereowiden treble volume
 """
+_RETIMING = """
+    aloop aresample areverse asetnsamples asetpts asetrate aselect atempo atrim decimate detelecine
+    fieldmatch fps framerate framestep freezeframes loop minterpolate mpdecimate pullup random reverse
+    rubberband select setpts shuffleframes telecine thumbnail tile tinterlace tpad trim
+"""
 FILTERS: dict[str, frozenset[str]] = {
     "video": frozenset(_PICTURES.split()),
     "audio": frozenset(_SOUND.split()),
@@ -116,8 +121,7 @@ class _Reader:
             raise self._wrong(begin, "must be the name of a filter")
         name = match[0]
         if name not in FILTERS[self._kind]:
-            text = f"{name!r} is no {self._kind} filter that may be used"
-            raise self._wrong(begin, f"{text}; there are {', '.join(sorted(FILTERS[self._kind]))}")
+            raise self._wrong(begin, self._refusal(name))
         self._place = match.end()
         options = self._options()
         inputs = (*([before] if before else []), *given)
@@ -134,6 +138,13 @@ class _Reader:
             self._made.add(label)
             self._open[label] = None
         return Step(name, options, inputs, outputs)
+
+    def _refusal(self, name: str) -> str:
+        if name in _RETIMING.split():
+            text = "pictures or samples are, and parts that are made apart would not fit together"
+            return f"{name!r} changes when {text}; shift a source by its shift member"
+        there = ", ".join(sorted(FILTERS[self._kind]))
+        return f"{name!r} is no {self._kind} filter that may be used; there are {there}"
 
     def _labels(self) -> list[str]:
         found: list[str] = []

@@ -160,7 +160,7 @@ class _RefusedTrigger(BaseModel):
     @field_validator("type", mode="before")
     @classmethod
     def _refuse(cls, value: Any) -> Any:
-        if value in ENGINE_TRIGGERS:
+        if isinstance(value, str) and value in ENGINE_TRIGGERS:
             raise PydanticCustomError(
                 "engine_trigger", "Implicit and OutputSwitch are written by the engine only"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import msgspec
@@ -30,7 +31,7 @@ Compared = list[tuple[Element, dict[str, Any], list[bytes]]]
 
 
 def record(service: Service) -> None:
-    """Six seconds: some packets of two planes, some attributes, and an end of stream in the middle."""
+    """Six seconds: some packets of two planes, of attributes, of ids of version 4; an end of stream amid."""
     store = open_store((service.data / "contents").as_uri())
     stream = {"type": "Stream", "index": 0, "time_base": [1, 1000], "codecpar": {"codec_type": "video"}}
     content = Catalogue(store, SystemClock()).create("camera", {"type": "demuxer"}, [stream])
@@ -52,7 +53,7 @@ def recorded(number: int) -> tuple[Element, list[bytes] | None]:
         is_key=number % 25 == 0,
         plane_sizes=tuple(map(len, planes)),
         attributes=attributes if number % 3 == 0 else b"",
-        element_id=new_element_id(),
+        element_id=uuid4().bytes if number % 50 == 3 else new_element_id(),
     )
     return element, planes
 

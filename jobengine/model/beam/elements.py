@@ -39,17 +39,12 @@ _decode = msgspec.msgpack.Decoder().decode
 _OUTSIDE = frozenset({"type", "id", "stream_index"})
 """Members that are said by the store or by the address."""
 _ID_WAS_GIVEN = "id"
-_USUAL_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_USUAL_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _check_id(text: str) -> str:
-    """The usual form of an id, which `UUID` takes in many."""
-    if _USUAL_ID.fullmatch(text):
-        return text
-    found = UUID(text)
-    if found.version != 7:
-        raise ValueError("must be a UUID of version 7")
-    return str(found)
+    """The usual form of an id, which `UUID` takes in many. Of any version: whoever writes chooses it."""
+    return text if _USUAL_ID.fullmatch(text) else str(UUID(text))
 
 
 class _ElementDocument(BeamModel):

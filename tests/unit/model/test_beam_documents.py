@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,13 @@ def test_base64_comes_back_as_a_buffer() -> None:
     assert to_document(element, 0)["side_data"] == {"palette": {"type": "Buffer", "data": [0, 1, 255]}}
 
 
+@pytest.mark.parametrize("version", [1, 4])
+def test_an_id_of_another_version_is_taken_and_comes_back(version: int) -> None:
+    given = str(UUID(int=UUID(ID).int, version=version))
+
+    assert to_document(to_element(read_element({"type": "Packet", "id": given})), 0)["id"] == given
+
+
 def test_an_id_is_shown_if_it_was_given_or_is_asked_for() -> None:
     given = to_element(read_element({"type": "Packet", "id": ID.upper()}))
     silent = to_element(read_element({"type": "Packet"}))
@@ -126,7 +134,7 @@ def test_an_id_is_shown_if_it_was_given_or_is_asked_for() -> None:
         ({"type": "Packet", "flags": {"KEY": 1}}, "/flags/KEY"),
         ({"type": "Packet", "side_data": {"x": "%"}}, "/side_data"),
         ({"type": "Packet", "id": "0"}, "/id"),
-        ({"type": "Packet", "id": "6ba7b810-9dad-11d1-80b4-00c04fd430c8"}, "/id"),
+        ({"type": "Packet", "id": "6ba7b810-9dad-11d1-80b4-00c04fd430c"}, "/id"),
         ({"type": "Packet", "data": "AAAA"}, "/data"),
         ({"type": "Frame", "buf_sizes": [1, -1]}, "/buf_sizes/1"),
         ({"type": "Frame", "channel_layout": []}, "/channel_layout"),

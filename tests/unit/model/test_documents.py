@@ -142,6 +142,8 @@ class TestFaultsOfShape:
             ({"type": "outputswitch"}, "type", "must be one of"),
             ({"type": "OutputSwitch"}, "type", "written by the engine only"),
             ({"type": 7}, "type", "must be one of"),
+            ({"type": ["Time"]}, "type", "must be one of"),
+            ({"type": {"Time": 1}}, "type", "must be one of"),
             ({"type": "Time"}, "startTime", "required"),
             ({"type": "Time", "startTime": "soon"}, "startTime", "must be a time such as"),
             ({"type": "Time", "startTime": 12}, "startTime", "must be text such as"),

@@ -43,6 +43,13 @@ def test_quotes_and_backslashes_protect_signs() -> None:
         ("hflip,amovie=a.wav", "video", 1, "character 7"),
         ("drawtext=textfile=/etc/passwd", "video", 1, "'drawtext' is no video filter"),
         ("volume=2", "video", 1, "'volume' is no video filter that may be used; there are"),
+        (
+            "hflip,setpts=2*PTS",
+            "video",
+            1,
+            "character 7 of the filter ('setpts=2*PTS'): 'setpts' changes when",
+        ),
+        ("atempo=2", "audio", 1, "parts that are made apart would not fit together"),
         ("", "video", 1, "must be the name of a filter"),
         ("hflip,", "video", 1, "character 7 of the filter (''): must be the name of a filter"),
         ("hflip]", "video", 1, "must be ';', ',' or the end"),
