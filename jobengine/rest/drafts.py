@@ -10,9 +10,10 @@ from typing import Any, cast
 from jobengine.errors import DocumentError, Fault
 from jobengine.messaging.engine_messages import Draft
 from jobengine.model.check import Prior, Surroundings, check_transitions
-from jobengine.model.document import TransitionDocument
+from jobengine.model.document import JobDocument, TransitionDocument, read
 from jobengine.model.placeholder import fill_in
 from jobengine.model.record import TransitionRecord
+from jobengine.model.salvage import further_faults
 from jobengine.model.trigger import TriggerBase
 from jobengine.rest.services import HttpServices
 
@@ -43,6 +44,14 @@ def surroundings(services: HttpServices) -> Surroundings:
     """What checks need to know of this service, as of now."""
     host = services.settings.engine.processing_host
     return Surroundings(services.roots, host, _Variables(services.reader.variables))
+
+
+def read_job(value: Json, around: Surroundings) -> JobDocument:
+    """A job as it was posted. Raises DocumentError with the faults of its shape, and of what can be read."""
+    try:
+        return read(JobDocument, value)
+    except DocumentError as error:
+        raise DocumentError([*error.faults, *further_faults(value, error.faults, around)]) from None
 
 
 def new_drafts(documents: Sequence[TransitionDocument], around: Surroundings) -> tuple[Draft, ...]:

@@ -20,7 +20,7 @@ from jobengine.model.record import JobRecord
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Actor, Role
 from jobengine.rest.body import MERGE_PATCH, read_body
-from jobengine.rest.drafts import appended_drafts, new_drafts, surroundings
+from jobengine.rest.drafts import appended_drafts, new_drafts, read_job, surroundings
 from jobengine.rest.job_view import Fields, check_fields, disclosed, job_view
 from jobengine.rest.parameters import (
     DeleteManyQuery,
@@ -54,9 +54,9 @@ class JobRoutes:
         With `validate` it is only checked: the answer is the planned timeline.
         """
         value, data = read_body(self._limit)
-        document = read(JobDocument, value)
-        self._check_host(call.query.host)
         around = surroundings(self._services)
+        document = read_job(value, around)
+        self._check_host(call.query.host)
         drafts = new_drafts(document.transitions, around)
         if call.query.validate_only:
             entries = planned_timeline(drafts, self._services.clock.now())
