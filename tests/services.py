@@ -28,7 +28,6 @@ from tests.waiting import wait_until
 READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 60.0
 CLI_TIMEOUT_S = 60.0
-NURSERY = "jobengine.worker.nursery"
 
 NewService = Callable[..., "Service"]
 
@@ -78,19 +77,21 @@ class Service:
 
     def kill(self) -> None:
         """SIGKILL to the main process; returns when engine and http processes are gone too."""
-        tree = [self.engine_process(), self.http_process()]
+        tree = [self.template_process(), self.engine_process(), self.http_process()]
         self._end(signal.SIGKILL)
         psutil.wait_procs(tree, STOP_TIMEOUT_S)
 
     def engine_process(self) -> psutil.Process:
         """The process that has the nursery."""
-        (engine,) = [p for p in self._children() if self._has_nursery(p)]
-        return engine
+        return self._part("engine")
 
     def http_process(self) -> psutil.Process:
         """The process that has the port."""
-        (http,) = [p for p in self._children() if "spawn_main" in _command(p) and not self._has_nursery(p)]
-        return http
+        return self._part("http")
+
+    def template_process(self) -> psutil.Process:
+        """The process that the two are forked from."""
+        return self._part("template")
 
     def processes(self) -> list[psutil.Process]:
         """Every living process of this service, workers included, also those of former starts."""
@@ -147,12 +148,11 @@ class Service:
         except UnavailableError:
             return False
 
-    def _children(self) -> list[psutil.Process]:
+    def _part(self, name: str) -> psutil.Process:
         assert self.process is not None
-        return psutil.Process(self.process.pid).children()
-
-    def _has_nursery(self, process: psutil.Process) -> bool:
-        return any(NURSERY in _command(child) for child in process.children())
+        (template,) = [p for p in psutil.Process(self.process.pid).children() if p.name() == "template"]
+        (part,) = [p for p in (template, *template.children()) if p.name() == name]
+        return part
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
@@ -203,10 +203,3 @@ def _environment(data: Path, database_url: str | None, settings: dict[str, objec
     if database_url is not None:
         variables["JOBENGINE_DATABASE_URL"] = database_url
     return {**os.environ, "JOBENGINE_DATA": str(data), "NO_COLOR": "1", **variables}
-
-
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
-        return ""

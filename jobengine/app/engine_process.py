@@ -17,7 +17,7 @@ import structlog
 import zmq
 
 from jobengine import logs
-from jobengine.app.parent import end_with_parent
+from jobengine.app.parent import leave_template
 from jobengine.app.payload_sweep import PayloadSweep
 from jobengine.clock import SystemClock, to_text
 from jobengine.contents.opening import open_store
@@ -46,8 +46,8 @@ SWITCH_S = 0.0005
 
 
 def run_engine(settings: Settings, finish_jobs: bool) -> None:
-    """Run the engine of one service until SIGTERM. Blocks. The target of a spawned process."""
-    end_with_parent()
+    """Run the engine of one service until SIGTERM. Blocks. The target of a forked process."""
+    leave_template("engine")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.configure(settings.log.level, settings.log.format, process="engine")
     with ExitStack() as stack:

@@ -15,7 +15,7 @@ import zmq
 from jobengine import logs
 from jobengine.app.finished_jobs import FinishedJobs
 from jobengine.app.late_store import LateStore
-from jobengine.app.parent import end_parent, end_with_parent
+from jobengine.app.parent import end_service, leave_template
 from jobengine.clock import SystemClock
 from jobengine.contents.opening import open_store
 from jobengine.history.database import Database
@@ -38,12 +38,12 @@ PROBE_TIMEOUT_MS = 1_000
 
 
 def load_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
-    """The WSGI callable of a process that was spawned to serve it.
+    """The WSGI callable of a process that was forked to serve it.
 
     ``stopping`` ends when the service is about to stop: event feeds end then, whose threads would keep the
     server from ending.
     """
-    end_with_parent()
+    leave_template("http")
     logs.configure(settings.log.level, settings.log.format, process="http")
     return build_http(settings, stopping)
 
@@ -74,7 +74,7 @@ def build_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
         roots=media_roots(settings),
         check_migrations=database.check_head,
         worker_log=settings.worker_log,
-        shut_down=end_parent,
+        shut_down=end_service,
     )
     FinishedJobs(services.reader, services.engine, services.clock, settings.convert).start()
     return create_app(services, [pages()])

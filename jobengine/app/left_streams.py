@@ -10,7 +10,6 @@ import structlog
 from jobengine.clock import Clock
 from jobengine.errors import ConflictError
 from jobengine.ports.contents import ContentStore
-from jobengine.worker.recorded_stream import end_left
 
 MAX_WAITING = 10_000
 
@@ -33,6 +32,10 @@ class LeftStreams:
 
     def end_all(self, store: ContentStore) -> None:
         """End all of them; blocks for the store. Raises UnavailableError, and what is left waits on."""
+        if not self._waiting:
+            return
+        from jobengine.worker.recorded_stream import end_left  # brings FFmpeg into the process
+
         while self._waiting:
             job_id, url = self._waiting[0]
             try:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
+
+from jobengine.worker.process_name import name_process
 
 _PR_SET_PDEATHSIG = 1
 
@@ -21,6 +24,16 @@ def end_with_parent() -> None:
         sys.exit(1)
 
 
-def end_parent() -> None:
-    """Tell the process that started this one to end, as a supervisor would; returns at once."""
-    os.kill(os.getppid(), signal.SIGTERM)
+def leave_template(name: str) -> None:
+    """What a fork of the template begins with: it ends with that, can be told to end, and has a name."""
+    end_with_parent()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    name_process(name)
+
+
+def end_service() -> None:
+    """Tell the main process to end, as a supervisor would; returns at once."""
+    main = multiprocessing.parent_process()
+    if main is None or main.pid is None:
+        raise RuntimeError("this process belongs to no service")
+    os.kill(main.pid, signal.SIGTERM)

@@ -1,7 +1,8 @@
 """``jobengine serve``: the process tree of one service.
 
-The main process is granian's supervisor of the http process and keeps the engine process; the engine has
-the nursery, whose workers outlive them all. Killing the main process ends the tree but the workers.
+The main process is granian's supervisor of the http process and keeps the engine process, both of them forks
+of the template; the engine has the nursery, whose workers outlive them all. Killing the main process ends the
+tree but the workers.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from typing import Any
 import structlog
 from granian.constants import Interfaces
 from granian.log import LogLevels
-from granian.server.mp import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 
 from jobengine import logs
 from jobengine.app.engine_keeper import EngineKeeper
 from jobengine.app.readiness import ReadinessAnnouncer
 from jobengine.app.targets import load_http, run_engine
+from jobengine.app.template import start_template
 from jobengine.clock import Clock, SystemClock
 from jobengine.errors import SettingsError, UnavailableError
 from jobengine.history.database import Database
-from jobengine.history.keys import ApiKeys
 from jobengine.settings import HttpSettings, Settings
 
 HTTP_STOP_TIMEOUT_S = 5
@@ -61,12 +62,19 @@ class _Server(MPServer):
     def __init__(self, *args: Any, on_stop: Callable[[], None], **options: Any) -> None:
         super().__init__(*args, **options)
         self._on_stop = on_stop
-        self.stopping, self._until_stop = multiprocessing.get_context("spawn").Pipe(duplex=False)
+        self.stopping, self._until_stop = multiprocessing.Pipe(duplex=False)
 
     def signal_handler_interrupt(self, *args: Any, **options: Any) -> None:
         self._until_stop.close()
         self._on_stop()
         super().signal_handler_interrupt(*args, **options)  # type: ignore[no-untyped-call]
+
+    def _spawn_worker(self, *args: Any, **options: Any) -> WorkerProcess:
+        """What granian would spawn, or fork from here, is forked from the template."""
+        worker = super()._spawn_worker(*args, **options)
+        inner: Any = worker.inner
+        worker.inner = start_template().Process(target=inner._target, args=inner._args, name="http")
+        return worker
 
 
 class _Tree:
@@ -75,7 +83,6 @@ class _Tree:
     def __init__(self, settings: Settings, finish_jobs: bool, clock: Clock) -> None:
         self._settings = settings
         self._finish_jobs = finish_jobs
-        self._spawn = multiprocessing.get_context("spawn")
         self._server = self._new_server()
         stop_timeout_s = ENGINE_STOP_MARGIN_S + (settings.engine.finish_timeout_s if finish_jobs else 0.0)
         self._engine = EngineKeeper(
@@ -85,7 +92,6 @@ class _Tree:
         self._log = structlog.get_logger("service")
 
     def run(self) -> int:
-        multiprocessing.set_start_method("spawn", force=True)
         self._engine.start()
         self._announcer.start()
         self._log.info("service.starting", url=self._settings.http.url, data=str(self._settings.data))
@@ -99,7 +105,8 @@ class _Tree:
         return 1 if self._engine.has_given_up else 0
 
     def _new_engine(self) -> BaseProcess:
-        return self._spawn.Process(target=run_engine, args=(self._settings, self._finish_jobs), name="engine")
+        arguments = (self._settings, self._finish_jobs)
+        return start_template().Process(target=run_engine, args=arguments, name="engine")
 
     def _on_stop(self) -> None:
         self._engine.expect_end()
@@ -152,14 +159,21 @@ def _prepare_database(settings: Settings) -> None:
             if database.revision() is None:
                 database.upgrade()
             database.check_head()
-            has_keys = bool(ApiKeys(database).list())
+            is_guarded = settings.http.is_loopback or _has_keys(database)
         except UnavailableError as error:
             raise SettingsError(f"the database can't be reached: {error.detail}") from error
-    if not settings.http.is_loopback and not has_keys:
+    if not is_guarded:
         raise SettingsError(
             f"listening on {settings.http.host} without any API key would let everybody in: "
             "run 'jobengine key create NAME --role admin' first, or listen on 127.0.0.1"
         )
+
+
+def _has_keys(database: Database) -> bool:
+    """Whether anybody would be let in. Loaded for services beyond loopback only, as it brings all tables."""
+    from jobengine.history.keys import ApiKeys
+
+    return bool(ApiKeys(database).list())
 
 
 def _with_free_port(http: HttpSettings) -> HttpSettings:

@@ -32,6 +32,9 @@ def serve(
       jobengine serve --data /srv/jobengine --port 8484
     """
     from jobengine.app import run_service
+    from jobengine.app.template import start_template
+
+    start_template()  # it imports for a second, so it begins before the settings are read
     from jobengine.settings import load
 
     sys.exit(run_service(load(config, {"data": data, "http": {"host": host, "port": port}}), finish_jobs))

@@ -16,6 +16,8 @@ from jobengine.model.condition import StreamReading
 from jobengine.model.plan import Planned
 
 PROTOCOL_VERSION = 1
+MAX_FORK_BYTES = 65_536
+"""Bound of one message between engine, nursery and the workers that it forked."""
 
 
 class Command(msgspec.Struct, frozen=True, tag=True, tag_field="command"):

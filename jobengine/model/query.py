@@ -19,16 +19,11 @@ What is what:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache, lru_cache
-from typing import Any, Literal, cast
+from functools import lru_cache
+from typing import Any, Literal
 
-from lark import Lark, Token, Transformer, v_args
-from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
-
-from jobengine.clock import to_text
 from jobengine.errors import MalformedError
 
 TIME_FIELDS = frozenset({"createdtime", "updatedtime", "time"})
@@ -103,41 +98,7 @@ class SortKey:
     descending: bool = False
 
 
-_GRAMMAR = r"""
-?start: any
-?any: all (_OR all)* -> any_of
-?all: one (_AND one)* -> all_of
-?one: _NOT one -> not_
-    | "(" any ")"
-    | comparison
-comparison: FIELD OPERATOR (QUOTED | BARE)
-
-_OR.3: /OR(?![^\s()"'!=<>~])/i
-_AND.3: /AND(?![^\s()"'!=<>~])/i
-_NOT.3: /NOT(?![^\s()"'!=<>~])/i
-OPERATOR: "==" | "!=" | ">=" | "<=" | ">" | "<" | "~"
-FIELD: /[^\W\d]\w*(\.("[^"]+"|[\w$-]+))*/
-QUOTED: /"(\\.|[^"\\])*"|'(\\.|[^'\\])*'/
-BARE: /[^\s()"'!=<>~]+/
-%import common.WS
-%ignore WS
-"""
-
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)
-_WORDS: dict[str, Scalar] = {"null": None, "true": True, "false": False}
 _PART = re.compile(r'\.("[^"]+"|[\w$-]+)')
-_EXPECTED = {
-    "FIELD": "a field",
-    "OPERATOR": "an operator",
-    "BARE": "a value",
-    "QUOTED": "a value",
-    "LPAR": "'('",
-    "RPAR": "')'",
-    "_NOT": "NOT",
-    "_AND": "AND",
-    "_OR": "OR",
-    "$END": "the end",
-}
 
 
 @lru_cache(maxsize=256)
@@ -145,12 +106,9 @@ def parse_filter(text: str) -> Node:
     """The filter that ``text`` says. Raises MalformedError with the column of the fault."""
     if len(text) > MAX_LENGTH:
         raise MalformedError(f"the filter is longer than {MAX_LENGTH} characters")
-    try:
-        node = cast(Node, _parser().parse(text))  # the transformer makes nodes of every rule
-    except UnexpectedInput as error:
-        raise _unexpected(error, text) from error
-    except VisitError as error:
-        raise error.orig_exc from error
+    from jobengine.model.query_grammar import read_filter
+
+    node = read_filter(text)
     if _depth(node) > MAX_DEPTH:
         raise MalformedError(f"the filter is nested deeper than {MAX_DEPTH} levels")
     return node
@@ -177,7 +135,7 @@ def parse_sort(text: str) -> tuple[SortKey, ...]:
         name = bare.removeprefix("-").removeprefix("+")
         if not re.fullmatch(r'[^\W\d]\w*(\.("[^"]+"|[\w$-]+))*', name):
             raise MalformedError(f"sort, column {column}: {bare!r} is not a field", column=column)
-        keys.append(SortKey(Field(_path(name), column), descending))
+        keys.append(SortKey(Field(path_of(name), column), descending))
         column += len(item) + 1
     return tuple(keys)
 
@@ -265,68 +223,7 @@ def _depth(node: Node) -> int:
     return deepest
 
 
-@v_args(inline=True)
-class _Build(Transformer[Token, Node]):
-    """From the grammar's rules to nodes."""
-
-    def any_of(self, *parts: Node) -> Node:
-        return parts[0] if len(parts) == 1 else Or(parts)
-
-    def all_of(self, *parts: Node) -> Node:
-        return parts[0] if len(parts) == 1 else And(parts)
-
-    def not_(self, part: Node) -> Node:
-        return Not(part)
-
-    def comparison(self, field: Token, operator: Token, value: Token) -> Node:
-        of = Field(_path(field), field.column or 0)
-        sign: Any = str(operator)
-        literal = _quoted(value) if value.type == "QUOTED" else _bare(value)
-        if len(of.path) == 1 and of.name in TIME_FIELDS and sign != "~" and literal.value is not None:
-            literal = _time(literal, value.column or 0)
-        return Comparison(of, sign, literal)
-
-
-@cache
-def _parser() -> Lark:
-    return Lark(_GRAMMAR, parser="lalr", transformer=_Build(), maybe_placeholders=False)
-
-
-def _path(name: str) -> tuple[str, ...]:
+def path_of(name: str) -> tuple[str, ...]:
+    """The parts of a dotted name; quotes are taken off all but the first."""
     first = name.split(".", 1)[0]
     return (first, *[part.strip('"') for part in _PART.findall(name[len(first) :])])
-
-
-def _quoted(token: Token) -> Value:
-    text = re.sub(r"\\(.)", r"\1", token[1:-1], flags=re.DOTALL)
-    return Value(text, text)
-
-
-def _bare(token: Token) -> Value:
-    text = str(token)
-    if text.lower() in _WORDS:
-        return Value(_WORDS[text.lower()], text)
-    if not _NUMBER.fullmatch(text):
-        return Value(text, text)
-    number = int(text) if text.lstrip("-").isdigit() else float(text)
-    if abs(number) >= 2**63:
-        raise MalformedError(f"filter, column {token.column}: {text} is too large", column=token.column)
-    return Value(number, text)
-
-
-def _time(literal: Value, column: int) -> Value:
-    try:
-        moment = datetime.fromisoformat(literal.text)
-    except ValueError as error:
-        text = f"filter, column {column}: {literal.text!r} is not an ISO 8601 time"
-        raise MalformedError(text, column=column) from error
-    canonical = to_text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    return Value(canonical, canonical)
-
-
-def _unexpected(error: UnexpectedInput, text: str) -> MalformedError:
-    at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-    column = len(text) + 1 if at_end else error.column
-    names: Iterable[str] = getattr(error, "allowed", None) or getattr(error, "expected", None) or ()
-    wanted = sorted({_EXPECTED.get(name, name) for name in names})
-    return MalformedError(f"filter, column {column}: expected {' or '.join(wanted)}", column=column)

@@ -16,9 +16,16 @@ from dataclasses import dataclass
 
 import structlog
 
-from jobengine.messaging.worker_messages import Exited, Fork, Forked, Left, encode, nursery_decoder
+from jobengine.messaging.worker_messages import (
+    MAX_FORK_BYTES,
+    Exited,
+    Fork,
+    Forked,
+    Left,
+    encode,
+    nursery_decoder,
+)
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
-from jobengine.worker.nursery import MAX_MESSAGE_BYTES
 
 _STOP_TIMEOUT_S = 5.0
 
@@ -152,7 +159,7 @@ class NurseryLauncher:
         news: list[WorkerStarted | WorkerEnded] = []
         while True:
             try:
-                packed = self._channel.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT)
+                packed = self._channel.recv(MAX_FORK_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return news
             except ConnectionResetError:

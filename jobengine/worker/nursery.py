@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from jobengine.messaging.worker_messages import Exited, Fork, Forked, encode, fork_decoder
+from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Exited, Fork, Forked, encode, fork_decoder
 from jobengine.worker.main import WorkerHost
 from jobengine.worker.process_name import name_for, name_process
 from jobengine.worker.shared import run_shared
@@ -27,7 +27,6 @@ from jobengine.worker.shared_workers import SharedWorkers
 from jobengine.worker.spares import Spares, run_spare
 from jobengine.worker.works import preload
 
-MAX_MESSAGE_BYTES = 65536
 QUIET_MS, BETWEEN_MS = 300, 50
 """How long nothing must have happened before a spare worker is made, not beside jobs that start; and then
 before the next one."""
@@ -91,7 +90,7 @@ class Nursery:
         if self._engine.fileno() not in ready:
             return True
         try:
-            packed = self._engine.recv(MAX_MESSAGE_BYTES)
+            packed = self._engine.recv(MAX_FORK_BYTES)
         except ConnectionResetError:
             packed = b""
         if packed:

@@ -1,6 +1,6 @@
-"""What ``ps`` and ``top`` call a worker: Linux keeps a name of 15 bytes for each process.
+"""What ``ps`` and ``top`` call a process: Linux keeps a name of 15 bytes for each.
 
-The command line stays that of the nursery, of which all workers are forks.
+The command line of a fork stays that of the process it is a fork of.
 """
 
 from __future__ import annotations

@@ -25,13 +25,12 @@ from jobengine.clock import Clock, SystemClock
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_channel import JobChannel, SharedChannel
 from jobengine.messaging.worker_link import WorkerLink
-from jobengine.messaging.worker_messages import Fork, Left, encode, fork_decoder
+from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, Left, encode, fork_decoder
 from jobengine.ports.work import ElementWork, Work, goes_by_elements
 from jobengine.worker.main import StopSignal, Worker
 from jobengine.worker.steps import NOTHING, Steps
 from jobengine.worker.works import new_work, release
 
-MAX_MESSAGE_BYTES = 65536
 IDLE_S = 1.0
 LOOK_NS = 1_000_000
 """How long the loop may be busy with jobs until it looks for messages again."""
@@ -206,7 +205,7 @@ class SharedWorker:
     def _take_jobs(self, nursery: socket.socket) -> None:
         while True:
             try:
-                packed = nursery.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT)
+                packed = nursery.recv(MAX_FORK_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except ConnectionResetError:

@@ -7,8 +7,7 @@ import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from jobengine.messaging.worker_messages import Fork, Left, encode, left_decoder
-from jobengine.worker.shared import MAX_MESSAGE_BYTES
+from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, Left, encode, left_decoder
 
 JOBS_PER_WORKER = 400
 """A further process is forked for more, as long as there are processors for it."""
@@ -60,7 +59,7 @@ class SharedWorkers:
         left: list[Left] = []
         while True:
             try:
-                packed = worker.channel.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT)
+                packed = worker.channel.recv(MAX_FORK_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return left
             except ConnectionResetError:

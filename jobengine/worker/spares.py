@@ -14,10 +14,9 @@ import structlog
 
 from jobengine.clock import SystemClock
 from jobengine.errors import JobEngineError
-from jobengine.messaging.worker_messages import Fork, encode, fork_decoder
+from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, encode, fork_decoder
 from jobengine.worker.main import WorkerHost
 from jobengine.worker.rehearsal import rehearse
-from jobengine.worker.shared import MAX_MESSAGE_BYTES
 
 
 class Spares:
@@ -94,7 +93,7 @@ def _get_ready() -> None:
 def _await_job(nursery: socket.socket) -> Fork | None:
     with nursery:
         try:
-            packed = nursery.recv(MAX_MESSAGE_BYTES)
+            packed = nursery.recv(MAX_FORK_BYTES)
         except ConnectionResetError:
             return None
     return fork_decoder.decode(packed) if packed else None

@@ -75,7 +75,7 @@ def check_moments(service: Service, job: Job, moment: str) -> None:
     assert last["samples"] == timed["samples"] + RATE_HZ // 2
 
 
-@pytest.mark.parametrize("part", ["engine", "http", "nursery"])
+@pytest.mark.parametrize("part", ["template", "engine", "http", "nursery"])
 def test_a_part_of_the_service_that_is_killed_is_put_back(service: Service, part: str) -> None:
     job = reach(service.client.jobs.submit(recording(f"part-{part}", after(300))), "Running")
     output, worker = output_of(job), worker_of(job)
@@ -106,6 +106,8 @@ def test_reports_that_a_dying_engine_never_stored_are_told_to_the_next(service: 
 
 
 def part_of(service: Service, part: str) -> psutil.Process:
+    if part == "template":
+        return service.template_process()
     if part == "http":
         return service.http_process()
     engine = service.engine_process()
