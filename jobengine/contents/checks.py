@@ -18,6 +18,7 @@ from jobengine.ports.contents import (
     DeleteElements,
     DropPayloads,
     DropStream,
+    KeepPayload,
     LimitStream,
     PutDocument,
     PutElement,
@@ -111,6 +112,8 @@ def _fault(write: Write) -> str:
         return _stream_fault(write.stream) or _planes_fault(write)
     if isinstance(write, DeleteElements | DropPayloads):
         return _stream_fault(write.stream)
+    if isinstance(write, KeepPayload):
+        return _stream_fault(write.stream) or _time_fault("until_us", write.until_us)
     if isinstance(write, LimitStream):
         return _stream_fault(write.stream) or _limits_fault(write)
     return _stream_fault(write.stream)

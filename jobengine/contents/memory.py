@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -38,6 +39,7 @@ from jobengine.ports.contents import (
     DropPayloads,
     DropStream,
     Expiry,
+    KeepPayload,
     LimitStream,
     Opening,
     Outcome,
@@ -247,6 +249,8 @@ class MemoryContents:
             return self._put_element(write, self._streams[write.stream], undo)
         if isinstance(write, PutPlanes):
             return self._put_planes(write, undo)
+        if isinstance(write, KeepPayload):
+            return self._keep_payload(write, undo)
         if isinstance(write, PutDocument):
             return self._put_document(write, undo)
         if isinstance(write, DeleteDocument):
@@ -298,6 +302,13 @@ class MemoryContents:
         for plane, buffer in write.planes.items():
             planes[plane] = bytes(buffer)
         return _put(there.with_payload(tuple(planes), write.expires_us), stream, undo)
+
+    def _keep_payload(self, write: KeepPayload, undo: list[Undo]) -> Outcome:
+        stream = self._read(write.stream)
+        there = stream.last_at(write.pts, ElementKind(write.kind))
+        if there is None or there.expires_us is None or there.expires_us >= write.until_us:
+            return Outcome(created=False, changed=0)
+        return _put(replace(there, expires_us=write.until_us), stream, undo)
 
     def _clear_range(self, write: DeleteElements | DropPayloads, undo: list[Undo]) -> Outcome:
         stream = self._read(write.stream)

@@ -110,6 +110,19 @@ class DropPayloads:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepPayload:
+    """Let a payload that has an end stay until a moment at least, microseconds since the epoch.
+
+    One without an end, or with a later one, is left as it is (``changed`` 0), and so is one that is gone.
+    """
+
+    stream: int
+    kind: ElementKind
+    pts: int
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class DropStream:
     """End a stream and remove everything in it; one that isn't there is no error."""
 
@@ -135,6 +148,7 @@ Write = (
     | PutPlanes
     | DeleteElements
     | DropPayloads
+    | KeepPayload
     | DropStream
     | LimitStream
 )

@@ -28,6 +28,7 @@ from jobengine.ports.contents import (
     DeleteElements,
     DropPayloads,
     DropStream,
+    KeepPayload,
     LimitStream,
     PutDocument,
     PutElement,
@@ -78,6 +79,7 @@ WRITES = st.one_of(
     ),
     st.builds(DeleteElements, STREAMS, TIMES, TIMES, st.none() | KINDS),
     st.builds(DropPayloads, STREAMS, TIMES, TIMES, st.none() | KINDS),
+    st.builds(KeepPayload, STREAMS, KINDS, TIMES, st.integers(0, 120)),
     st.builds(DropStream, STREAMS),
     st.builds(
         LimitStream,
@@ -139,12 +141,7 @@ class TwoStores(RuleBasedStateMachine):
     @rule(writes=st.lists(WRITES, min_size=1, max_size=6))
     def commit(self, writes: list[Write]) -> None:
         now_us = to_us(self.clock.now())
-        timed = [
-            replaced(write, expires_us=now_us + write.expires_us * 1_000_000)
-            if isinstance(write, PutElement | PutPlanes) and write.expires_us is not None
-            else write
-            for write in writes
-        ]
+        timed = [timed_from(write, now_us) for write in writes]
         assert outcome_of(self.store, timed) == outcome_of(self.model, timed)
 
     @rule(seconds=st.integers(0, 150), capacity=CAPACITIES)
@@ -201,11 +198,16 @@ class TwoStores(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-def replaced(write: PutElement | PutPlanes, expires_us: int) -> Write:
-    """The same with another expiry."""
-    if isinstance(write, PutElement):
-        return PutElement(write.stream, write.element, write.planes, write.mode, expires_us)
-    return PutPlanes(write.stream, write.kind, write.pts, write.planes, expires_us)
+def timed_from(write: Write, now_us: int) -> Write:
+    """The same, its seconds counted from now on."""
+    match write:
+        case PutElement(stream, element, planes, mode, int(seconds)):
+            return PutElement(stream, element, planes, mode, now_us + seconds * 1_000_000)
+        case PutPlanes(stream, kind, pts, planes, int(seconds)):
+            return PutPlanes(stream, kind, pts, planes, now_us + seconds * 1_000_000)
+        case KeepPayload(stream, kind, pts, seconds):
+            return KeepPayload(stream, kind, pts, now_us + seconds * 1_000_000)
+    return write
 
 
 def outcome_of(store: ContentStore, writes: list[Write]) -> Any:

@@ -38,6 +38,7 @@ from jobengine.ports.contents import (
     DeleteElements,
     DropPayloads,
     DropStream,
+    KeepPayload,
     LimitStream,
     Outcome,
     PutMode,
@@ -77,6 +78,8 @@ class Deciding:
             return self._replace_or_create(write)
         if isinstance(write, PutPlanes):
             return self._put_planes(write)
+        if isinstance(write, KeepPayload):
+            return self._keep_payload(write)
         if isinstance(write, ReadyDocument):
             return self._put_document(write)
         if isinstance(write, DeleteDocument):
@@ -195,6 +198,21 @@ class Deciding:
         after.expires_us = write.expires_us or 0
         after.payload_checksum = payload_checksum(planes)
         attributes = self.attributes_of(before)
+        self.write_element(write.stream, stream, sequence, after, attributes, planes)
+        self.changes.update(stream, sequence, before, after)
+        return Outcome(False, 1, sequence, after.pts, after.element_id)
+
+    def _keep_payload(self, write: KeepPayload) -> Outcome:
+        """The payload is written once more, so that it stands with those that go at its new time."""
+        stream = self.changes.stream(write.stream)
+        sequence = None if stream is None else self.changes.last_at(stream, write.pts, int(write.kind))
+        if stream is None or sequence is None:
+            return Outcome(False, 0)
+        before = self._row(stream, sequence)
+        if not before.is_here or before.expiry_us is None or before.expiry_us >= write.until_us:
+            return Outcome(False, 0)
+        after = replace(before, expires_us=write.until_us)
+        attributes, planes = self.attributes_of(before), self.planes_of(before)
         self.write_element(write.stream, stream, sequence, after, attributes, planes)
         self.changes.update(stream, sequence, before, after)
         return Outcome(False, 1, sequence, after.pts, after.element_id)

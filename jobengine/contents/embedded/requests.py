@@ -35,6 +35,7 @@ from jobengine.ports.contents import (
     Buffer,
     DeleteDocument,
     DropPayloads,
+    KeepPayload,
     PutDocument,
     PutElement,
     PutMode,
@@ -123,6 +124,7 @@ def make_ready(writes: Sequence[Write], now_us: int, streams: Set[int]) -> Reque
     ready: list[Any] = []
     run: list[ReadyElement] = []
     log_bytes = 0
+    renewed: set[int] = set()
     lifetimes: set[int] = set()
     is_sure = True
     for write in writes:
@@ -146,9 +148,12 @@ def make_ready(writes: Sequence[Write], now_us: int, streams: Set[int]) -> Reque
             is_sure = is_sure and other_is_sure
             if isinstance(write, PutPlanes):
                 lifetimes.add(lifetime_class(write.expires_us, now_us))
+            elif isinstance(write, KeepPayload):
+                renewed.add(lifetime_class(write.until_us, now_us))
     if log_bytes > COMMIT_BYTES_MAX:
         raise MalformedError(f"a commit has {COMMIT_BYTES_MAX} bytes at most, not {log_bytes}")
-    lifetime = KEPT if KEPT in lifetimes or not lifetimes else max(lifetimes)
+    classes = lifetimes | renewed
+    lifetime = KEPT if KEPT in classes or not classes else max(classes)
     return Request(ready, log_bytes, lifetime, is_sure, streams, bool(lifetimes))
 
 

@@ -20,6 +20,7 @@ from jobengine.contents.redis_store.stream_flush import flush
 from jobengine.contents.redis_store.stream_writes import (
     delete_elements,
     drop_payloads,
+    keep_payload,
     limit_stream,
     put_element,
     put_planes,
@@ -29,6 +30,7 @@ from jobengine.ports.contents import (
     DeleteElements,
     DropPayloads,
     DropStream,
+    KeepPayload,
     LimitStream,
     Outcome,
     PutDocument,
@@ -85,6 +87,8 @@ class CommitDraft:
             return put_element(stream, write, to_us(clock.now()))
         if isinstance(write, PutPlanes):
             return put_planes(stream, write)
+        if isinstance(write, KeepPayload):
+            return keep_payload(stream, write)
         if isinstance(write, DeleteElements):
             return delete_elements(stream, write)
         if isinstance(write, DropPayloads):
@@ -146,7 +150,9 @@ def _ids(writes: Sequence[Write]) -> list[bytes]:
 
 
 def _places(writes: Sequence[Write]) -> set[bytes]:
-    places = {place_bytes(write.pts, write.kind) for write in writes if isinstance(write, PutPlanes)}
+    places = {
+        place_bytes(write.pts, write.kind) for write in writes if isinstance(write, PutPlanes | KeepPayload)
+    }
     for write in writes:
         if isinstance(write, PutElement) and write.mode is not PutMode.APPEND:
             element = write.element

@@ -17,6 +17,7 @@ from jobengine.model.element import PayloadState
 from jobengine.ports.contents import (
     DeleteElements,
     DropPayloads,
+    KeepPayload,
     LimitStream,
     Outcome,
     PutElement,
@@ -58,6 +59,17 @@ def put_planes(draft: StreamDraft, write: PutPlanes) -> Outcome:
         draft.release([places[plane]])
         places[plane] = draft.hold(buffer)
     return _put(draft, sequence, _with_payload(row, places, write.expires_us))
+
+
+def keep_payload(draft: StreamDraft, write: KeepPayload) -> Outcome:
+    """Put off the end of a payload."""
+    sequence = draft.last_at(write.pts, write.kind)
+    row = None if sequence is None else _row(draft, sequence)
+    if sequence is None or row is None or row.state is not PayloadState.HERE:
+        return Outcome(created=False, changed=0)
+    if row.expires_us is None or row.expires_us >= write.until_us:
+        return Outcome(created=False, changed=0)
+    return _put(draft, sequence, replace(row, expires_us=write.until_us))
 
 
 def delete_elements(draft: StreamDraft, write: DeleteElements) -> Outcome:

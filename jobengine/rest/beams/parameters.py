@@ -95,6 +95,14 @@ class PayloadQuery(BeamQuery):
     expires_s: Lifetime | None = Field(None, description="Seconds until the payload may go.")
 
 
+class PayloadReadQuery(BeamQuery):
+    """Whether reading a payload renews it."""
+
+    keep_s: Lifetime | None = Field(
+        None, description="Seconds for which the payload stays from now on at least, if it has an end."
+    )
+
+
 class BatchQuery(PayloadQuery):
     """How a batch meets what is there."""
 

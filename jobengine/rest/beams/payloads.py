@@ -15,11 +15,11 @@ from jobengine.contents.stream_names import stream_index
 from jobengine.errors import ConflictError, MalformedError, NotFoundError
 from jobengine.model.element import ElementKind, PayloadState, StoredElement
 from jobengine.model.media_reference import Direct, Stamps, parse_reference
-from jobengine.ports.contents import DropPayloads, PutPlanes
+from jobengine.ports.contents import DropPayloads, KeepPayload, PutPlanes
 from jobengine.rest.api import Answer, Api, Call, Route
 from jobengine.rest.auth import Role
 from jobengine.rest.beams.bodies import read_octets
-from jobengine.rest.beams.parameters import BeamQuery, PayloadQuery
+from jobengine.rest.beams.parameters import BeamQuery, PayloadQuery, PayloadReadQuery
 from jobengine.rest.beams.path import variable
 from jobengine.rest.beams.payload_answer import OCTETS, Conditions, answer_payload
 from jobengine.rest.beams.payload_reading import plane_index
@@ -38,13 +38,27 @@ class PayloadRoutes:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    def get(self, call: Call[BeamQuery]) -> Response:
+    def get(self, call: Call[PayloadReadQuery]) -> Response:
         """Read the payload of a packet or a frame: `data` for all of it, `data_1` for one plane.
 
-        A payload that is not kept any more is a 404, since it may come back. Byte ranges are answered.
+        A payload that is not kept any more is a 404, since it may come back. Byte ranges are answered. With
+        `keep_s` a payload that has an end stays so long from now on at least; that takes the role operator.
         """
-        names = ("content", "stream", "reference", "data")
-        return self.answer(*(variable(call, name) for name in names))
+        if call.query.keep_s is not None:
+            call.actor.need(Role.OPERATOR)
+        name, stream, element, data = (
+            variable(call, name) for name in ("content", "stream", "reference", "data")
+        )
+        response = self.answer(name, stream, element, data)
+        if call.query.keep_s is not None and request.method == "GET":
+            self._keep(name, stream, _place(element), call.query.keep_s)
+        return response
+
+    def _keep(self, name: str, stream: str, at: Direct, keep_s: float) -> None:
+        content = self._shelf.catalogue.get(name)
+        number = content.stream_number(stream_index(content, stream))
+        until_us = to_us(self._shelf.clock.now() + timedelta(seconds=keep_s))
+        self._shelf.store.commit([KeepPayload(number, at.kind, at.pts, until_us)])
 
     def answer(self, name: str, stream: str, element: str, data: str) -> Response:
         """The payload as an answer. Raises RequestedRangeNotSatisfiable beside what its reader raises."""
@@ -185,7 +199,7 @@ def install(api: Api, shelf: Shelf) -> PayloadRoutes:
     stored = {200: Answer("Replaced", media_type=""), 201: Answer("Stored", media_type="")}
     gone = {204: Answer("Let go", media_type="")}
     api.add(
-        Route("GET", PAYLOAD, r.get, "getPayload", tag, got, BeamQuery, problems=(416,)),
+        Route("GET", PAYLOAD, r.get, "getPayload", tag, got, PayloadReadQuery, problems=(416,)),
         Route(
             "PUT",
             PAYLOAD,

@@ -14,13 +14,24 @@ from jobengine.ports.contents import (
     DeleteElements,
     DropPayloads,
     Expiry,
+    KeepPayload,
     LimitStream,
     PutMode,
     PutPlanes,
 )
 from jobengine.testing.clock import START, ManualClock
 from tests.contract.contents.backends import StoreFactory
-from tests.contract.contents.samples import FRAME, OTHER, PACKET, STREAM, fill, payload, put, times
+from tests.contract.contents.samples import (
+    FRAME,
+    OTHER,
+    PACKET,
+    STREAM,
+    fill,
+    payload,
+    payload_at,
+    put,
+    times,
+)
 
 START_US = to_us(START)
 SECOND_US = 1_000_000
@@ -57,6 +68,28 @@ def test_payloads_go_when_their_time_has_come(store_factory: StoreFactory) -> No
     assert (gone.payload, gone.planes) == (PayloadState.GONE, ())
     assert store.payloads([gone]) == [None]
     assert (store.facts(STREAM).count, store.facts(STREAM).payload_bytes) == (6, 14)
+
+
+def test_the_end_of_a_payload_is_put_off_and_never_brought_forward(store_factory: StoreFactory) -> None:
+    store = store_factory.open()
+    store.commit([put(n, b"12345", expires_us=START_US + SECOND_US) for n in range(3)])
+    store.commit([put(9, b"endless"), put(10)])
+
+    put_off = [KeepPayload(STREAM, PACKET, n, START_US + 2 * SECOND_US) for n in (1, 2)]
+    assert [outcome.changed for outcome in store.commit(put_off)] == [1, 1]
+    sooner = [KeepPayload(STREAM, PACKET, n, START_US + SECOND_US + 1) for n in (1, 9, 10, 77)]
+    assert [outcome.changed for outcome in store.commit(sooner)] == [0, 0, 0, 0]
+    assert store.commit([KeepPayload(4711, PACKET, 1, START_US)])[0].changed == 0
+
+    expire(store, START_US + SECOND_US)
+    store = store_factory.reopen()
+    assert here(store) == [1, 2, 9]
+    assert payload_at(store, 1) == [b"12345"]
+    assert store.commit([KeepPayload(STREAM, PACKET, 0, START_US + 9 * SECOND_US)])[0].changed == 0
+    expire(store, START_US + 2 * SECOND_US)
+    store = store_factory.reopen()
+    assert here(store) == [9]
+    assert store.facts(STREAM).payload_bytes == 7
 
 
 def test_nothing_goes_before_it_must(store: ContentStore) -> None:

@@ -286,6 +286,20 @@ def test_a_payload_goes_after_its_time_and_may_come_back(packet: Beam) -> None:
     assert packet.get("0/packet_42/data").data == b"y"
 
 
+def test_a_payload_that_is_read_to_be_kept_stays_longer(packet: Beam) -> None:
+    packet.put_data("0/packet_42/data?expires_s=60", b"xyz")
+    now = SystemClock().now()
+
+    assert packet.get("0/packet_42/data?keep_s=5").data == b"xyz"
+    assert packet.client.head("/beams/test_url/0/packet_42/data?keep_s=5000").status_code == 200
+    assert packet.get("0/packet_42/data_0?keep_s=120", headers={"Range": "bytes=1-"}).data == b"yz"
+    packet.store.expire(to_us(now + timedelta(seconds=110)))
+    assert packet.get("0/packet_42/data").data == b"xyz"
+    packet.store.expire(to_us(now + timedelta(seconds=130)))
+    assert is_beam_error(packet.get("0/packet_42/data?keep_s=120"), 404)
+    assert is_beam_error(packet.get("0/packet_42/data?keep_s=0"), 400)
+
+
 @pytest.mark.parametrize(
     ("kind", "setting"), [("packet", "packet_lifetime_s"), ("frame", "frame_lifetime_s")]
 )
