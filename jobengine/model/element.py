@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 
@@ -59,6 +60,7 @@ class StoredElement(msgspec.Struct, frozen=True, gc=False):
     ``sequence`` is the place in order of arrival within the stream, from 0, never reused; (stream,
     sequence) is the identity, because pts is neither unique nor rising. ``stored_time_us``: microseconds
     since the Unix epoch. ``planes`` are the bytes really stored of each plane, empty if none were.
+    ``payload_place`` is a note of its store for itself, so that the payload need not be looked up again.
     """
 
     stream: int
@@ -67,6 +69,7 @@ class StoredElement(msgspec.Struct, frozen=True, gc=False):
     stored_time_us: int
     payload: PayloadState
     planes: tuple[int, ...]
+    payload_place: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Changes:
         if life is None:
             life = self.state.next_life
         self.state.next_life = max(self.state.next_life, life + 1)
-        stream = self._streams[number] = StreamRow(life)
+        stream = self._streams[number] = StreamRow(life, revision=self.state.group)
         self.transaction.put(keys.number(life), keys.number(number), db=self._table["lives"])
         return stream
 
@@ -147,6 +147,7 @@ class Changes:
     def update(self, stream: StreamRow, sequence: int, before: Row, after: Row) -> None:
         """Another row in the same place; pts, kind and id are the same."""
         life, place = keys.number(stream.life), keys.number(sequence)
+        stream.revision = self.state.group
         self._discount(stream, before)
         self.transaction.put(life + place, after.encode(), db=self._table["rows"])
         if before.is_key != after.is_key:
@@ -165,6 +166,7 @@ class Changes:
     def remove(self, stream: StreamRow, sequence: int, row: Row) -> None:
         """Take an element out of all tables."""
         life, place = keys.number(stream.life), keys.number(sequence)
+        stream.revision = self.state.group
         self._discount(stream, row)
         time = keys.time_key(life, row.pts, row.kind, place)
         self.transaction.delete(life + place, db=self._table["rows"])

@@ -133,7 +133,7 @@ class Deciding:
         pending = self.part.laid_out((row.segment, row.offset))
         if pending is not None:
             return bytes(pending[0][: row.attributes_bytes])
-        return self.reader.attributes([row.encode()])[0]
+        return self.reader.attributes(row)
 
     def planes_of(self, row: Row) -> Sequence[Buffer]:
         """An element's payload, also of one of this very commit; empty if it isn't here."""
@@ -142,7 +142,7 @@ class Deciding:
         pending = self.part.laid_out((row.payload_segment, row.payload_offset))
         if pending is not None and row.payload_bytes:
             return pending
-        return self.reader.payloads([row.encode()])[0] or ()
+        return self.reader.payloads([row.place])[0] or ()
 
     def _replace_or_create(self, ready: ReadyElement) -> Outcome:
         stream = self.changes.stream_there(ready.stream)

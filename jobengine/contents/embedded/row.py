@@ -6,14 +6,12 @@ A row is the record's core (see `record`), two places, and the sizes of planes. 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobengine.contents.embedded.record import (
     ALIGNMENT,
     CORE,
-    FLAG_DTS,
-    FLAG_DURATION,
     FLAG_ELSEWHERE,
     FLAG_EXPIRES,
     FLAG_FRAME,
@@ -23,19 +21,28 @@ from jobengine.contents.embedded.record import (
     HEADER_BYTES,
     sizes_struct,
 )
-from jobengine.model.element import Element, ElementKind, PayloadState, StoredElement
 
 PLACES = struct.Struct("<IIIIQ")
 """Segment and offset of the record, and of the payload, in units of 8 bytes; the payload's checksum."""
-_ROW = struct.Struct("<qqqqq16sHBBIIIIIQ")
-# Parts of a row, for readers that want no more than that.
-_ELEMENT = struct.Struct("<qqqqq16sHBB")
-_COUNTS, _COUNTS_AT = struct.Struct("<HBB"), _ELEMENT.size - 4
-_ATTRIBUTES, _ATTRIBUTES_AT = struct.Struct("<III"), _ELEMENT.size
-_PAYLOAD, _PAYLOAD_AT = struct.Struct("<IIQ"), _ELEMENT.size + _ATTRIBUTES.size
-_KINDS = (ElementKind.PACKET, ElementKind.FRAME)
-_STATES = {0: PayloadState.NEVER, FLAG_HERE: PayloadState.HERE, FLAG_GONE: PayloadState.GONE}
-_STATE_FLAGS = FLAG_HERE | FLAG_GONE
+FIELDS = struct.Struct("<qqqqq16sHBBIIIIIQ")
+"""Core and places, with offsets in units of 8 bytes; the sizes of planes stand behind."""
+_COUNTS, _COUNTS_AT = struct.Struct("<HBB"), struct.calcsize("<qqqqq16s")
+ATTRIBUTES, ATTRIBUTES_AT = struct.Struct("<III"), CORE.size - struct.calcsize("<I")
+"""Bytes of attributes, segment, and offset in units of 8 bytes: the part of a row that leads to them."""
+_PAYLOAD, _PAYLOAD_AT = struct.Struct("<IIQ"), CORE.size + struct.calcsize("<II")
+
+Place = tuple[int, int, int, tuple[int, ...], int]
+"""Where a payload is: the revision of its stream for which that holds, segment (0: nowhere), offset, sizes of
+planes, checksum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look-up found in a stream of a revision: sequences, and as many rows as the index keeps them."""
+
+    revision: int
+    sequences: Sequence[int]
+    rows: Sequence[bytes]
 
 
 @dataclass(slots=True)
@@ -72,6 +79,11 @@ class Row:
     def is_here(self) -> bool:
         """Whether its payload is here."""
         return bool(self.flags & FLAG_HERE)
+
+    @property
+    def place(self) -> Place:
+        """Where its payload is, at this moment only."""
+        return 0, self.payload_segment, self.payload_offset, self.stored, self.payload_checksum
 
     @property
     def payload_bytes(self) -> int:
@@ -133,9 +145,9 @@ class Row:
 
 def decode_row(data: bytes) -> Row:
     """A row as the index keeps it."""
-    fields = _ROW.unpack_from(data)
+    fields = FIELDS.unpack_from(data)
     declared, stored = fields[7:9]
-    sizes = sizes_struct(declared + stored).unpack_from(data, _ROW.size)
+    sizes = sizes_struct(declared + stored).unpack_from(data, FIELDS.size)
     row = Row.__new__(Row)
     row.pts, row.dts, row.duration, row.expires_us, row.stored_us, row.element_id, row.flags = fields[:7]
     row.declared, row.stored = sizes[:declared], sizes[declared:]
@@ -158,41 +170,9 @@ def is_elsewhere(row: Row) -> bool:
     return was
 
 
-def record_span(data: bytes) -> tuple[int, int, int]:
-    """Segment, offset and length of the attributes of a row as the index keeps it."""
-    attributes_bytes, segment, offset = _ATTRIBUTES.unpack_from(data, _ATTRIBUTES_AT)
-    return segment, offset * ALIGNMENT + HEADER_BYTES, attributes_bytes
-
-
-def payload_of(data: bytes) -> tuple[tuple[int, int, int], tuple[int, ...], int] | None:
-    """Segment, offset and length of the payload of a row, the sizes of its planes and its checksum."""
-    flags, declared, stored = _COUNTS.unpack_from(data, _COUNTS_AT)
-    if not flags & FLAG_HERE:
-        return None
+def place_of(revision: int, data: bytes) -> Place:
+    """Where the payload of a row is, as the index keeps it."""
+    _, declared, stored = _COUNTS.unpack_from(data, _COUNTS_AT)
     segment, offset, checksum = _PAYLOAD.unpack_from(data, _PAYLOAD_AT)
-    sizes = sizes_struct(stored).unpack_from(data, _ROW.size + 4 * declared)
-    return (segment, offset * ALIGNMENT, sum(sizes)), sizes, checksum
-
-
-def to_stored(
-    stream: int, found: Iterable[tuple[int, bytes]], attributes: Iterable[bytes]
-) -> list[StoredElement]:
-    """Elements as readers get them, of sequences and rows as the index keeps them; in one loop, as most of
-    what a scan takes is here."""
-    unpack, sizes_at, elements = _ELEMENT.unpack_from, _ROW.size, []
-    for (sequence, data), said in zip(found, attributes, strict=True):
-        pts, dts, duration, _, stored_us, element_id, flags, declared, stored = unpack(data)
-        sizes = sizes_struct(declared + stored).unpack_from(data, sizes_at)
-        element = Element(
-            _KINDS[flags & FLAG_FRAME],
-            pts,
-            dts if flags & FLAG_DTS else None,
-            duration if flags & FLAG_DURATION else None,
-            flags & FLAG_KEY != 0,
-            sizes[:declared],
-            said,
-            element_id,
-        )
-        state = _STATES[flags & _STATE_FLAGS]
-        elements.append(StoredElement(stream, sequence, element, stored_us, state, sizes[declared:]))
-    return elements
+    sizes = sizes_struct(stored).unpack_from(data, FIELDS.size + 4 * declared)
+    return revision, segment, offset * ALIGNMENT, sizes, checksum

@@ -1,13 +1,11 @@
 """The files of the log: made, written and synced by who holds the index's write transaction, read by all.
 
-Young segments are read through mapped memory, without copying. Old ones are read by system calls, since a
-page fault within Python's memcpy would keep all threads waiting for the disk. Files never shrink; one that is
-removed stays readable for those who hold a view of it.
+Elements are read through `maps`, groups of records by system calls. Files never shrink; one that is removed
+stays readable for those who hold a view of it.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
 from collections.abc import Sequence
@@ -15,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from jobengine.contents.embedded.maps import SegmentMaps
 from jobengine.contents.embedded.options import EmbeddedOptions
 from jobengine.contents.embedded.writeback import begin_writing
 from jobengine.ports.contents import Buffer
@@ -35,8 +34,7 @@ class Segments:
         self._lock = threading.Lock()
         self._writing: dict[int, int] = {}
         self._allocated: dict[int, int] = {}
-        self._views: dict[int, memoryview] = {}
-        self._newest = 0
+        self.maps = SegmentMaps(self.path, options)
 
     def path(self, number: int) -> Path:
         """Where a segment is."""
@@ -45,7 +43,7 @@ class Segments:
     def numbers(self) -> list[int]:
         """Of all files there are, rising."""
         found = sorted(int(path.stem) for path in self._folder.glob(f"*{SUFFIX}"))
-        self._newest = max([self._newest, *found])
+        self.maps.note(found[-1] if found else 0)
         return found
 
     def create(self, number: int) -> None:
@@ -94,11 +92,6 @@ class Segments:
         """Return when everything written to it is on disk. Raises OSError, then nothing is known."""
         os.fdatasync(self._file(number))
 
-    def mapped(self, number: int, end: int) -> memoryview:
-        """A young segment up to an offset at least. Raises FileNotFoundError once it is removed."""
-        view = self._views.get(number)
-        return self._map(number) if view is None or end > len(view) else view
-
     def read(self, number: int, offset: int, length: int) -> memoryview:
         """Bytes of any segment, read. Fewer where the file ends; raises FileNotFoundError."""
         file = os.open(self.path(number), os.O_RDONLY | os.O_CLOEXEC)
@@ -114,11 +107,6 @@ class Segments:
     def size(self, number: int) -> int:
         """Bytes of the file, with what is reserved."""
         return self.path(number).stat().st_size
-
-    def is_young(self, number: int) -> bool:
-        """Whether it is one of the newest segments that this process knows of."""
-        self._newest = max(self._newest, number)
-        return number > self._newest - self._options.hot_segments
 
     def is_file(self, number: int, file: os.stat_result) -> bool:
         """Whether a segment is still the file that was made."""
@@ -138,14 +126,15 @@ class Segments:
         with self._lock:
             file = self._writing.pop(number, None)
             self._allocated.pop(number, None)
-            self._views.pop(number, None)
+        self.maps.forget(number)
         if file is not None:
             os.close(file)
 
     def close(self) -> None:
         """Close all."""
-        for number in {*self._writing, *self._views}:
+        for number in list(self._writing):
             self.forget(number)
+        self.maps.close()
 
     def _file(self, number: int) -> int:
         with self._lock:
@@ -157,22 +146,6 @@ class Segments:
                 self._writing[number] = file
                 self._allocated[number] = os.fstat(file).st_size
             return file
-
-    def _map(self, number: int) -> memoryview:
-        file = os.open(self.path(number), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            view = memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ))
-        finally:
-            os.close(file)
-        with self._lock:
-            self._views[number] = view
-            # Others may have removed files; their space is free when nobody holds them.
-            for old in [each for each in self._views if not self._is_wanted(each)]:
-                del self._views[old]
-        return view
-
-    def _is_wanted(self, number: int) -> bool:
-        return self.is_young(number) and self.path(number).exists()
 
 
 def _new_file(path: Path) -> int:

@@ -21,13 +21,13 @@ from jobengine.contents.embedded.documents import Documents, to_document
 from jobengine.contents.embedded.evicting import EvictStep, find_oldest, is_full
 from jobengine.contents.embedded.expiring import ExpireStep, StepDone
 from jobengine.contents.embedded.log import Log
-from jobengine.contents.embedded.look_ups import Found, LookUps
+from jobengine.contents.embedded.look_ups import LookUps
 from jobengine.contents.embedded.moving import MoveDone, MoveStep, SealSegment, find_spent_segment
 from jobengine.contents.embedded.opening import open_store
 from jobengine.contents.embedded.options import EmbeddedOptions
 from jobengine.contents.embedded.reading import LogReader
 from jobengine.contents.embedded.requests import Request, make_ready
-from jobengine.contents.embedded.row import to_stored
+from jobengine.contents.embedded.row import Found
 from jobengine.contents.embedded.tables import PinRow
 from jobengine.errors import UnavailableError
 from jobengine.ids import new_id
@@ -55,7 +55,7 @@ class EmbeddedContents:
         self._clock = clock
         self._options = options
         self._opened = open_store(folder, options, clock)
-        self._reader = LogReader(self._opened.segments)
+        self._reader = LogReader(self._opened.segments.maps)
         self._log = Log(self._opened.segments, options, self._opened.salt)
         self._committer = Committer(
             self._opened.index, self._log, self._reader, self._opened.turn, options, clock
@@ -139,18 +139,17 @@ class EmbeddedContents:
 
         def look() -> list[StoredElement | Gap]:
             found, end = self._look_ups.scan(stream, sequence, limit)
-            elements = self._to_stored(stream, found)
+            elements = self._reader.elements(stream, found)
             # A page that was cut by the limit says nothing of what is behind it.
-            return _with_gaps(stream, sequence, elements, None if len(found) == limit else end)[:limit]
+            return _with_gaps(stream, sequence, elements, None if len(elements) == limit else end)[:limit]
 
         return self._again(look)
 
     def payloads(self, elements: Sequence[StoredElement]) -> list[Sequence[Buffer] | None]:
         """The planes of each element; None where they were never stored or are gone."""
-        places = [(element.stream, element.sequence) for element in elements]
 
         def look() -> list[Sequence[Buffer] | None]:
-            return list(self._reader.payloads(self._look_ups.rows(places)))
+            return list(self._reader.payloads(self._look_ups.places(elements)))
 
         return self._again(look)
 
@@ -232,18 +231,12 @@ class EmbeddedContents:
         if self._is_closed:
             raise UnavailableError("the contents store is closed")
 
-    def _element(self, stream: int, look_up: Callable[[], Found | None]) -> StoredElement | None:
-        def look() -> StoredElement | None:
-            found = look_up()
-            return self._to_stored(stream, [found])[0] if found else None
+    def _element(self, stream: int, look_up: Callable[[], Found]) -> StoredElement | None:
+        found = self._elements(stream, look_up)
+        return found[0] if found else None
 
-        return self._again(look)
-
-    def _elements(self, stream: int, look_up: Callable[[], list[Found]]) -> list[StoredElement]:
-        return self._again(lambda: self._to_stored(stream, look_up()))
-
-    def _to_stored(self, stream: int, found: Sequence[Found]) -> list[StoredElement]:
-        return to_stored(stream, found, self._reader.attributes([row for _, row in found]))
+    def _elements(self, stream: int, look_up: Callable[[], Found]) -> list[StoredElement]:
+        return self._again(lambda: self._reader.elements(stream, look_up()))
 
     def _again(self, look: Callable[[], Result]) -> Result:
         """Look up once more if a segment was freed between the index and the log."""

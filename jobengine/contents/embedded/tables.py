@@ -69,9 +69,10 @@ class SegmentRow(_Packed):
 class StreamRow(_Packed):
     """One stream. ``first_payload`` is a sequence before which no payload is; limits below 0 are none;
     ``bucket_bits`` 0: no element has come yet; ``open_count`` elements of ``open_bucket`` are in no counter
-    yet (see `ranks`)."""
+    yet (see `ranks`). ``revision`` is the last group that changed or removed an element, or began the
+    stream."""
 
-    LAYOUT = struct.Struct("<QQQQQQqq16sBQQ")
+    LAYOUT = struct.Struct("<QQQQQQqq16sBQQQ")
 
     life: int
     next_sequence: int = 0
@@ -85,6 +86,7 @@ class StreamRow(_Packed):
     bucket_bits: int = 0
     open_bucket: int = 0
     open_count: int = 0
+    revision: int = 0
 
     @property
     def is_limited(self) -> bool:

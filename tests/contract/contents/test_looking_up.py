@@ -6,7 +6,14 @@ import pytest
 
 from jobengine.errors import MalformedError
 from jobengine.model.element import PTS_MAX, PTS_MIN, StreamFacts
-from jobengine.ports.contents import ContentStore, DeleteElements
+from jobengine.ports.contents import (
+    ContentStore,
+    DeleteElements,
+    DropPayloads,
+    DropStream,
+    PutMode,
+    PutPlanes,
+)
 from tests.begun import begun
 from tests.contract.contents.samples import (
     FRAME,
@@ -14,6 +21,7 @@ from tests.contract.contents.samples import (
     STREAM,
     element_id,
     fill,
+    payload,
     payload_at,
     put,
     sequences,
@@ -189,6 +197,27 @@ def test_a_scan_goes_in_order_of_arrival_and_tells_of_gaps(store: ContentStore) 
     assert sequences(store.scan(STREAM, 5, 10)) == [(5, 5)]
     assert store.scan(STREAM, 6, 10) == []
     assert store.scan(STREAM, 0, 0) == []
+
+
+def test_a_payload_is_the_one_of_now_however_long_ago_its_element_was_found(store: ContentStore) -> None:
+    fill(store, range(5))
+    found = store.range(STREAM, 0, 4)
+
+    store.commit([PutPlanes(STREAM, PACKET, 1, {0: b"another"})])
+    store.commit([put(2, b"replaced", mode=PutMode.REPLACE)])
+    store.commit([DropPayloads(STREAM, 3, 3), DeleteElements(STREAM, 4, 4)])
+
+    expected = [[b"0"], [b"another"], [b"replaced"], None, None]
+    assert [payload(each) for each in store.payloads(found)] == expected
+
+
+def test_an_element_of_a_stream_that_ended_has_no_payload(store: ContentStore) -> None:
+    fill(store, range(2))
+    found = store.range(STREAM, 0, 1)
+
+    store.commit([DropStream(STREAM)])
+
+    assert store.payloads(found) == [None, None]
 
 
 def test_a_page_below_zero_is_refused(store: ContentStore) -> None:

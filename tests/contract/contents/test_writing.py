@@ -60,7 +60,9 @@ def test_an_element_comes_back_as_it_was_given(store_factory: StoreFactory, cloc
     assert outcome[0].changed == 1
     assert (outcome[0].sequence, outcome[0].pts, outcome[0].element_id) == (0, -5, element_id(99))
     assert before_us <= found.stored_time_us <= after_us
-    assert found == StoredElement(STREAM, 0, WHOLE, found.stored_time_us, PayloadState.HERE, planes=(4, 2, 4))
+    assert found == StoredElement(
+        STREAM, 0, WHOLE, found.stored_time_us, PayloadState.HERE, (4, 2, 4), found.payload_place
+    )
     store = store_factory.reopen()
     assert store.range(STREAM, -5, -5) == [found]
     assert payload(store.payloads([found])[0]) == [b"YYYY", b"UU", b"VV--"]

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from jobengine.contents.embedded import EmbeddedContents, EmbeddedOptions
-from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind
+from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind, Gap, StoredElement
 from jobengine.ports.contents import PutElement
 from jobengine.testing.clock import ManualClock
 from tests.begun import begun
@@ -46,6 +48,14 @@ def check_all(store: EmbeddedContents, stream: int = STREAM) -> list[int | None]
         assert planes is not None
         assert bytes(planes[0]).rstrip(b".") == said
     return [element.element.pts for element in found]
+
+
+def scanned(store: EmbeddedContents, stream: int = STREAM) -> list[StoredElement | Gap]:
+    """All of a stream, without what the store noted for itself."""
+    return [
+        entry if isinstance(entry, Gap) else msgspec.structs.replace(entry, payload_place=None)
+        for entry in store.scan(stream, 0, 1000)
+    ]
 
 
 def segments(folder: Path) -> list[Path]:

@@ -7,13 +7,14 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jobengine.contents.embedded.group import GROUP_MAGIC
 from jobengine.errors import UnavailableError
-from tests.unit.contents.files import SMALL, check_all, lose_index, opened, put, segments
+from tests.unit.contents.files import SMALL, STREAM, check_all, lose_index, opened, put, segments
 from tests.waiting import wait_until
 
 Damage = Callable[[bytearray, int], None]
@@ -195,3 +196,17 @@ def test_a_segment_stored_as_payload_is_not_taken_for_groups(tmp_path: Path) -> 
     with opened(tmp_path) as store:
         assert check_all(store) == [1, 2, 4]
         assert store.facts(9).count == 0
+
+
+def test_an_old_segment_that_somebody_cut_short_is_refused_and_ends_nobody(tmp_path: Path) -> None:
+    options = replace(SMALL, hot_segments=0)
+    with opened(tmp_path, options) as store:
+        for pts in range(8):
+            store.commit([put(pts, size=5000)])
+        found = store.range(STREAM, 0, 7)
+        os.truncate(segments(tmp_path)[0], 20_000)
+
+        with pytest.raises(UnavailableError, match=r"segment|read"):
+            store.payloads(found)
+        with pytest.raises(UnavailableError, match=r"segment|read"):
+            store.scan(STREAM, 0, 8)

@@ -10,7 +10,7 @@ from jobengine.model.element import PTS_MAX, PTS_MIN, PayloadState
 from jobengine.ports.contents import Capacity, DeleteDocument, DeleteElements, DropStream, PutDocument
 from jobengine.testing.clock import START
 from tests.begun import begun
-from tests.unit.contents.files import SMALL, STREAM, check_all, lose_index, opened, put, segments
+from tests.unit.contents.files import SMALL, STREAM, check_all, lose_index, opened, put, scanned, segments
 
 START_US = to_us(START)
 SOON_US = START_US + 60_000_000
@@ -53,12 +53,12 @@ def test_metadata_and_documents_of_removed_segments_are_found_in_the_log(tmp_pat
         store.commit([DeleteElements(STREAM, 10, 49)])
         name = store.pin(STREAM, 55, 56, SOON_US * 2)
         expire_all(store, SOON_US)
-        expected = (store.scan(STREAM, 0, 100), store.facts(STREAM), store.documents("things"))
+        expected = (scanned(store), store.facts(STREAM), store.documents("things"))
     lose_index(tmp_path)
 
     with opened(tmp_path) as store:
         assert store.opening.reindexed_elements == 21
-        assert (store.scan(STREAM, 0, 100), store.facts(STREAM), store.documents("things")) == expected
+        assert (scanned(store), store.facts(STREAM), store.documents("things")) == expected
         expire_all(store, SOON_US + 1)
         assert store.facts(STREAM).payload_bytes == 20_000
         store.unpin(name)
@@ -153,10 +153,10 @@ def test_the_files_of_a_bounded_store_stay_bounded_however_much_comes(tmp_path: 
         assert largest < 2 * (200_000 + 100 * 300) + 4 * SMALL.segment_bytes
         assert sum(store.facts(stream).count for stream in range(3)) == 100
         assert sum(store.facts(stream).payload_bytes for stream in range(3)) == 200_000
-        expected = [store.scan(stream, 0, 1000) for stream in range(3)]
+        expected = [scanned(store, stream) for stream in range(3)]
     lose_index(tmp_path)
     with opened(tmp_path) as store:
-        assert [store.scan(stream, 0, 1000) for stream in range(3)] == expected
+        assert [scanned(store, stream) for stream in range(3)] == expected
 
 
 def test_a_bounded_index_does_not_grow(tmp_path: Path) -> None:

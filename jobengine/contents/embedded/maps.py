@@ -1,0 +1,114 @@
+"""Segments mapped into memory for readers, who get what they ask for without a copy.
+
+Young segments are read as they are mapped: they were written or looked at lately, so they are in memory. Of
+old ones the stretch that is asked for is brought in first, since a page fault within Python's memcpy would
+keep all threads waiting for the disk, and a disk that fails would end the process instead of one look-up.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from jobengine.contents.embedded.options import EmbeddedOptions
+from jobengine.errors import UnavailableError
+
+_POPULATE_READ: Final = 22
+"""MADV_POPULATE_READ, of Linux since 5.14."""
+_NO_SUCH_ADVICE: Final = (errno.EINVAL, errno.ENOSYS)
+_OLD_KEPT: Final = 2
+"""So many old segments stay mapped though nobody holds anything of them."""
+
+
+def _find_madvise() -> ctypes._NamedFuncPointer:
+    call = ctypes.CDLL(None, use_errno=True).madvise
+    call.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return call
+
+
+_madvise: Final = _find_madvise()
+
+
+class SegmentMaps:
+    """The maps of one store. Safe to share between threads."""
+
+    def __init__(self, path: Callable[[int], Path], options: EmbeddedOptions) -> None:
+        """``path``: where a segment is."""
+        self._path = path
+        self._hot_segments = options.hot_segments
+        self._lock = threading.Lock()
+        self._maps: WeakValueDictionary[int, mmap.mmap] = WeakValueDictionary()
+        self._kept: dict[int, mmap.mmap] = {}
+        self._newest = 0
+
+    def note(self, number: int) -> None:
+        """There is a segment of this number."""
+        self._newest = max(self._newest, number)
+
+    def is_young(self, number: int) -> bool:
+        """Whether it is one of the newest segments that this process knows of."""
+        self._newest = max(self._newest, number)
+        return number > self._newest - self._hot_segments
+
+    def mapped(self, number: int, end: int) -> mmap.mmap:
+        """A segment up to an offset at least.
+
+        Raises FileNotFoundError once it is removed, UnavailableError if the file is shorter, OSError.
+        """
+        mapped = self._kept.get(number)
+        return self._map(number, end) if mapped is None or end > len(mapped) else mapped
+
+    def forget(self, number: int) -> None:
+        """Let one go; views of it stay valid."""
+        with self._lock:
+            self._kept.pop(number, None)
+            self._maps.pop(number, None)
+
+    def close(self) -> None:
+        """Let all go."""
+        with self._lock:
+            self._kept.clear()
+            self._maps.clear()
+
+    def _map(self, number: int, end: int) -> mmap.mmap:
+        with self._lock:
+            mapped = self._maps.get(number)
+            if mapped is None or end > len(mapped):
+                file = os.open(self._path(number), os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    if end > (size := os.fstat(file).st_size):
+                        raise UnavailableError(f"segment {number} ends at {size}, wanted is {end}")
+                    mapped = self._maps[number] = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+                finally:
+                    os.close(file)
+            self._kept.pop(number, None)
+            self._kept[number] = mapped
+            # Others may have removed files; their space is free when nobody holds them.
+            for each in [each for each in self._kept if not self._path(each).exists()]:
+                del self._kept[each]
+            for each in [each for each in self._kept if not self.is_young(each)][:-_OLD_KEPT]:
+                del self._kept[each]
+            return mapped
+
+
+def bring_in(mapped: mmap.mmap, start: int, end: int) -> None:
+    """Have a stretch of a file in memory. Blocks for the disk while other threads of Python run.
+
+    Raises OSError if the disk can't be read. Systems that are too old to tell only begin to read.
+    """
+    start -= start % mmap.PAGESIZE
+    address, length = int(np.frombuffer(mapped, np.uint8).ctypes.data) + start, end - start
+    _madvise(address, length, mmap.MADV_WILLNEED)
+    if _madvise(address, length, _POPULATE_READ):
+        fault = ctypes.get_errno()
+        if fault not in _NO_SUCH_ADVICE:
+            raise OSError(errno.EIO, f"a segment can't be read ({os.strerror(fault)})")
