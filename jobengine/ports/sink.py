@@ -73,15 +73,16 @@ class Sink(Protocol):
         """File descriptors whose readability means that `poll` may find something new; fixed."""
         ...
 
-    def offer(self, element: Element, planes: Sequence[Buffer]) -> bool:
-        """Take an element, or say False: no room now, offer it again later.
+    def offer(self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]]) -> int:
+        """Take elements, each with its planes, from the first one on; how many. For the others there is no
+        room now: offer them again later.
 
-        The element's attributes are rewritten for this job already. The sink may keep the buffers.
+        Their attributes are rewritten for this job already. The sink may keep the buffers.
         """
         ...
 
     def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
-        """Take an end of stream in the name of the resulting stream, or False as in `offer`.
+        """Take an end of stream in the name of the resulting stream, or say False: no room now.
 
         A target that keeps ends knows it by the id, which is the same when it is sent again.
         """

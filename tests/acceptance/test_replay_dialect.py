@@ -164,7 +164,7 @@ def test_a_recording_goes_on_behind_a_killed_worker_and_nothing_is_lost(
         element = Element(
             ElementKind.PACKET, number, is_key=True, plane_sizes=(4,), element_id=new_element_id()
         )
-        assert sink.offer(element, [b"data"])
+        assert sink.offer([element], [[b"data"]])
 
     def is_confirmed(wanted: int) -> bool:
         sink.poll()

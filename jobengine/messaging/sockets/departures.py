@@ -44,7 +44,7 @@ class Departures:
 
     def wants_mark(self, now_ns: int) -> bool:
         """Whether the next message should be sent with a tracker."""
-        return now_ns >= self._next_ns or self._sent_bytes >= self._next_bytes
+        return self._sent_bytes >= self._next_bytes or now_ns >= self._next_ns
 
     def mark(self, tracker: MessageTracker, now_ns: int) -> None:
         """The message that is about to be noted was sent with this tracker."""
@@ -54,7 +54,7 @@ class Departures:
         self._next_bytes = self._sent_bytes + PERIOD_BYTES
 
     def sent(self, lane: Lane, size: int) -> None:
-        """The next message of a lane was given to libzmq."""
+        """The next message of a lane, of so many bytes, was given to libzmq."""
         self._moved[lane] = lane.delivered + 1
         self._sent_bytes += size
         self.has_credit = self._sent_bytes - self._gone_bytes < CREDIT_BYTES

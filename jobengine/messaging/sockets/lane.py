@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from jobengine.errors import SinkError
@@ -48,7 +48,11 @@ class Lane:
 
         After the end of a stream nothing is taken until the peer has confirmed it, if it does so at all.
         """
-        return self._writer.offer(self, frames, is_end)
+        return self._writer.offer(self, (frames,), is_end) == 1
+
+    def offer_each(self, messages: Iterable[Sequence[Buffer]]) -> int:
+        """Take messages from the first one on; how many. One is asked for when those before it are taken."""
+        return self._writer.offer(self, messages)
 
     def poll(self) -> None:
         """Go on with what was taken. Raises SinkError when the peer answers what is no answer."""

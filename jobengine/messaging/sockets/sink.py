@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from jobengine.errors import SinkError
 from jobengine.messaging.sockets.codec import Encoder
 from jobengine.messaging.sockets.codecs import CodecName, encoder
 from jobengine.messaging.sockets.lane import Lane
@@ -51,11 +52,14 @@ class SocketSink:
     def descriptors(self) -> Sequence[int]:
         return self._lane.descriptors
 
-    def offer(self, element: Element, planes: Sequence[Buffer]) -> bool:
-        return self._hand_over(element, self._again(element) or self._codec.element(element, planes), False)
+    def offer(self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]]) -> int:
+        return self._lane.offer_each(self._messages(elements, planes))
 
     def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
-        return self._hand_over(labels, self._again(labels) or self._codec.end(labels), True)
+        frames = self._again(labels) or self._codec.end(labels)
+        is_taken = self._lane.offer(frames, is_end=True)
+        self._refused = None if is_taken else (labels, frames)
+        return is_taken
 
     def give_up(self) -> int:
         return self._lane.take_back()
@@ -69,10 +73,24 @@ class SocketSink:
     def _again(self, offered: object) -> Sequence[Buffer] | None:
         return self._refused[1] if self._refused is not None and self._refused[0] == offered else None
 
-    def _hand_over(self, offered: object, frames: Sequence[Buffer], is_end: bool) -> bool:
-        is_taken = self._lane.offer(frames, is_end)
-        self._refused = None if is_taken else (offered, frames)
-        return is_taken
+    def _messages(
+        self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]]
+    ) -> Iterator[Sequence[Buffer]]:
+        """Each is made when it is wanted; whoever wants another has taken it. One that can't be encoded is
+        told when it is the first, so that those before it are counted."""
+        encode, first = self._codec.element, elements[0]
+        frames = self._again(first)
+        for element, parts in zip(elements, planes, strict=True):
+            try:
+                frames = frames or encode(element, parts)
+            except SinkError:
+                if element is first:
+                    raise
+                break
+            self._refused = element, frames
+            yield frames
+            frames = None
+        self._refused = None
 
 
 def open_socket_sink(

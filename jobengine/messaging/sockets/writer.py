@@ -8,7 +8,7 @@ taken or not answered in time is tried again until its lane is closed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -114,20 +114,28 @@ class SocketWriter:
         self._unanswered = deque(entry for entry in self._unanswered if entry.lane is not lane)
         return before - len(self._queue) - len(self._unanswered)
 
-    def offer(self, lane: Lane, frames: Sequence[Buffer], is_end: bool) -> bool:
-        """Send a message, or keep it until it can be sent; False beyond the bounds."""
+    def offer(self, lane: Lane, messages: Iterable[Sequence[Buffer]], is_end: bool = False) -> int:
+        """Send messages, or keep them until they can be sent; how many were taken within the bounds.
+
+        ``is_end``: there is one, and it is the end of a stream.
+        """
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._look_ns:
             self._look(now_ns)
         if lane.awaits_end:
-            return False
-        if self._queue or not self._send(lane, frames, is_end, now_ns):
-            if len(self._queue) >= self._inflight:
-                return False
-            self._queue.append(_Entry(lane, frames, is_end, now_ns))
-        lane.offered += 1
-        lane.awaits_end = is_end and self._rules.confirms_ends
-        return True
+            return 0
+        taken, queue = 0, self._queue
+        may_send = not queue and self._may_send(now_ns)
+        for frames in messages:
+            may_send = may_send and self._send(lane, frames, is_end, now_ns)
+            if not may_send:
+                if len(queue) >= self._inflight:
+                    break
+                queue.append(_Entry(lane, frames, is_end, now_ns))
+            taken += 1
+        lane.offered += taken
+        lane.awaits_end = is_end and taken > 0 and self._rules.confirms_ends
+        return taken
 
     def poll(self) -> None:
         """Take note of peers and answers, send what waits, try again what took too long."""
@@ -135,7 +143,7 @@ class SocketWriter:
         if self._unanswered or self._queue or now_ns >= self._look_ns:
             self._look(now_ns)
             self._try_again(now_ns)
-            while self._queue:
+            while self._queue and self._may_send(now_ns):
                 first = self._queue[0]
                 if not self._send(first.lane, first.frames, first.is_end, now_ns):
                     break
@@ -172,11 +180,23 @@ class SocketWriter:
             else:
                 entry.lane.fail(f"{self._endpoint.url} answered {frames[-1][:40]!r} to the end of a stream")
 
+    def _may_send(self, now_ns: int) -> bool:
+        """Whether anybody is there, and not left alone."""
+        if not self._endpoint.peers and self._rules.kind != zmq.XPUB:
+            return False
+        return not self._breaker.failures or self._breaker.admits(now_ns)
+
     def _send(self, lane: Lane, frames: Sequence[Buffer], is_end: bool, now_ns: int) -> bool:
         """Whether libzmq took the message now."""
-        rules = self._rules
-        if (rules.is_serial and self._unanswered) or not self._transmit(lane, frames, now_ns):
+        departures, rules = self._departures, self._rules
+        if not departures.has_credit or (rules.is_serial and self._unanswered):
             return False
+        if departures.wants_mark(now_ns):
+            if not self._send_marked(frames, now_ns):
+                return False
+        elif not self._endpoint.send(frames):
+            return False
+        departures.sent(lane, sum(map(len, frames)))
         if rules.is_serial or (is_end and rules.confirms_ends):
             self._unanswered.append(_Entry(lane, frames, is_end, now_ns))
         else:
@@ -185,27 +205,13 @@ class SocketWriter:
                 self._breaker.succeeded()
         return True
 
-    def _transmit(self, lane: Lane, message: Sequence[Buffer], now_ns: int) -> bool:
-        departures = self._departures
-        if not departures.has_credit or (self._breaker.failures and not self._breaker.admits(now_ns)):
-            return False
-        if not self._endpoint.peers and self._rules.kind != zmq.XPUB:
-            return False
-        if departures.wants_mark(now_ns):
-            return self._transmit_marked(lane, message, now_ns)
-        if not self._endpoint.send(message):
-            return False
-        departures.sent(lane, sum(map(len, message)))
-        return True
-
-    def _transmit_marked(self, lane: Lane, message: Sequence[Buffer], now_ns: int) -> bool:
-        """The same, with a tracker on its topic that will tell when it has left."""
+    def _send_marked(self, message: Sequence[Buffer], now_ns: int) -> bool:
+        """Send with a tracker on the topic that will tell when it has left."""
         first = zmq.Frame(bytes(message[0]), track=True, copy=False, copy_threshold=0)
         if not self._endpoint.send((first, *message[1:])):
             return False
         if first.tracker is not None:
             self._departures.mark(first.tracker, now_ns)
-        self._departures.sent(lane, sum(map(len, message)))
         return True
 
     def _try_again(self, now_ns: int) -> None:

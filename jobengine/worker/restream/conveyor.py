@@ -6,6 +6,8 @@ next element is read before it is due, so that nothing but sending is left to do
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from typing import Final
 
 from jobengine.clock import Clock
@@ -20,6 +22,7 @@ from jobengine.worker.restream.feed import Feed
 from jobengine.worker.restream.ledger import Delivered
 from jobengine.worker.restream.pacing import Pacing
 from jobengine.worker.restream.reader import Entry
+from jobengine.worker.restream.stretch import Stretch, short_of
 
 TURN_NS: Final = 1_000_000
 TURN_ENTRIES: Final = 64
@@ -74,6 +77,8 @@ class Conveyor:
         now_ns = self._clock.monotonic_ns()
         until_ns = now_ns + TURN_NS
         self.awaits_sink = False
+        if self._pacing.is_fast and self._send_stretch(milestone, now_ns):
+            return now_ns
         for _ in range(TURN_ENTRIES):
             entry = self._next
             if entry is None:
@@ -112,8 +117,7 @@ class Conveyor:
         if feed.is_end:
             self._due_ns = now_ns
         else:
-            timestamp_ns = entry.timestamp * self._tick_ns // self._tick_parts
-            self._due_ns = self._pacing.due_ns(timestamp_ns, now_ns, feed.has_waited)
+            self._due_ns = self._pacing.due_ns(self._timestamp_ns(entry), now_ns, feed.has_waited)
         return entry
 
     def _wake_ns(self, now_ns: int) -> int:
@@ -133,28 +137,79 @@ class Conveyor:
                 return False
         else:
             sent = self._rewritten(element) if self._changes_elements else element
-            if not delivery.offer(sent, feed.planes(entry) if self._sends_payload else (), now_ns):
+            planes = feed.planes(entry) if self._sends_payload else ()
+            if not delivery.offer((sent,), (planes,), now_ns):
                 return False
             self._counters.lateness.note(self._pacing.sent(now_ns))
             self._counters.payload_bytes += entry.payload_bytes
             clock.handed_on(element, entry.timestamp)
         self._next = None
         feed.sent(entry)
-        delivery.record(
-            Delivered(
-                feed.number,
-                feed.kind,
-                feed.sequence,
-                feed.first,
-                feed.loop,
-                clock.elements,
-                clock.key_elements,
-                clock.position,
-                clock.timestamp,
-                clock.last_id,
-            )
-        )
+        delivery.record(self._record())
         return True
+
+    def _send_stretch(self, milestone: Milestone | None, now_ns: int) -> bool:
+        """Hand on what is at hand in one go; whether there was any.
+
+        That is plain media in order, short of the milestone. Everything else is looked at one by one.
+        """
+        feed, clock = self.feed, self._stream_clock
+        if self._next is not None or feed.is_new_loop or self.forward_us:
+            return False
+        entries = feed.plain(self._spec)
+        if not entries or not self._pacing.is_in_order(self._timestamp_ns(entries[0])):
+            return False
+        if milestone is not None:
+            entries = entries[: short_of(milestone, clock, entries)]
+        elements = self._as_sent(entries)
+        planes = [entry.planes or () for entry in entries] if self._sends_payload else [()] * len(entries)
+        taken = self._delivery.offer(elements, planes[: len(elements)], now_ns) if elements else 0
+        if taken:
+            self._note_stretch(entries[:taken], now_ns)
+        return taken > 0
+
+    def _note_stretch(self, entries: Sequence[Entry], now_ns: int) -> None:
+        """Note how far the job has come with elements that were sent in one go."""
+        feed, clock, first, last = self.feed, self._stream_clock, entries[0], entries[-1]
+        self.phase = "streaming"
+        self._pacing.due_ns(self._timestamp_ns(last), now_ns, False)
+        self._counters.lateness.note(self._pacing.sent(now_ns), len(entries))
+        self._counters.payload_bytes += sum([entry.payload_bytes for entry in entries])
+        before = copy(clock)
+        elements = [entry.stored.element for entry in entries]
+        clock.handed_on_in_order(elements, first.timestamp, last.timestamp)
+        feed.sent_plain(entries)
+        self._delivery.record_stretch(Stretch(before, entries, self._record()))
+
+    def _record(self) -> Delivered:
+        """What the ledger is to say once all that was handed over is safe."""
+        feed, clock = self.feed, self._stream_clock
+        return Delivered(
+            feed.number,
+            feed.kind,
+            feed.sequence,
+            feed.first,
+            feed.loop,
+            clock.elements,
+            clock.key_elements,
+            clock.position,
+            clock.timestamp,
+            clock.last_id,
+        )
+
+    def _as_sent(self, entries: Sequence[Entry]) -> list[Element]:
+        """The elements as they are sent, up to one that can't be changed."""
+        elements = [entry.stored.element for entry in entries]
+        if self._changes_elements:
+            for place, element in enumerate(elements):
+                try:
+                    elements[place] = self._rewrite.of(element)
+                except AttributeCollision:
+                    return elements[:place]
+        return elements
+
+    def _timestamp_ns(self, entry: Entry) -> int:
+        return entry.timestamp * self._tick_ns // self._tick_parts
 
     def _rewritten(self, element: Element) -> Element:
         try:

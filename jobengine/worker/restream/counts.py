@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from uuid import UUID
@@ -54,14 +55,25 @@ class StreamClock:
 
     def handed_on(self, element: Element, timestamp: int) -> None:
         """One element more."""
+        self._go_to(timestamp)
+        self.elements += 1
+        self.key_elements += element.is_key
+        self.last_id = element.element_id
+
+    def handed_on_in_order(self, elements: Sequence[Element], first: int, last: int) -> None:
+        """Some elements more, their timestamps rising from ``first`` to ``last``."""
+        self._go_to(first)
+        self._go_to(last)
+        self.elements += len(elements)
+        self.key_elements += sum([element.is_key for element in elements])
+        self.last_id = elements[-1].element_id
+
+    def _go_to(self, timestamp: int) -> None:
         if self._timestamp is not None and timestamp > self._timestamp:
             self._ticks += timestamp - self._timestamp
             position = self._base_us + self._ticks * self._numerator // self._denominator
             self.position = position if position < POSITION_MAX else POSITION_MAX
         self._timestamp = timestamp
-        self.elements += 1
-        self.key_elements += element.is_key
-        self.last_id = element.element_id
 
 
 class Lateness:
@@ -72,10 +84,10 @@ class Lateness:
         self.last_ns = 0
         self.worst_ns = 0
 
-    def note(self, late_ns: int) -> None:
-        """One element more; before its time is never."""
+    def note(self, late_ns: int, count: int = 1) -> None:
+        """One element more, or some; before its time is never."""
         self.last_ns = late_ns
-        self._counts[min(late_ns // STEP_NS, LATEST_STEP) if late_ns > 0 else 0] += 1
+        self._counts[min(late_ns // STEP_NS, LATEST_STEP) if late_ns > 0 else 0] += count
         if late_ns > self.worst_ns:
             self.worst_ns = late_ns
 

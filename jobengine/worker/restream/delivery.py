@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from jobengine.clock import Clock
 from jobengine.model.element import Element
@@ -11,9 +12,20 @@ from jobengine.ports.contents import Buffer
 from jobengine.ports.sink import Sink
 from jobengine.worker.restream.failures import DeliveryTimeout
 from jobengine.worker.restream.ledger import Delivered, Ledger
+from jobengine.worker.restream.stretch import Stretch
 
 RETRY_NS = 1_000_000
 RETRY_MAX_NS = 20_000_000
+
+
+@dataclass(slots=True)
+class _Unsafe:
+    """Offers from ``begin`` up to ``end``, and what the ledger is to say behind them."""
+
+    begin: int
+    end: int
+    record: Delivered
+    stretch: Stretch | None = None
 
 
 class Delivery:
@@ -33,26 +45,32 @@ class Delivery:
         self._attempt_ns: int | None = None
         self._retry_ns = RETRY_NS
         self._under_way: deque[tuple[int, int]] = deque()
-        self._unsafe: deque[tuple[int, Delivered]] = deque()
+        self._unsafe: deque[_Unsafe] = deque()
+        self._noted = 0
 
     @property
     def under_way(self) -> int:
         """How many elements are handed over and not delivered."""
         return self._offered - self.sink.delivered
 
-    def offer(self, element: Element, planes: Sequence[Buffer], now_ns: int) -> bool:
-        """Hand over an element; False: the sink has no room, try again at `retry_ns`."""
-        return self._take_note(self.sink.offer(element, planes), now_ns)
+    def offer(self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]], now_ns: int) -> int:
+        """Hand over elements; how many. None: the sink has no room, try again at `retry_ns`."""
+        return self._take_note(self.sink.offer(elements, planes), now_ns)
 
     def offer_end(self, labels: Sequence[str], element_id: bytes, now_ns: int) -> bool:
         """Hand over an end of stream, as an element."""
-        return self._take_note(self.sink.offer_end(labels, element_id), now_ns)
+        return self._take_note(int(self.sink.offer_end(labels, element_id)), now_ns) == 1
 
     def record(self, record: Delivered) -> None:
         """What the ledger is to say once all that was handed over so far is safe."""
-        self._unsafe.append((self._offered, record))
-        if self.sink.safe >= self._unsafe[0][0]:
-            self._note_safe()
+        self._unsafe.append(_Unsafe(self._offered - 1, self._offered, record))
+        self._note_safe()
+
+    def record_stretch(self, stretch: Stretch) -> None:
+        """The same for elements that were handed over last in one go."""
+        begin = self._offered - len(stretch.entries)
+        self._unsafe.append(_Unsafe(begin, self._offered, stretch.record, stretch))
+        self._note_safe()
 
     def retry_ns(self, now_ns: int) -> int:
         """When to try again what was refused: soon at first, then less often."""
@@ -83,20 +101,27 @@ class Delivery:
         lost = self.sink.give_up()
         self.dead_letters += lost
         self._offered -= lost
-        self._under_way = deque(entry for entry in self._under_way if entry[0] <= self._offered)
-        self._unsafe = deque((min(count, self._offered), record) for count, record in self._unsafe)
+        self._under_way = deque((min(count, self._offered), ns) for count, ns in self._under_way)
+        for each in self._unsafe:
+            each.begin, each.end = min(each.begin, self._offered), min(each.end, self._offered)
+        self._noted = -1
         self._note_safe()
 
     def _note_safe(self) -> None:
         safe, unsafe, record = self.sink.safe, self._unsafe, None
-        while unsafe and unsafe[0][0] <= safe:
-            record = unsafe.popleft()[1]
+        if safe == self._noted:
+            return
+        self._noted = safe
+        while unsafe and unsafe[0].end <= safe:
+            record = unsafe.popleft().record
+        if unsafe and unsafe[0].begin < safe and unsafe[0].stretch is not None:
+            record = unsafe[0].stretch.record_behind(safe - unsafe[0].begin)
         if record is not None and self._ledger is not None:
             self._ledger.note(record, self.sink.mark)
 
-    def _take_note(self, is_taken: bool, now_ns: int) -> bool:
-        if is_taken:
-            self._offered += 1
+    def _take_note(self, taken: int, now_ns: int) -> int:
+        if taken:
+            self._offered += taken
             if self.sink.delivered < self._offered:
                 self._under_way.append((self._offered, self._attempt_ns or now_ns))
             self._attempt_ns, self._retry_ns = None, RETRY_NS
@@ -105,4 +130,4 @@ class Delivery:
             if self.skips and self.sink.has_open_circuit:
                 self._give_up()
             self.settle(now_ns)
-        return is_taken
+        return taken

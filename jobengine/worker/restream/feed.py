@@ -85,6 +85,13 @@ class Feed:
         self.wake_ns = now_ns
         return None
 
+    def plain(self, spec: RestreamSpec) -> Sequence[Entry]:
+        """What comes next, as far as it is at hand and needs no second look; `sent` takes it."""
+        reader = self._reader
+        if reader is None or self._with_payload is spec.metadata_only:
+            reader = self._open(not spec.metadata_only)
+        return reader.plain(self.kind)
+
     @property
     def is_waiting(self) -> bool:
         """Whether the store had nothing more."""
@@ -95,6 +102,15 @@ class Feed:
         self._loop_count += 1
         self.is_new_loop = False
         self.sequence = entry.stored.sequence + 1
+
+    def sent_plain(self, entries: Sequence[Entry]) -> None:
+        """These first ones of what was `plain` are on their way."""
+        if self._reader is None:
+            raise RuntimeError("nothing was read")
+        self._reader.pass_over(len(entries))
+        self._idle_since_ns, self._poll_ns, self.is_end = None, POLL_NS, False
+        self._loop_count += len(entries)
+        self.sequence = entries[-1].stored.sequence + 1
 
     def planes(self, entry: Entry) -> Sequence[Buffer]:
         """The payload of an entry, also if it was taken without."""

@@ -97,21 +97,22 @@ class GroupedSink:
     def has_open_circuit(self) -> bool:
         return self._breaker.is_open
 
-    def offer(self, element: Element, planes: Sequence[Buffer]) -> bool:
-        if self._is_full:
-            self.poll()
-        if self._is_full:
-            return False
-        self._waiting.append(Offered(element, planes))
-        self._waiting_bytes += sum(len(plane) for plane in planes)
+    def offer(self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]]) -> int:
+        for place, offered in enumerate(map(Offered, elements, planes)):
+            if self._is_full:
+                self.poll()
+            if self._is_full:
+                return place
+            self._waiting.append(offered)
+            self._waiting_bytes += sum(map(len, offered.planes))
         if self._writing is None:
             self._begin()
-        return True
+        return len(elements)
 
     def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
         attributes = message_attributes(Message.END_OF_STREAM, labels)
         end = Element(ElementKind.PACKET, None, attributes=attributes, element_id=element_id)
-        return self.offer(end, ())
+        return self.offer((end,), ((),)) == 1
 
     def poll(self) -> None:
         if self._writing is not None and self._writing.done():

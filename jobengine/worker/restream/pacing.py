@@ -33,7 +33,7 @@ class Pacing:
 
     def change(self, spec: PacingSpec) -> None:
         """Go on by other rules from the next element on."""
-        self._is_fast, self._is_absolute = spec.mode == "fast", spec.mode == "absolute"
+        self.is_fast, self._is_absolute = spec.mode == "fast", spec.mode == "absolute"
         self._speed = spec.speed
         self._minimum_ns = round(spec.min_duration_ms * 1e6)
         self._maximum_ns = round(spec.max_duration_ms * 1e6)
@@ -56,6 +56,10 @@ class Pacing:
         """The next element is no successor of the last one: it was sought, or a loop begins."""
         self._previous_ns, self._below_top = None, 0
 
+    def is_in_order(self, timestamp_ns: int) -> bool:
+        """Whether the element with this timestamp is no step back."""
+        return self._previous_ns is None or timestamp_ns >= self._previous_ns
+
     def due_ns(self, timestamp_ns: int, now_ns: int, has_waited: bool) -> int:
         """When the element with this timestamp is due. Raises IncorrectTimestamp.
 
@@ -67,7 +71,7 @@ class Pacing:
             pause_ns = timestamp_ns - previous_ns
         else:
             pause_ns = self._unusual_step_ns(timestamp_ns)
-        if self._is_fast:
+        if self.is_fast:
             self._schedule_ns, self._target_ns, self._pause_ns = now_ns, now_ns, 0
             return now_ns
         if self._speed != 1.0:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from jobengine.clock import Clock
-from jobengine.model.element import Gap, PayloadState, StoredElement
+from jobengine.model.element import PTS_MIN, ElementKind, Gap, PayloadState, StoredElement
 from jobengine.model.message import Message, message_of
 from jobengine.ports.contents import Buffer
 from jobengine.worker.restream.pins import Pin
@@ -28,6 +28,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     What is asked of every element when it is due is found out while a batch is read: ``message`` says what it
     is if it is no media, ``timestamp`` is the time that counts (dts, or pts where there is none) in ticks.
+    ``is_plain``: it is media, and has what was to be read of it.
     """
 
     stored: StoredElement
@@ -35,6 +36,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     message: Message | None
     timestamp: int
     payload_bytes: int
+    is_plain: bool
 
 
 class Reader:
@@ -62,6 +64,26 @@ class Reader:
             self._read_on()
         return ahead.popleft() if ahead else None
 
+    def plain(self, kind: ElementKind) -> list[Entry]:
+        """What comes next, as far as it was read and is plain media of a kind, its times not falling back."""
+        if not self._ahead:
+            self._read_on()
+        found: list[Entry] = []
+        timestamp = PTS_MIN
+        for entry in self._ahead:
+            if isinstance(entry, Gap) or not entry.is_plain or entry.stored.element.kind is not kind:
+                break
+            if entry.timestamp < timestamp:
+                break
+            timestamp = entry.timestamp
+            found.append(entry)
+        return found
+
+    def pass_over(self, count: int) -> None:
+        """So many entries are taken."""
+        for _ in range(count):
+            self._ahead.popleft()
+
     def close(self) -> None:
         """Read no further."""
         self._ahead.clear()
@@ -84,17 +106,21 @@ class Reader:
     def _add(self, entries: Sequence[StoredElement | Gap]) -> None:
         elements = [entry for entry in entries if isinstance(entry, StoredElement)]
         planes = iter(self._store.payloads(elements) if self._with_payload else [None] * len(elements))
+        read_bytes = 0
         for entry in entries:
-            if isinstance(entry, StoredElement):
-                element = entry.element
-                message = message_of(element) if element.attributes else None
-                timestamp = element.dts if element.dts is not None else element.pts or 0
-                self._ahead.append(Entry(entry, next(planes), message, timestamp, sum(entry.planes)))
-                self._next = entry.sequence + 1
-            else:
+            if isinstance(entry, Gap):
                 self._ahead.append(entry)
                 self._next = entry.last_sequence + 1
-        read_bytes = sum(sum(entry.planes) for entry in elements if entry.payload is PayloadState.HERE)
+                continue
+            element, payload_bytes = entry.element, sum(entry.planes)
+            message = message_of(element) if element.attributes else None
+            timestamp = element.dts if element.dts is not None else element.pts or 0
+            payload = next(planes)
+            is_whole = payload is not None or entry.payload is PayloadState.NEVER or not self._with_payload
+            is_plain = is_whole and message is None
+            self._ahead.append(Entry(entry, payload, message, timestamp, payload_bytes, is_plain))
+            self._next = entry.sequence + 1
+            read_bytes += payload_bytes
         mean_bytes = read_bytes // len(entries) + 1
         self._limit = max(1, min(BATCH_ELEMENTS, 2 * self._limit, BATCH_BYTES // mean_bytes))
 

@@ -47,8 +47,8 @@ class ReadySink:
     def has_open_circuit(self) -> bool:
         return self._sink.has_open_circuit
 
-    def offer(self, element: Element, planes: Sequence[Buffer]) -> bool:
-        return self._sink.offer(element, planes)
+    def offer(self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]]) -> int:
+        return self._sink.offer(elements, planes)
 
     def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
         return self._sink.offer_end(labels, element_id)

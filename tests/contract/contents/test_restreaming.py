@@ -51,13 +51,14 @@ class Ids:
 
     safe = delivered
 
-    def offer(self, element: Element, planes: Sequence[Buffer]) -> bool:
-        assert [bytes(plane) for plane in planes] == [element.element_id]
-        self.ids.append(element.element_id)
-        return True
+    def offer(self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]]) -> int:
+        for element, of_element in zip(elements, planes, strict=True):
+            assert [bytes(plane) for plane in of_element] == [element.element_id]
+            self.ids.append(element.element_id)
+        return len(elements)
 
     def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
-        return self.offer(Element(ElementKind.PACKET, None, element_id=element_id), [element_id])
+        return self.offer([Element(ElementKind.PACKET, None, element_id=element_id)], [[element_id]]) == 1
 
     def give_up(self) -> int:
         return 0

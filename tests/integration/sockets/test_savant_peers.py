@@ -89,7 +89,7 @@ def test_a_stock_reader_takes_what_we_send(pool: SinkPool, folder: Path, ours: s
     with savant.reading(f"{theirs}+bind:ipc://{folder}/s") as reader:
         sink = open_sink(pool, f"{ours}+connect:ipc://{folder}/s", "vod")
         wait_until(lambda: sink.is_ready, 5, "the reader")
-        assert sink.offer(record.element, record.planes)
+        assert sink.offer([record.element], [record.planes])
         assert sink.offer_end(["last"], b"")
         first = received_by(reader, sink)
         second = received_by(reader, sink)
@@ -215,7 +215,7 @@ def test_attributes_and_labels_of_a_job_reach_the_reader(
     with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
         sink = open_sink(pool, f"dealer+connect:ipc://{folder}/s")
         wait_until(lambda: sink.is_ready, 5, "the reader")
-        assert sink.offer(rewrite.of(record.element), record.planes)
+        assert sink.offer([rewrite.of(record.element)], [record.planes])
         received = received_by(reader, sink)
     frame = received.message.as_video_frame()
     assert received.message.labels == ["a", "b"]
@@ -232,7 +232,7 @@ def test_a_value_that_savant_does_not_know_fails_the_sink(pool: SinkPool) -> Non
     rewritten = Rewrite(attributes=({**said, **members},)).of(record.element)
     sink = open_sink(pool, "dealer+connect:tcp://127.0.0.1:9")
     with pytest.raises(SinkError, match="Complex"):
-        sink.offer(rewritten, ())
+        sink.offer([rewritten], [()])
 
 
 def test_pixels_inside_of_a_message_become_the_payload_and_go_back(pool: SinkPool, folder: Path) -> None:
@@ -244,7 +244,7 @@ def test_pixels_inside_of_a_message_become_the_payload_and_go_back(pool: SinkPoo
     with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
         sink = open_sink(pool, f"dealer+connect:ipc://{folder}/s", "cam")
         wait_until(lambda: sink.is_ready, 5, "the reader")
-        assert sink.offer(record.element, record.planes)
+        assert sink.offer([record.element], [record.planes])
         received = received_by(reader, sink)
     assert received.data_len() == 0
     assert bytes(received.message.as_video_frame().content.get_data()) == b"pixels inside"
@@ -255,7 +255,7 @@ def test_packets_from_elsewhere_become_frames(pool: SinkPool, folder: Path) -> N
     with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
         sink = open_sink(pool, f"dealer+connect:ipc://{folder}/s")
         wait_until(lambda: sink.is_ready, 5, "the reader")
-        assert sink.offer(element, [b"jpeg"])
+        assert sink.offer([element], [[b"jpeg"]])
         frame = received_by(reader, sink).message.as_video_frame()
     assert (frame.source_id, frame.codec, frame.width, frame.height) == ("out", "jpeg", 64, 48)
     assert (frame.time_base, frame.pts, frame.dts, frame.duration) == ((1, 1000), 80, 40, 40)
@@ -271,7 +271,7 @@ def test_user_data_keeps_what_it_says_under_another_name(pool: SinkPool, folder:
     with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
         sink = open_sink(pool, f"dealer+connect:ipc://{folder}/s")
         wait_until(lambda: sink.is_ready, 5, "the reader")
-        assert sink.offer(record.element, ())
+        assert sink.offer([record.element], [()])
         received = received_by(reader, sink).message.as_user_data()
     assert (received.source_id, received.get_attribute("a", "b").values[0].as_integer()) == ("out", 7)
 
@@ -280,4 +280,4 @@ def test_sound_is_refused(pool: SinkPool) -> None:
     stream = SinkStream("out", {}, {"codecpar": {"codec_type": "audio", "name": "aac"}})
     sink = open_socket_sink(pool, "dealer+connect:tcp://127.0.0.1:9", SinkOptions(), "savant", stream)
     with pytest.raises(SinkError, match="Savant carries video; this stream is audio"):
-        sink.offer(Element(ElementKind.PACKET, 0), [b"x"])
+        sink.offer([Element(ElementKind.PACKET, 0)], [[b"x"]])

@@ -33,7 +33,7 @@ class RememberingSink:
         self.unsafe = 0
         self.fault = ""
         self.dies_after: int | None = None
-        """The worker dies when it offers one element more."""
+        """The worker dies when it offers more than this in all."""
         self.retries = 0
         self.has_open_circuit = False
         self.given_up = 0
@@ -72,14 +72,15 @@ class RememberingSink:
     def ids(self) -> list[UUID]:
         return [UUID(bytes=element_id) for _, element_id, _ in self.received if element_id is not None]
 
-    def offer(self, element: Element, planes: Sequence[Buffer]) -> bool:
-        if len(self.ids) == self.dies_after:
-            raise Died
-        if not self._has_room():
-            return False
-        self.elements.append(element)
-        self.received.append((self._now_ms(), element.element_id, planes))
-        return True
+    def offer(self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]]) -> int:
+        for place, element in enumerate(elements):
+            if len(self.ids) == self.dies_after and not place:
+                raise Died
+            if len(self.ids) == self.dies_after or not self._has_room():
+                return place
+            self.elements.append(element)
+            self.received.append((self._now_ms(), element.element_id, planes[place]))
+        return len(elements)
 
     def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
         if not self._has_room():

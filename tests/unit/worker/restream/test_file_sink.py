@@ -57,7 +57,7 @@ def lines(roots: MediaRoots) -> list[Any]:
 
 def offer_all(sink: GroupedSink, elements: list[Element]) -> None:
     for element in elements:
-        assert sink.offer(element, [b"data"])
+        assert sink.offer([element], [[b"data"]])
     sink.poll()
 
 
@@ -67,9 +67,9 @@ def test_elements_ends_and_their_payload_are_lines_behind_the_format(
     sink = GroupedSink(writer(), AtOnce(), ManualClock())
     first, end_id = packet(0), new_element_id()
     planes = Element(ElementKind.FRAME, 40, plane_sizes=(2, 2), element_id=new_element_id())
-    sink.offer(first, [b"\x00\xffab"])
+    sink.offer([first], [[b"\x00\xffab"]])
     sink.poll()
-    sink.offer(planes, [b"ab", b"cd"])
+    sink.offer([planes], [[b"ab", b"cd"]])
     sink.poll()
     sink.offer_end(["night"], end_id)
     sink.poll()
@@ -176,6 +176,6 @@ def test_without_room_the_file_keeps_whole_groups(
 def test_a_sink_that_can_not_write_says_so_when_it_is_polled(roots: MediaRoots, writer: NewWriter) -> None:
     sink = GroupedSink(writer(), AtOnce(), ManualClock())
     (Path(roots.base) / "vod").write_text("no folder")
-    sink.offer(packet(0), [b"data"])
+    sink.offer([packet(0)], [[b"data"]])
     with pytest.raises(SinkError, match="can't be written"):
         sink.poll()

@@ -155,7 +155,7 @@ def test_nobody_there_is_tried_again_and_then_left_alone() -> None:
     clock = ManualClock()
     pool = PushPool(clock)
     sink = pool.open(dead, (PushTarget("http://127.0.0.1:9"),), SinkTerms(), STREAM)
-    assert sink.offer(*GROUP[0])
+    assert sink.offer([GROUP[0].element], [GROUP[0].planes])
 
     def refused(times: int) -> bool:
         sink.poll()
