@@ -1,0 +1,121 @@
+"""Elements in one go and elements one by one: whatever is stored, the same arrives and is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobengine.clock import to_text
+from jobengine.messaging.worker_messages import Resume
+from jobengine.model.element import ElementKind
+from jobengine.model.message import Message
+from jobengine.ports.contents import DeleteElements, DropPayloads
+from tests.unit.worker.restream.scene import Scene, stop
+from tests.unit.worker.restream.sinks import Died
+
+IN_ONE_GO = {"mode": "fast"}
+ONE_BY_ONE = {"mode": "absolute", "maxDurationMs": 0}
+"""No pause is left, so that every element is due at once, and looked at by itself."""
+
+STORED = st.lists(
+    st.sampled_from(["key", "delta", "back", "frame", "end", "data", "deleted", "dropped", "labelled"]),
+    min_size=1,
+    max_size=90,
+)
+CONDITIONS = st.one_of(
+    st.builds(lambda n: {"frameCount": n}, st.integers(1, 60)),
+    st.builds(lambda n: {"keyFrameCount": n}, st.integers(1, 20)),
+    st.builds(lambda ms: {"tsDeltaSec": {"maxDeltaSec": ms / 1000}}, st.integers(0, 2000)),
+    st.just("never"),
+)
+MEMBERS: dict[str, st.SearchStrategy[Any]] = {
+    "loops": st.integers(1, 2),
+    "metadataOnly": st.booleans(),
+    "routingLabels": st.sampled_from([None, {"append": ["night"]}]),
+}
+
+
+def store(scene: Scene, stored: list[str]) -> None:
+    """What stands there: each word is an element, 40 ms behind the one before."""
+    camera, pts = scene.camera, 0
+    for place, word in enumerate(stored):
+        pts += -20 if word == "back" else 40
+        if word == "end":
+            camera.add_message(Message.END_OF_STREAM, pts)
+        elif word == "data":
+            camera.add_message(Message.USER_DATA, pts)
+        else:
+            kind = ElementKind.FRAME if word == "frame" else ElementKind.PACKET
+            said: dict[str, Any] = {"labels": ["day"]} if word == "labelled" else {}
+            camera.add(pts, key=word in ("key", "frame") or place == 0, kind=kind, **said)
+        if word == "deleted":
+            camera.store.commit([DeleteElements(camera.number, pts, pts)])
+        elif word == "dropped":
+            camera.store.commit([DropPayloads(camera.number, pts, pts)])
+    camera.end()
+
+
+def told(scene: Scene, pacing: dict[str, Any], condition: Any, **members: Any) -> tuple[Any, ...]:
+    """All that is seen of a job: what arrived, what it counted, and how it ended."""
+    scene.restream(stop(condition), pacing=pacing, **members)
+    received = [
+        (element_id, [bytes(plane) for plane in planes]) for _, element_id, planes in scene.sink.received
+    ]
+    said = [(element.attributes, element.is_key) for element in scene.sink.elements]
+    state, info = scene.end
+    return received, said, scene.sink.ends, state, info, scene.link.reports[-1].position
+
+
+@given(STORED, CONDITIONS, st.fixed_dictionaries(MEMBERS))
+@settings(max_examples=150)
+def test_the_same_arrives_and_is_counted_either_way(
+    stored: list[str], condition: Any, members: dict[str, Any]
+) -> None:
+    seen = []
+    for pacing in (IN_ONE_GO, ONE_BY_ONE):
+        with TemporaryDirectory() as folder:
+            scene = Scene(Path(folder))
+            store(scene, stored)
+            seen.append(told(scene, pacing, condition, **members))
+    assert seen[0] == seen[1]
+
+
+@given(STORED, st.integers(0, 90), st.integers(0, 40))
+@settings(max_examples=100)
+def test_a_successor_goes_on_at_the_same_element_either_way(
+    stored: list[str], dies: int, unsafe: int
+) -> None:
+    seen = []
+    for pacing in (IN_ONE_GO, ONE_BY_ONE):
+        with TemporaryDirectory() as folder:
+            scene = Scene(Path(folder))
+            store(scene, stored)
+            scene.sink.dies_after, scene.sink.unsafe = dies, unsafe
+            try:
+                scene.restream(pacing=pacing)
+            except Died:
+                scene.sink.dies_after = None
+                resume = Resume(0, to_text(scene.clock.now()), ())
+                scene.restream(resume=resume, state="Running", pacing=pacing)
+            assert scene.work is not None
+            seen.append((scene.sequences, scene.work.elements, scene.work.key_elements, scene.work.position))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("pacing", [IN_ONE_GO, ONE_BY_ONE])
+def test_what_a_sink_has_no_room_for_comes_later_and_once(scene: Scene, pacing: dict[str, Any]) -> None:
+    scene.camera.add_every(40, 200)
+    scene.camera.end()
+    scene.sink.room = 37
+
+    def make_room() -> None:
+        scene.sink.room = None
+
+    scene.link.at(20, make_room)
+    scene.restream(pacing=pacing)
+    assert scene.sequences == list(range(200))
