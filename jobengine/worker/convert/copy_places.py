@@ -9,7 +9,8 @@ plane and with ``.json``.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -25,6 +26,7 @@ from jobengine.model.roots import MediaRoots
 
 TIMEOUT_S = 10.0
 MAX_BYTES = 1 << 30
+"""What is read of one payload at most; larger ones do not come back."""
 
 
 class CopyPlace(Protocol):
@@ -115,7 +117,7 @@ class FolderPlace:
 
 
 class UrlPlace:
-    """An object store that is written by PUT and read by GET. Redirects are not followed."""
+    """A server that keeps what is put, as WebDAV or before an object store. Redirects are not followed."""
 
     def __init__(self, url: str, allowed: Sequence[str]) -> None:
         if not any(is_below(url, base) for base in allowed):
@@ -127,20 +129,32 @@ class UrlPlace:
         return self._url
 
     def write(self, path: str, data: Sequence[bytes | bytearray | memoryview]) -> None:
-        answer = self._ask("PUT", path, b"".join(data))
-        if not answer.is_success:
-            raise MediaError(f"{self._url}/{path} can't be written: its server answers {answer.status_code}")
+        with self._asked("PUT", path, b"".join(data)) as answer:
+            if not answer.is_success:
+                raise MediaError(
+                    f"{self._url}/{path} can't be written: its server answers {answer.status_code}"
+                )
 
     def read(self, path: str) -> bytes | None:
-        answer = self._ask("GET", path, None)
-        if answer.status_code in (404, 410):
-            return None
-        if answer.status_code != 200:
-            raise MediaError(f"{self._url}/{path} can't be read: its server answers {answer.status_code}")
-        return answer.content
+        with self._asked("GET", path, None) as answer:
+            if answer.status_code in (404, 410):
+                return None
+            if answer.status_code != 200:
+                raise MediaError(f"{self._url}/{path} can't be read: its server answers {answer.status_code}")
+            return self._body(answer, path)
 
-    def _ask(self, method: str, path: str, data: bytes | None) -> httpx.Response:
+    def _body(self, answer: httpx.Response, path: str) -> bytes:
+        body = bytearray()
+        for piece in answer.iter_bytes():
+            body += piece
+            if len(body) > MAX_BYTES:
+                raise MediaError(f"{self._url}/{path} has more than {MAX_BYTES} bytes, so it is no copy")
+        return bytes(body)
+
+    @contextmanager
+    def _asked(self, method: str, path: str, data: bytes | None) -> Iterator[httpx.Response]:
         try:
-            return httpx.request(method, f"{self._url}/{path}", content=data, timeout=TIMEOUT_S)
+            with httpx.stream(method, f"{self._url}/{path}", content=data, timeout=TIMEOUT_S) as answer:
+                yield answer
         except httpx.HTTPError as error:
             raise MediaError(f"{self._url}/{path} can't be reached ({error})") from error

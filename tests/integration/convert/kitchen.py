@@ -35,7 +35,9 @@ Pixels = np.ndarray[Any, np.dtype[np.int64]]
 class Kitchen:
     """A store with contents, and recipes to be run on them. Files are below ``folder``."""
 
-    def __init__(self, store: ContentStore, clock: Clock, folder: Path) -> None:
+    def __init__(
+        self, store: ContentStore, clock: Clock, folder: Path, copy_urls: tuple[str, ...] = ()
+    ) -> None:
         self.store = store
         self.folder = folder
         self.clock = clock
@@ -43,7 +45,7 @@ class Kitchen:
         self.relations = Relations(store, self.catalogue)
         self.passed = 0
         roots = MediaRoots(PurePosixPath(folder / "media"))
-        self._context = WorkContext("job", "", "host", roots, results=str(folder))
+        self._context = WorkContext("job", "", "host", roots, results=str(folder), copy_urls=copy_urls)
 
     def bring_in(self, name: str, film: Path) -> Content:
         """Every packet of a file as a content."""
