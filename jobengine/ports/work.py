@@ -169,6 +169,21 @@ class ElementWork(Work, Protocol):
         """File descriptors whose readability is a reason for an early step now; others after another step."""
         ...
 
+    @property
+    def is_timely(self) -> bool:
+        """Whether the next step has a moment to meet; otherwise it may wait for those of others that have."""
+        ...
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a moment that nobody else needs would be well spent with `get_ahead`."""
+        ...
+
+    def get_ahead(self) -> None:
+        """Do what can be done before the next step, for less than a millisecond. Raises nothing that the next
+        step would not tell."""
+        ...
+
     def go(self) -> None:
         """From now on the job runs (again)."""
         ...

@@ -12,8 +12,8 @@ import gc
 import os
 import select
 import socket
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -29,6 +29,7 @@ from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, Left, enco
 from jobengine.ports.work import ElementWork, Work, goes_by_elements
 from jobengine.worker.main import StopSignal, Worker
 from jobengine.worker.steps import NOTHING, Steps
+from jobengine.worker.turns import Turns
 from jobengine.worker.works import new_work, release
 
 IDLE_S = 1.0
@@ -37,9 +38,11 @@ LOOK_NS = 1_000_000
 GARBAGE = 50_000
 """How many objects the collector lets gather: what is read ahead for hundreds of jobs is no garbage, and to
 look at all of it takes longer than an element may be late."""
-GATHER_NS = 500_000
-"""Moments that come within so short a time of the last waking share the next one: a thread that is woken for
-each of ten thousand elements a second does little else than wake up."""
+GATHER_MAX_NS = 2_000_000
+GATHER_SHARE = 2
+"""What falls due within so many times what the last turn took, and within the maximum, shares a waking: a
+thread that is woken for each of ten thousand elements a second does little else than wake up. One job is on
+the dot; a loop that is busy for half of its time gathers for as long as it may."""
 
 
 class JobLog:
@@ -63,7 +66,8 @@ class JobLog:
 
 
 class _Job:
-    """One job among others. ``wake_ns``: when its turn is; other entries of the heap are stale."""
+    """One job among others. ``wake_ns`` and ``is_timely`` are for `jobengine.worker.turns`; ``is_short``:
+    it is in the line of those that want to read ahead."""
 
     def __init__(self, fork: Fork, link: WorkerLink, channel: JobChannel) -> None:
         self.job_id = fork.job_id
@@ -74,16 +78,19 @@ class _Job:
         self.work: ElementWork | None = None
         self.has_begun = False
         self.wake_ns = 0
+        self.is_timely = False
+        self.is_short = False
         self.descriptors: Sequence[int] = ()
 
     def resume(self) -> int:
         """One turn; when the next is wanted. Raises StopIteration at the end, and whatever goes wrong."""
-        if self.steps is None:
+        steps = self.steps
+        if steps is None:
             raise StopIteration
         if self.has_begun:
-            return self.steps.send(self.link.receive(0) if self.channel.arrived else NOTHING)
+            return steps.send(self.link.receive(0) if self.channel.arrived else NOTHING)
         self.has_begun = True
-        return next(self.steps)
+        return next(steps)
 
 
 class SharedWorker:
@@ -106,9 +113,10 @@ class SharedWorker:
         self._log = log
         self._logger = structlog.get_logger("shared")
         self._jobs: dict[bytes, _Job] = {}
-        self._heap: list[tuple[int, int, _Job]] = []
-        self._turn = 0
+        self._turns: Turns[_Job] = Turns()
+        self._short: deque[_Job] = deque()
         self._woken_ns = 0
+        self._gather_ns = 0
         self._watchers: dict[int, set[_Job]] = {}
         self._poller = select.epoll()
         self._poller.register(nursery, select.EPOLLIN)
@@ -124,15 +132,12 @@ class SharedWorker:
 
     def _wait(self) -> None:
         """Until the next moment, or something arrives; to the microsecond, which epoll alone would not."""
-        heap = self._heap
-        while heap and heap[0][0] != heap[0][2].wake_ns:
-            heappop(heap)
+        next_ns = self._turns.next_ns()
         now_ns = self._clock.monotonic_ns()
-        wait_s = IDLE_S
-        if heap:
-            next_ns = heap[0][0]
+        wait_s = 0.0 if self._short else IDLE_S
+        if next_ns is not None and not self._short:
             if next_ns > now_ns:
-                next_ns = max(next_ns, self._woken_ns + GATHER_NS)
+                next_ns = max(next_ns, self._woken_ns + self._gather_ns)
             wait_s = max(0, next_ns - now_ns) / 1e9
         if select.select((self._poller,), (), (), wait_s)[0]:
             self._take_in()
@@ -144,7 +149,7 @@ class SharedWorker:
             if descriptor == self._channel.descriptor:
                 self._wake(job.identity for job in self._channel.distribute())
             elif self._nursery is not None and descriptor == self._nursery.fileno():
-                self._take_jobs(self._nursery)
+                self._take_from(self._nursery)
             else:
                 self._wake(job.channel.identity for job in self._watchers.get(descriptor, ()))
 
@@ -153,25 +158,25 @@ class SharedWorker:
         for identity in identities:
             job = self._jobs.get(identity)
             if job is not None and job.wake_ns > now_ns:
-                self._schedule(job, now_ns)
-
-    def _schedule(self, job: _Job, wake_ns: int) -> None:
-        self._turn += 1
-        job.wake_ns = wake_ns
-        heappush(self._heap, (wake_ns, self._turn, job))
+                self._turns.put(job, now_ns)
 
     def _run_due(self) -> None:
+        """Whoever's turn it is; where it is nobody's, one job reads ahead."""
         now_ns = self._clock.monotonic_ns()
-        heap, until_ns = self._heap, now_ns + LOOK_NS
-        while heap and heap[0][0] <= now_ns < until_ns:
-            wake_ns, _, job = heappop(heap)
-            if wake_ns == job.wake_ns:
+        until_ns = now_ns + LOOK_NS
+        while now_ns < until_ns:
+            job = self._turns.take(now_ns)
+            if job is not None:
                 self._step(job)
-                now_ns = self._clock.monotonic_ns()
+            elif self._short:
+                self._read_ahead(self._short.popleft())
+            else:
+                break
+            now_ns = self._clock.monotonic_ns()
+        self._gather_ns = min(GATHER_SHARE * (now_ns - self._woken_ns), GATHER_MAX_NS)
 
     def _step(self, job: _Job) -> None:
         self._log.path = job.log
-        job.wake_ns = -1
         try:
             wake_ns = job.resume()
         except StopIteration:
@@ -180,10 +185,22 @@ class SharedWorker:
             self._logger.exception("job.broken", job_id=job.job_id)
             self._leave(job, 1)
         else:
-            if job.work is not None and job.work.descriptors != job.descriptors:
-                self._unwatch(job)
-                self._watch(job, job.work.descriptors)
-            self._schedule(job, wake_ns)
+            work = job.work
+            if work is not None:
+                if work.descriptors != job.descriptors:
+                    self._unwatch(job)
+                    self._watch(job, work.descriptors)
+                job.is_timely = work.is_timely
+                if work.is_short and not job.is_short:
+                    job.is_short = True
+                    self._short.append(job)
+            self._turns.put(job, wake_ns)
+
+    def _read_ahead(self, job: _Job) -> None:
+        """A fault is the job's: whoever reads on at its next turn meets it again, and tells it."""
+        job.is_short = False
+        if job.work is not None and job.channel.identity in self._jobs:
+            job.work.get_ahead()
 
     def _watch(self, job: _Job, descriptors: Sequence[int]) -> None:
         """Look at the descriptors that the work may be woken by now; works of one sink have the same ones."""
@@ -202,20 +219,20 @@ class SharedWorker:
                 del self._watchers[descriptor]
                 self._poller.unregister(descriptor)
 
-    def _take_jobs(self, nursery: socket.socket) -> None:
-        while True:
-            try:
-                packed = nursery.recv(MAX_FORK_BYTES, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            except ConnectionResetError:
-                packed = b""
-            if not packed:
-                self._poller.unregister(nursery)
-                nursery.close()
-                self._nursery = None
-                return
+    def _take_from(self, nursery: socket.socket) -> None:
+        """One job, or the word that there will be no more; what else has come is taken at the next turn."""
+        try:
+            packed = nursery.recv(MAX_FORK_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            packed = b""
+        if packed:
             self._take_job(fork_decoder.decode(packed))
+            return
+        self._poller.unregister(nursery)
+        nursery.close()
+        self._nursery = None
 
     def _take_job(self, fork: Fork) -> None:
         self._log.path = Path(fork.log)
@@ -239,7 +256,7 @@ class SharedWorker:
 
         job.steps = Worker(fork, link, self._clock, self._signals, os.getpid(), new_work).steps()
         self._jobs[channel.identity] = job
-        self._schedule(job, self._clock.monotonic_ns())
+        self._turns.put(job, self._clock.monotonic_ns())
 
     def _leave(self, job: _Job, status: int) -> None:
         self._unwatch(job)

@@ -100,6 +100,17 @@ class IngestWork:
         return self._reader.descriptors if self._reader else ()
 
     @property
+    def is_timely(self) -> bool:
+        return False
+
+    @property
+    def is_short(self) -> bool:
+        return False
+
+    def get_ahead(self) -> None:
+        """There is nothing to know of what has not arrived."""
+
+    @property
     def outputs(self) -> Sequence[WorkOutput]:
         return [
             WorkOutput(track.content, "content", None, track.url, 0, None, track.elements, self._is_closed)

@@ -33,7 +33,8 @@ SINK_POLL_NS: Final = 1_000_000
 class Conveyor:
     """One way over a stored stream, until the job seeks.
 
-    ``phase`` is for people; ``awaits_sink``: news of the sink are a reason for another turn.
+    ``phase`` is for people; ``awaits_sink``: news of the sink are a reason for another turn; ``is_timely``:
+    an element waits for a moment that was set for it.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Conveyor:
         self.feed = feed
         self.phase = "streaming"
         self.awaits_sink = False
+        self.is_timely = False
         self._delivery = delivery
         self._pacing = pacing
         self._stream_clock = stream_clock
@@ -76,7 +78,7 @@ class Conveyor:
         """Hand on what is due, up to the milestone, until the turn is over; when the next turn is due."""
         now_ns = self._clock.monotonic_ns()
         until_ns = now_ns + TURN_NS
-        self.awaits_sink = False
+        self.awaits_sink = self.is_timely = False
         if self._pacing.is_fast and self._send_stretch(milestone, now_ns):
             return now_ns
         for _ in range(TURN_ENTRIES):
@@ -95,6 +97,7 @@ class Conveyor:
             now_ns = self._clock.monotonic_ns()
             if now_ns >= until_ns and self._next is not None:
                 break
+        self.is_timely = not self._pacing.is_fast
         return now_ns
 
     def _take(self, now_ns: int) -> Entry | None:
@@ -122,6 +125,7 @@ class Conveyor:
 
     def _wake_ns(self, now_ns: int) -> int:
         """When the next element is due, or sooner if the sink may tell news."""
+        self.is_timely = True
         if self._delivery.under_way:
             self._delivery.settle(now_ns)
             self.awaits_sink = True

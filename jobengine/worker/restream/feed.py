@@ -36,7 +36,8 @@ class Feed:
     """Reads on from a place; ``sequence``, ``first`` and ``loop`` are where it is now.
 
     ``ended`` tells why there is nothing more; ``is_end`` whether the last entry taken is an end of stream;
-    ``has_waited`` whether the store did not have it when it was looked for.
+    ``has_waited`` whether the store did not have it when it was looked for; ``is_short`` whether it is time
+    to `get_ahead`.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Feed:
         self._check_ns = 0
         self._loop_count = 0
         self.ended = ""
-        self.is_end = False
+        self.is_end = self.is_short = False
         self.has_waited = False
         self.is_new_loop = False
         self.wake_ns = 0
@@ -79,6 +80,7 @@ class Feed:
                 self.has_waited = self._idle_since_ns is not None
                 if self.has_waited:
                     self._idle_since_ns, self._poll_ns = None, POLL_NS
+                self.is_short = reader.is_short
                 return entry
             else:
                 self.sequence = entry.stored.sequence + 1
@@ -96,6 +98,11 @@ class Feed:
     def is_waiting(self) -> bool:
         """Whether the store had nothing more."""
         return self._idle_since_ns is not None
+
+    def get_ahead(self, spec: RestreamSpec) -> None:
+        """Read on before the next element is wanted."""
+        (self._reader or self._open(not spec.metadata_only)).get_ahead()
+        self.is_short = False
 
     def sent(self, entry: Entry) -> None:
         """The entry taken last is on its way."""

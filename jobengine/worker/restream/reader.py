@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from jobengine.clock import Clock
+from jobengine.errors import JobEngineError
 from jobengine.model.element import PTS_MIN, ElementKind, Gap, PayloadState, StoredElement
 from jobengine.model.message import Message, message_of
 from jobengine.ports.contents import Buffer
@@ -21,6 +22,8 @@ from jobengine.worker.restream.shared_store import SharedStore
 BATCH_ELEMENTS = 64
 FIRST_BATCH = 8
 BATCH_BYTES = 4 << 20
+AHEAD_ELEMENTS = 16
+"""Fewer than so many are few: a job that has time reads on then, in batches of twice as many."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -55,19 +58,22 @@ class Reader:
         self._ahead: deque[Entry | Gap] = deque()
         self._limit = FIRST_BATCH
         self._version = -1
+        self._may_get_ahead = True
         self._pin: Pin | None = None
 
     def take(self) -> Entry | Gap | None:
         """The next entry; None at the live end."""
         ahead = self._ahead
         if not ahead:
-            self._read_on()
+            self._may_get_ahead = True
+            self._read_on(self._limit)
         return ahead.popleft() if ahead else None
 
     def plain(self, kind: ElementKind) -> list[Entry]:
         """What comes next, as far as it was read and is plain media of a kind, its times not falling back."""
         if not self._ahead:
-            self._read_on()
+            self._may_get_ahead = True
+            self._read_on(self._limit)
         found: list[Entry] = []
         timestamp = PTS_MIN
         for entry in self._ahead:
@@ -84,6 +90,18 @@ class Reader:
         for _ in range(count):
             self._ahead.popleft()
 
+    @property
+    def is_short(self) -> bool:
+        """Whether few elements are left of what was read, and more are likely to be there."""
+        return self._may_get_ahead and len(self._ahead) < AHEAD_ELEMENTS
+
+    def get_ahead(self) -> None:
+        """Read on before more is wanted. What goes wrong is met again by whoever wants it."""
+        try:
+            self._read_on(min(self._limit, 2 * AHEAD_ELEMENTS))
+        except JobEngineError:
+            self._may_get_ahead = False
+
     def close(self) -> None:
         """Read no further."""
         self._ahead.clear()
@@ -91,12 +109,14 @@ class Reader:
             self._pins.release(self._pin)
             self._pin = None
 
-    def _read_on(self) -> None:
+    def _read_on(self, limit: int) -> None:
         """Fetch a batch, unless nothing can have come since there was none."""
         version = self._shared.version()
         if version == self._version:
+            self._may_get_ahead = False
             return
-        entries = self._store.scan(self._stream, self._next, self._limit)
+        entries = self._store.scan(self._stream, self._next, limit)
+        self._may_get_ahead = len(entries) == limit
         if not entries:
             self._version = version
             return

@@ -102,9 +102,23 @@ class RestreamWork:
         conveyor = self._conveyor
         if conveyor is None:
             return self._shared.descriptors if self._search is not None else ()
+        if conveyor.is_timely and not conveyor.awaits_sink:
+            return ()
         if conveyor.awaits_sink or self._sink_since_ns is not None:
             return self._delivered.sink.descriptors
         return self._shared.descriptors if conveyor.feed.is_waiting else ()
+
+    @property
+    def is_timely(self) -> bool:
+        return self._conveyor is not None and self._conveyor.is_timely
+
+    @property
+    def is_short(self) -> bool:
+        return self._conveyor is not None and self._conveyor.feed.is_short
+
+    def get_ahead(self) -> None:
+        if self._conveyor is not None:
+            self._conveyor.feed.get_ahead(self._spec)
 
     @property
     def outputs(self) -> Sequence[WorkOutput]:
@@ -154,9 +168,11 @@ class RestreamWork:
 
     def step(self, milestone: Milestone | None) -> int:
         if self._conveyor is None:
-            return self._find(self._clock.monotonic_ns())
-        if self._sink_since_ns is not None:
-            return self._await_sink(self._clock.monotonic_ns())
+            wake_ns = self._find(self._clock.monotonic_ns())
+            if self._conveyor is None:
+                return wake_ns
+        if self._sink_since_ns is not None and not self._is_sink_ready():
+            return self._clock.monotonic_ns() + SINK_POLL_NS
         return self._conveyor.run(milestone)
 
     def finish(self, state: JobState) -> int | None:
@@ -259,7 +275,8 @@ class RestreamWork:
             source = find_source(self._shared, self._spec.source or StreamSource())
             if source is not None and source.number == self._former.stream:
                 place = Place(self._former.sequence, self._former.first_sequence, self._former.loop)
-                return self._begin(source, place, ElementKind(self._former.kind), now_ns)
+                self._begin(source, place, ElementKind(self._former.kind), now_ns)
+                return now_ns
         if self._search is None:
             started = self._started or self._clock.now()
             self._search = Search(self._shared, self._clock, self._spec, started)
@@ -269,7 +286,8 @@ class RestreamWork:
         source, start = found
         self._note_start(start)
         sequence = start.stored.sequence
-        return self._begin(source, Place(sequence, sequence), start.stored.element.kind, now_ns)
+        self._begin(source, Place(sequence, sequence), start.stored.element.kind, now_ns)
+        return now_ns
 
     def _note_start(self, start: Start) -> None:
         self._search = None
@@ -277,7 +295,7 @@ class RestreamWork:
         if not self._counters.first_id:
             self._counters.first_id = start.stored.element.element_id
 
-    def _begin(self, source: Source, place: Place, kind: ElementKind, now_ns: int) -> int:
+    def _begin(self, source: Source, place: Place, kind: ElementKind, now_ns: int) -> None:
         self._open(source)
         self._stream_clock.use(source.stream.time_base)
         feed = Feed(source, kind, self._shared, self._clock, place)
@@ -287,19 +305,21 @@ class RestreamWork:
         self._conveyor.change(self._spec, self._rewrite)
         self._conveyor.forward_us, self._forward_us = self._forward_us, 0
         self._sink_since_ns = now_ns
-        return self._await_sink(now_ns)
+        feed.get_ahead(self._spec)
 
-    def _await_sink(self, now_ns: int) -> int:
+    def _is_sink_ready(self) -> bool:
+        """Whether somebody is there to receive; the first pause begins when that is found."""
+        now_ns = self._clock.monotonic_ns()
         delivery, since_ns = self._delivered, self._sink_since_ns or now_ns
         delivery.settle(now_ns)
         if not delivery.sink.is_ready:
             if now_ns - since_ns > delivery.limit_ns:
                 waited_ms = (now_ns - since_ns) / 1e6
                 raise DeliveryTimeout(f"nobody was there to receive at the sink within {waited_ms:.0f} ms")
-            return now_ns + SINK_POLL_NS
+            return False
         self._sink_since_ns = None
         self._pacing.begin(now_ns)
-        return now_ns
+        return True
 
     def _seek(self) -> None:
         """Go on from another place; what was read ahead is not sent."""
