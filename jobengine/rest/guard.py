@@ -1,4 +1,5 @@
-"""What keeps browsers honest: security headers, and refusals of requests that another site had made.
+"""What keeps browsers honest: security headers, and refusals of requests that another site had made; and what
+keeps connections usable behind a refusal.
 
 A service on loopback is reached by any web page that its user opens: by a DNS name that was rebound to
 127.0.0.1 (the Host header gives it away) or by a form or script of another site (Sec-Fetch-Site does, and
@@ -8,9 +9,11 @@ bodies must be JSON, which needs a preflight that is never granted: there are no
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from functools import lru_cache
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import ClientDisconnected
 
 from jobengine.errors import ForbiddenError, HostRefused
 from jobengine.rest.problem import request_id
@@ -28,6 +31,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+LEFT_BYTES_MAX = 1024 * 1024
+"""A body that was refused is taken off its connection up to this size; a larger one ends the connection."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -43,6 +48,14 @@ def install(app: Flask, settings: HttpSettings) -> None:
         origin = request.headers.get("Sec-Fetch-Site")
         if request.method not in SAFE_METHODS and origin in ("cross-site", "same-site"):
             raise ForbiddenError("the request was made by a page of another site")
+
+    @app.after_request
+    def take_what_is_left(response: Response) -> Response:
+        # Otherwise the server ends the connection without a word, and the client's next request on it fails.
+        if 0 < (request.content_length or 0) <= LEFT_BYTES_MAX:
+            with suppress(ClientDisconnected):
+                request.stream.read()
+        return response
 
     @app.after_request
     def add_headers(response: Response) -> Response:

@@ -91,6 +91,15 @@ def test_a_body_without_a_length_is_read_and_limited(http: httpx.Client) -> None
     assert http.post("/api/jobs", content=b" " * 50_000_000, headers=headers).status_code == 413
 
 
+def test_a_refused_body_leaves_its_connection_usable(http: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    for status, method, path in [(405, "DELETE", "/api/events"), (415, "POST", "/api/jobs")] * 20:
+        given = headers if status == 405 else {}
+        refused = http.request(method, path, content=b"[" * 90_000, headers=given)
+        assert refused.status_code == status
+        assert http.post("/api/events", json={"name": "x"}).status_code < 300
+
+
 def test_calls_are_answered_while_every_seat_is_taken_and_gone_listeners_free_theirs(
     service: Service, http: httpx.Client
 ) -> None:
