@@ -14,7 +14,7 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from jobengine.history.row_change import columns_without
 from jobengine.history.statements import JOB_EXPECTED, JOB_FIXED
-from jobengine.history.tables import events, jobs, transitions
+from jobengine.history.tables import ROOM, events, jobs, transitions
 from tests.databases import PostgresServer
 
 Work = list[tuple[str, list[tuple[Any, ...]]]]
@@ -27,8 +27,9 @@ class BareStatements:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self.insert_job = self._text(insert(jobs))
-        self.insert_transition = self._text(insert(transitions))
+        self.insert_job = self._text(insert(jobs).values(_parameters(columns_without(jobs, (ROOM,)))))
+        made = _parameters(columns_without(transitions, (ROOM,)))
+        self.insert_transition = self._text(insert(transitions).values(made))
         told = _parameters(columns_without(events, ("sequence",)))
         self.insert_event = self._text(insert(events).values(told))
         changed = _parameters(columns_without(jobs, JOB_FIXED))

@@ -1,57 +1,106 @@
-"""Jobs that wait for a time, written straight into the database as the engine would have written them."""
+"""Jobs that wait for a time, as the engine would have written them, made by the database itself.
+
+Each has no work and one Time trigger that requests Start. Nothing of a pending row is hashed: its place in
+the history is made when it passes, by the engine.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, text
 
 from benchmarks.rigs import HOST
 from jobengine.clock import SystemClock, to_text
 from jobengine.history.database import Database
+from jobengine.history.row_change import columns_without
 from jobengine.history.rows import job_row, transition_row
-from jobengine.history.statements import Statements
-from jobengine.history.tables import jobs, transitions
+from jobengine.history.statements import JOB_ROOM, TRANSITION_ROOM
+from jobengine.history.tables import ROOM, jobs, transitions
 from jobengine.ids import new_id
 from jobengine.model.lifecycle import TriggerType
 from jobengine.model.record import JobRecord, TransitionRecord
 
-CHUNK = 10_000
+PREFIX = 24
+"""Characters of an id that all rows of one `fill` share; the others count."""
 
-Row = tuple[Any, ...]
+_NUMBERS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :count - 1)",
+    "postgresql": "WITH n(i) AS (SELECT generate_series(0, CAST(:count AS integer) - 1))",
+}
+_COUNTED = {
+    "sqlite": ":{prefix} || printf('%012x', i)",
+    "postgresql": "CAST(:{prefix} AS text) || lpad(to_hex(i), 12, '0')",
+}
+_DUE = {
+    "sqlite": "strftime('%Y-%m-%dT%H:%M:%f', julianday(:first) + :days * i / :count) || '000Z'",
+    "postgresql": "to_char(CAST(:first AS timestamp) + :days * i / :count * interval '1 day',"
+    """ 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
+}
 
 
-def fill(database: Database, count: int, first: datetime, span: timedelta) -> tuple[str, str]:
-    """Jobs without work, each with a Time trigger that requests Start, evenly over ``span``.
-
-    Returns the ids of the first and the last.
-    """
-    ends = ["", ""]
-    for at in range(0, count, CHUNK):
-        size = min(CHUNK, count - at)
-        made = list(_rows(size, first + span * (at / count), span * (size / count)))
-        ends = [ends[0] or made[0][0][0], made[-1][0][0]]
-        _write(database, [job for job, _ in made], [transition for _, transition in made])
-    return ends[0], ends[1]
-
-
-def _rows(count: int, first: datetime, span: timedelta) -> Iterator[tuple[Row, Row]]:
+def fill(database: Database, count: int, first: datetime, span: timedelta) -> None:
+    """``count`` jobs, due evenly over ``span`` from ``first`` on, in the order of their making."""
+    kind = database.engine.dialect.name
     now = to_text(SystemClock().now())
     job, transition = _patterns(now)
-    for number in range(count):
-        due = to_text(first + span * (number / count))
-        job_id = new_id()
-        trigger = transition[_TRIGGER].replace(now, due)
-        made = list(transition)
-        made[0], made[1], made[_TRIGGER], made[_DUE], made[_WAKE] = new_id(), job_id, trigger, due, due
-        yield (job_id, *job[1:]), tuple(made)
+    given = {"count": count, "first": to_text(first)[:-1], "days": span / timedelta(days=1), "now": now}
+    given |= {"job": new_id()[:PREFIX], "transition": new_id()[:PREFIX], "trigger": transition["trigger"]}
+    job_id, due = _COUNTED[kind].format(prefix="job"), _DUE[kind]
+    made = {
+        "transition_id": _COUNTED[kind].format(prefix="transition"),
+        "job_id": job_id,
+        "trigger": f"replace(:trigger, :now, {due})",
+        "due_time": due,
+        "wake_time": due,
+    }
+    if database.is_sqlite:
+        job[ROOM], transition[ROOM] = " " * JOB_ROOM, " " * TRANSITION_ROOM
+    with database.writing() as connection:
+        _insert(connection, jobs.name, job, {"job_id": job_id}, given)
+        _insert(connection, transitions.name, transition, made, given)
 
 
-_PLACES = {column.name: at for at, column in enumerate(transitions.columns)}
-_TRIGGER, _DUE, _WAKE = _PLACES["trigger"], _PLACES["due_time"], _PLACES["wake_time"]
+def make_due(database: Database, count: int, first: datetime, span: timedelta) -> list[str]:
+    """Let ``count`` of the pending rows, spread over all of them, fall due within ``span`` from ``first`` on,
+    in no order; the ids of their jobs.
+
+    PostgreSQL writes a changed row to where there is room, so there the table is put in order again.
+    """
+    t = transitions.c
+    with database.writing() as connection:
+        pending = connection.execute(
+            select(t.transition_id, t.job_id, t.due_time, t.trigger)
+            .where(t.status == "Pending")
+            .order_by(t.transition_id)
+        ).all()
+        chosen = [pending[len(pending) * at // count] for at in range(count)]
+        random.Random(count).shuffle(chosen)
+        connection.execute(_MOVE, list(_moved(chosen, first, span)))
+        if not database.is_sqlite:
+            connection.exec_driver_sql("CLUSTER transitions USING pk_transitions")
+    return [row.job_id for row in chosen]
 
 
-def _patterns(now: str) -> tuple[Row, Row]:
+_MOVE = (
+    transitions.update()
+    .where(transitions.c.transition_id == bindparam("of"))
+    .values(trigger=bindparam("to"), due_time=bindparam("due"), wake_time=bindparam("due"))
+)
+
+
+def _moved(chosen: Sequence[Any], first: datetime, span: timedelta) -> list[dict[str, str]]:
+    moved = []
+    for at, row in enumerate(chosen):
+        due = to_text(first + span * (at / len(chosen)))
+        moved.append({"of": row.transition_id, "due": due, "to": row.trigger.replace(row.due_time, due)})
+    return moved
+
+
+def _patterns(now: str) -> tuple[dict[str, Any], dict[str, Any]]:
     job = JobRecord(
         "", created_time=now, updated_time=now, service=HOST, processing_host=HOST, transition_count=1
     )
@@ -59,19 +108,19 @@ def _patterns(now: str) -> tuple[Row, Row]:
     transition = TransitionRecord(
         "", "", 0, TriggerType.TIME, "Start", trigger, actor="bench", created_time=now, due_time=now
     )
-    return job_row(job), transition_row(transition)
+    made = dict(zip(columns_without(jobs, (ROOM,)), job_row(job), strict=True))
+    rows = zip(columns_without(transitions, (ROOM,)), transition_row(transition), strict=True)
+    return made, dict(rows)
 
 
-def _write(database: Database, made_jobs: list[Row], made_transitions: list[Row]) -> None:
-    statements = Statements(database.engine.dialect)
-    with database.writing() as connection:
-        if database.is_sqlite:
-            statements.insert_job.run(connection, made_jobs)
-            statements.insert_transition.run(connection, made_transitions)
-            return
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor:
-            for table, rows in ((jobs, made_jobs), (transitions, made_transitions)):
-                with cursor.copy(f"COPY {table.name} FROM STDIN") as copy:
-                    for row in rows:
-                        copy.write_row(row)
+def _insert(
+    connection: Connection, table: str, pattern: dict[str, Any], made: dict[str, str], given: dict[str, Any]
+) -> None:
+    """Rows like ``pattern``, with the columns of ``made`` computed."""
+    fixed = {name: value for name, value in pattern.items() if value is not None and name not in made}
+    columns = ", ".join([*made, *fixed])
+    values = ", ".join([*made.values(), *(f":fixed_{name}" for name in fixed)])
+    numbers = _NUMBERS[connection.dialect.name]
+    statement = f"INSERT INTO {table} ({columns}) {numbers} SELECT {values} FROM n"
+    wanted = {name: value for name, value in given.items() if f":{name}" in statement}
+    connection.execute(text(statement), wanted | {f"fixed_{name}": value for name, value in fixed.items()})

@@ -37,8 +37,8 @@ class Chores:
         self._future: Future[None] | None = None
         self._log = structlog.get_logger("service")
 
-    def begin(self) -> bool:
-        """Do them once more, unless the last time is not over yet.
+    def begin(self, is_busy: bool) -> bool:
+        """Do them once more, unless the last time is not over yet. What can wait is left if ``is_busy``.
 
         Returns whether the service still has its name, as far as the last time told.
         """
@@ -53,13 +53,15 @@ class Chores:
             except ConflictError as error:
                 self._log.error("service.fenced", detail=error.detail)
                 return False
-        self._future = self._executor.submit(self._do)
+        self._future = self._executor.submit(self._do, is_busy)
         return True
 
-    def _do(self) -> None:
+    def _do(self, is_busy: bool) -> None:
         now, now_ns = self._clock.now(), self._clock.monotonic_ns()
         self._store.beat(self._terms.name, self._terms.epoch, to_text(now))
         if now_ns >= self._next_prune_ns:
             self._next_prune_ns = now_ns + int(PRUNE_PERIOD_S * 1e9)
             self._store.prune_events(to_text(now - self._terms.event_retention))
             self._store.expire_idempotency(to_text(now - self._terms.idempotency_retention))
+        if not is_busy:
+            self._store.tidy()

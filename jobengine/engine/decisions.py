@@ -16,7 +16,7 @@ from jobengine.engine.live import LiveJob
 from jobengine.history.batch import Batch
 from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import Answer, AnyRequest
-from jobengine.model.chain import row_hash
+from jobengine.model.chain import PassingDraft, row_hash
 from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
@@ -97,8 +97,18 @@ class Decisions:
         self.touch(job)
         self.batch.update_job(job.record, *job.committed)
 
-    def settle(self, job: LiveJob, transition: TransitionRecord, state: JobState, at: Passing) -> None:
-        """A transition has passed, or was skipped: chain it to the history and move the job to ``state``."""
+    def settle(
+        self,
+        job: LiveJob,
+        transition: TransitionRecord,
+        state: JobState,
+        at: Passing,
+        draft: PassingDraft | None = None,
+    ) -> None:
+        """A transition has passed, or was skipped: chain it to the history and move the job to ``state``.
+
+        ``draft``: of this very row, if that was known before.
+        """
         record = job.record
         is_new = transition.transition_id not in job.pending
         transition.status = TransitionStatus.SKIPPED if at.skip else TransitionStatus.PASSED
@@ -112,7 +122,7 @@ class Decisions:
             skipped = {"skipped": at.skip} if at.skip else {}
             transition.info = {**(transition.info or {}), **skipped, **at.info}
         transition.previous_hash = record.history_hash
-        transition.hash = row_hash(transition, record.history_hash)
+        transition.hash = draft.hash(transition) if draft else row_hash(transition, record.history_hash)
         record.history_length, record.history_hash = transition.sequence, transition.hash
         (self.batch.insert_transition if is_new else self.batch.settle_transition)(transition)
         self._enter(job, transition, state)

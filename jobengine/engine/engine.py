@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -42,7 +43,10 @@ from jobengine.ports.work import WorkerEnded, WorkerStarted
 
 News = WorkerStarted | WorkerEnded
 CACHED_JOBS = 20_000
-PREPARED_AT_ONCE = 64
+OPEN_LIMIT = 10_000
+"""Jobs that may be decided about while a group is on its way: what falls due is decided in time though the
+disk is slower. Clients have to wait from ``group_size`` on."""
+PREPARED_AT_ONCE = 32
 """Jobs that are read ahead in one step: what falls due meanwhile has to wait for them."""
 
 
@@ -121,9 +125,9 @@ class Engine:
         self._unsettled += news
         has_more = False
         with self._giving_up():
-            self._round(reports)
+            decided = self._round(reports)
             self._read_ahead()
-            has_due = self._wakes.has_due(self._clock.now())
+            has_due = self._wakes.has_due(decided)
             has_more = has_due or bool(self._ahead) or self._workers.admission.has_room
         return has_more
 
@@ -175,6 +179,11 @@ class Engine:
         self._catch_up()
 
     @property
+    def is_busy(self) -> bool:
+        """Whether something that was decided is not on disk yet."""
+        return self._commits.is_under_way
+
+    @property
     def worker_count(self) -> int:
         """Workers that have not been dismissed yet."""
         return len(self._workers.all())
@@ -192,7 +201,8 @@ class Engine:
         if not self._was_down:
             self._silence_changes |= self._silence.changes(now_ns)
 
-    def _round(self, reports: Sequence[tuple[str, FromWorker]]) -> None:
+    def _round(self, reports: Sequence[tuple[str, FromWorker]]) -> datetime:
+        """Decide about what has arrived and what is due; the moment for which that was decided."""
         if self._commits.is_done:
             self._conclude()
         if self._open.batch:
@@ -202,7 +212,8 @@ class Engine:
         if not self._open.touched.keys().isdisjoint(self._arrived(reports)):
             self._catch_up()
         decisions = self._begin_round()
-        woken = self._wakes.take(decisions.now, max(1, self._group_size - len(decisions.touched)))
+        now, limit = decisions.now, self._group_size if self._untaken or reports else OPEN_LIMIT
+        woken = self._wakes.take(now, min(self._group_size, max(1, limit - len(decisions.touched))))
         for job_id in self._workers.admission.admissible():
             woken.setdefault(job_id, set())
         self._load([*self._arrived(reports), *woken])
@@ -212,9 +223,10 @@ class Engine:
         self._note_silence(decisions)
         self._advance(decisions, woken)
         self._evict(decisions)
-        if self._commits.is_under_way and len(decisions.touched) >= self._group_size:
+        if self._commits.is_under_way and len(decisions.touched) >= limit:
             self._conclude()
         self._hand_over()
+        return now
 
     def _arrived(self, reports: Sequence[tuple[str, FromWorker]]) -> Iterator[str]:
         """The jobs that somebody wants something of or tells something about."""
@@ -225,15 +237,15 @@ class Engine:
                 yield from (worker.job_id for worker in self._workers.ended(one))
 
     def _read_ahead(self) -> None:
-        """Have the jobs that fall due next in memory, their plans made, before they are due."""
+        """Have the jobs that fall due next in memory, and looked at, before they are due."""
         now = self._clock.now()
         self._ahead.extend(self._wakes.read_ahead(now))
         job_ids = [self._ahead.popleft() for _ in range(min(PREPARED_AT_ONCE, len(self._ahead)))]
         self._load(job_ids)
         for job_id in job_ids:
             job = self._cache.get(job_id)
-            if job is not None and job.record.kind is None:
-                job.plan(now)
+            if job is not None:
+                self._host.look_ahead(job, now)
 
     def _new_group(self) -> Decisions:
         return Decisions(self._store.new_batch(), self._clock.now())

@@ -7,16 +7,26 @@ planned ones ``lead`` earlier; what only changes the description or ends the job
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobengine.clock import from_text, to_text
 from jobengine.engine.admission import Verdict, claim_of
 from jobengine.engine.decisions import Decisions, Passing
-from jobengine.engine.live import HOST_RATE, ON_STREAM_CLOCK, LiveJob
+from jobengine.engine.live import HOST_RATE, ON_STREAM_CLOCK, Appointment, LiveJob
 from jobengine.engine.workers import Workers
 from jobengine.errors import TransitionNotAllowed
+from jobengine.model.chain import PassingDraft
 from jobengine.model.kind import MERGE_KEYS
-from jobengine.model.lifecycle import EngineRequest, JobState, RequestedState, TriggerType, decide
+from jobengine.model.lifecycle import (
+    EngineRequest,
+    JobState,
+    RequestedState,
+    TransitionStatus,
+    TriggerType,
+    decide,
+    reached,
+)
 from jobengine.model.merge import merge
 from jobengine.model.plan import Due
 from jobengine.model.record import TransitionRecord
@@ -40,6 +50,8 @@ class HostRunner:
             self._workers.admission.release(job_id)
         if job.has_worker or job_id in decisions.launching or self._workers.of(job_id) is not None:
             return
+        if job.appointment is not None and not self._keep_appointment(job, decisions):
+            return
         early = self._needs_preparing(job, woken, decisions)
         if early is not None:
             self._launch(job, early, decisions)
@@ -58,6 +70,35 @@ class HostRunner:
                 self._launch(job, transition, decisions)
                 return
             self._pass_due(job, transition, due, reading.position, decisions)
+
+    def look_ahead(self, job: LiveJob, now: datetime) -> None:
+        """A job will be woken soon: find out what it passes then, so that little is left to be done."""
+        if job.record.kind is not None:
+            return
+        transition = job.next_by_clock()
+        if transition is not None and (transition.due_time or "") > to_text(now):
+            job.appointment = _appointment(job, transition)
+        if job.appointment is None:
+            job.plan(now)
+
+    def _keep_appointment(self, job: LiveJob, decisions: Decisions) -> bool:
+        """Pass what was found ahead, and what follows by now; whether there is more to find out."""
+        appointment = job.appointment
+        if appointment is None or appointment.revision != job.record.revision:
+            job.appointment = None
+            return True
+        if (appointment.transition.due_time or "") > decisions.now_text:
+            return False
+        job.appointment = None
+        clock = job.position
+        at = _at(appointment.transition, clock, decisions)
+        decisions.settle(job, appointment.transition, appointment.state, at, appointment.draft)
+        job.anchor(clock)
+        following = job.next_by_clock()
+        while following is not None and (following.due_time or "") <= decisions.now_text:
+            self._pass(job, following, job.position, "", decisions)
+            following = job.next_by_clock()
+        return following is None and bool(job.pending)
 
     def _pass_leading(self, job: LiveJob, decisions: Decisions) -> bool:
         """Pass the Immediate transitions at the head of a list; False if a worker is needed for one.
@@ -156,13 +197,9 @@ class HostRunner:
             except TransitionNotAllowed as error:
                 info = {"refused": error.detail}
         clock = job.position
-        at = Passing(
-            time_stamp=decisions.now_text,
-            position={"pts": ticks, "timeBase": TIME_BASE},
-            lateness_ms=_lateness_ms(transition.due_time, decisions),
-            skip=skip,
-            info=info,
-        )
+        at = _at(transition, ticks, decisions)
+        if skip or info:
+            at = at._replace(skip=skip, info=info)
         decisions.settle(job, transition, state, at)
         job.anchor(clock)
 
@@ -197,6 +234,28 @@ class HostRunner:
 def _ends_at_once(transition: TransitionRecord) -> bool:
     """Whether a transition ends a job as soon as it is posted."""
     return transition.trigger_type is TriggerType.IMMEDIATE and transition.requested_proc_state in _ENDING
+
+
+def _appointment(job: LiveJob, transition: TransitionRecord) -> Appointment | None:
+    """That ``transition`` passes next; None if it would be refused, of which the row has to say why."""
+    record = job.record
+    state = reached(record.current_state, transition.requested_proc_state)
+    if state is None:
+        return None
+    passed = replace(
+        transition,
+        status=TransitionStatus.PASSED,
+        wake_time=None,
+        sequence=record.history_length + 1,
+        current_proc_state=state,
+    )
+    return Appointment(transition, record.revision, state, PassingDraft(passed, record.history_hash))
+
+
+def _at(transition: TransitionRecord, ticks: int, decisions: Decisions) -> Passing:
+    """Now, at ``ticks`` of the host's stream clock."""
+    position = {"pts": ticks, "timeBase": TIME_BASE}
+    return Passing(decisions.now_text, position, _lateness_ms(transition.due_time, decisions))
 
 
 def _lateness_ms(due_text: str | None, decisions: Decisions) -> float:

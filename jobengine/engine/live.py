@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from jobengine.clock import Clock, from_text
+from jobengine.model.chain import PassingDraft
 from jobengine.model.condition import StreamReading
 from jobengine.model.kind import MERGE_KEYS
 from jobengine.model.lifecycle import JobState, TriggerType
@@ -33,6 +34,18 @@ class Loaded(Protocol):
     def passed(self) -> list[TransitionRecord]: ...
 
 
+class Appointment(NamedTuple):
+    """What a job that waits for nothing but the clock passes next, as long as it is at ``revision``.
+
+    ``draft`` is of its row once it has passed and the job is in ``state``.
+    """
+
+    transition: TransitionRecord
+    revision: int
+    state: JobState
+    draft: PassingDraft
+
+
 class LiveJob:
     """One job in memory.
 
@@ -50,6 +63,7 @@ class LiveJob:
         self.last: TransitionRecord | None = None
         self.first_running: str | None = None
         self.has_worker = record.worker_process_id != 0
+        self.appointment: Appointment | None = None
         self._clock = clock
         self._base = 0
         self._anchor_ns = clock.monotonic_ns()
@@ -98,8 +112,21 @@ class LiveJob:
             self._plan.arm((planned(t) for t in self.pending.values()), now, self._floor)
         return self._plan
 
+    def next_by_clock(self) -> TransitionRecord | None:
+        """What passes next if all that is pending are Time triggers that pass however late they are.
+
+        Then it needs no plan: the earlier goes first, at the same time list order decides. None: it does.
+        """
+        if self._plan is not None or self.record.kind is not None or self.state.is_final:
+            return None
+        if not all(_goes_by_clock(t) for t in self.pending.values()):
+            return None
+        return min(self.pending.values(), key=_by_due_time, default=None)
+
     def append(self, transition: TransitionRecord, now: datetime) -> None:
         """A new pending transition."""
+        if not self.pending:
+            self._floor = self.position
         self.pending[transition.transition_id] = transition
         if self._plan is not None:
             self._plan.arm([planned(transition)], now, self.position)
@@ -182,6 +209,16 @@ class JobCache:
 
     def __iter__(self) -> Iterator[LiveJob]:
         return iter(self._jobs.values())
+
+
+def _goes_by_clock(transition: TransitionRecord) -> bool:
+    trigger = transition.trigger
+    passes_late = trigger.get("misfire") != "skip" and not trigger.get("coalesce")
+    return transition.trigger_type is TriggerType.TIME and passes_late
+
+
+def _by_due_time(transition: TransitionRecord) -> tuple[str, int]:
+    return transition.due_time or "", transition.position or 0
 
 
 def planned(transition: TransitionRecord) -> Planned:

@@ -92,7 +92,10 @@ class EngineService:
         return more
 
     def _wait_ms(self) -> int:
-        """How long the poll may wait: the timer ends it when something falls due."""
+        """How long the poll may wait: the timer ends it when something falls due.
+
+        Never less than 1 ms: what falls due meanwhile is decided together, and whoever commits has its turn.
+        """
         wake = self._engine.next_wake()
         if wake is None:
             self._timer.wake_at(None)
@@ -100,7 +103,7 @@ class EngineService:
         moment = from_text(wake)
         left_ms = (moment - self._clock.now()) / timedelta(milliseconds=1)
         if left_ms <= NEAR_MS:
-            return max(0, min(int(left_ms) + 1, int(NEAR_MS)))
+            return max(1, min(int(left_ms) + 1, int(NEAR_MS)))
         self._timer.wake_at(moment)
         return IDLE_POLL_MS
 
@@ -110,7 +113,7 @@ class EngineService:
             return
         self._next_housekeeping_ns = now_ns + int(HOUSEKEEPING_PERIOD_S * 1e9)
         self._engine.tick()
-        if not self._chores.begin():
+        if not self._chores.begin(self._engine.is_busy):
             self._stop_requested = True
 
     def _finish(self) -> None:

@@ -17,22 +17,27 @@ from jobengine.model.record import TransitionRecord
 
 HORIZON = timedelta(seconds=2)
 SLICE = timedelta(milliseconds=200)
-READ_LIMIT = 10_000
+READ_AT_ONCE = 1_000
+"""Rows of the table that are read in one step: what falls due meanwhile has to wait for them."""
+KNOWN_LIMIT = 20_000
+"""Rows beyond which nothing more is read ahead, however much falls due at one time."""
 OVERDUE = timedelta(seconds=1)
 LOOK_BACK_PERIOD = timedelta(seconds=5)
-_BEGINNING = ""
+_BEGINNING = ("", "")
+_END = "\uffff"
+"""Behind every id of a transition."""
 
 
 class DueTable(Protocol):
     """The due table of one service."""
 
     def due(
-        self, now_text: str, limit: int, service: str | None = None, since: str = ""
+        self, now_text: str, limit: int, service: str | None = None, after: tuple[str, str] = ("", "")
     ) -> list[tuple[str, str, str]]: ...
     def put_off(
         self, now_text: str, until_text: str, limit: int, service: str
     ) -> list[tuple[str, str, str]]: ...
-    def next_wake(self, service: str | None = None, after: str = "") -> str | None: ...
+    def next_wake(self, service: str | None = None, after: tuple[str, str] = ("", "")) -> str | None: ...
 
 
 class Wakes:
@@ -50,20 +55,18 @@ class Wakes:
     def read_ahead(self, now: datetime) -> list[str]:
         """Read on in the table if the horizon has come near; the ids of the jobs found.
 
-        Each time only a slice, so that no look-up takes long. Of more rows at one wake time than are read
-        at once, the others follow when these are settled. Once in a while what should have been woken long
-        ago is found again, as its job may have been busy then (its worker was being launched).
+        Each time only some rows, so that no look-up takes long. Once in a while what should have been woken
+        long ago is found again, as its job may have been busy then (its worker was being launched).
         """
         self._look_back(now)
-        now_text = to_text(now)
-        is_near = self._horizon <= to_text(now + HORIZON - SLICE)
-        if not is_near or (self._heap and self._horizon <= now_text):
+        is_near = self._horizon[0] <= to_text(now + HORIZON - SLICE)
+        if not is_near or len(self._heap) >= KNOWN_LIMIT:
             return []
         wanted = to_text(now + HORIZON)
         put_off = self._put_off(now) if self._horizon == _BEGINNING else []
-        rows = self._table.due(wanted, READ_LIMIT, self._service, self._horizon)
-        is_full = len(rows) == READ_LIMIT
-        self._horizon = rows[-1][0] if is_full else wanted
+        rows = self._table.due(wanted, READ_AT_ONCE, self._service, self._horizon)
+        is_full = len(rows) == READ_AT_ONCE
+        self._horizon = (rows[-1][0], rows[-1][2]) if is_full else (wanted, _END)
         self._beyond = self._table.next_wake(self._service, self._horizon)
         for row in (*put_off, *rows):
             self._push(row)
@@ -71,14 +74,14 @@ class Wakes:
 
     def is_blind(self, now: datetime) -> bool:
         """Whether the table may hold what is due and was not read yet, as at first."""
-        return not self._heap and self._horizon <= to_text(now)
+        return not self._heap and self._horizon[0] <= to_text(now)
 
     def note(self, transitions: Iterable[TransitionRecord]) -> None:
         """Rows that were committed: those of the near future are added."""
         for t in transitions:
             if t.wake_time is None:
                 continue
-            if t.wake_time <= self._horizon:
+            if (t.wake_time, t.transition_id) <= self._horizon:
                 self._push((t.wake_time, t.job_id, t.transition_id))
             elif self._beyond is None or t.wake_time < self._beyond:
                 self._beyond = t.wake_time
@@ -111,7 +114,7 @@ class Wakes:
         before, self._looked_back = self._looked_back, self._looked_back or now
         if before is not None and abs(now - before) > LOOK_BACK_PERIOD:
             self._looked_back = now
-            for row in self._table.due(to_text(now - OVERDUE), READ_LIMIT, self._service):
+            for row in self._table.due(to_text(now - OVERDUE), READ_AT_ONCE, self._service):
                 self._push(row)
 
     def _put_off(self, now: datetime) -> list[tuple[str, str, str]]:
@@ -119,7 +122,7 @@ class Wakes:
         worker was launched at all: it is looked at now."""
         now_text = to_text(now)
         until_text = to_text(now + timedelta(seconds=LAUNCH_RETRY_S))
-        rows = self._table.put_off(now_text, until_text, READ_LIMIT, self._service)
+        rows = self._table.put_off(now_text, until_text, READ_AT_ONCE, self._service)
         return [(now_text, job_id, transition_id) for _, job_id, transition_id in rows]
 
     def _push(self, entry: tuple[str, str, str]) -> None:

@@ -2,7 +2,8 @@
 
 A batch only collects. Nothing touches the database until it ends; then everything is written in one
 transaction, grouped by statement and in a fixed order. Records are kept by reference, so what is written
-is their value when `Batch.steps` is asked for.
+is their value when `Batch.steps` is asked for; what never changes again is made into a row at once, so that
+little is left to do at the end of a long group.
 """
 
 from __future__ import annotations
@@ -54,9 +55,10 @@ class Batch:
         self.advanced_jobs: dict[str, tuple[JobRecord, Expected]] = {}
         self.inserted_transitions: dict[str, TransitionRecord] = {}
         self.updated_transitions: dict[str, TransitionRecord] = {}
-        self.settled_transitions: dict[str, TransitionRecord] = {}
+        self.settled_transitions: dict[str, tuple[str, tuple[Any, ...]]] = {}
+        """The job and the row by the id of the transition."""
         self._outputs: dict[tuple[str, int], OutputRecord] = {}
-        self._events: list[EventRecord] = []
+        self._events: Rows = []
         self._idempotency: Rows = []
         self._variables: dict[str, Any] = {}
         self._removed_variables: dict[str, None] = {}
@@ -96,7 +98,7 @@ class Batch:
         if known in self.inserted_transitions or known in self.updated_transitions:
             self.change_transition(transition)
         else:
-            self.settled_transitions[known] = transition
+            self.settled_transitions[known] = (transition.job_id, (*settled_row(transition), known))
 
     def change_transition(self, transition: TransitionRecord) -> None:
         """Any change of a row that must be pending in the database, or is new in this batch."""
@@ -112,7 +114,7 @@ class Batch:
 
     def append_event(self, event: EventRecord) -> None:
         """A line of the event feed; its sequence is given by the database."""
-        self._events.append(event)
+        self._events.append(event_row(event))
 
     def remember_idempotency(  # noqa: PLR0913 - one argument per column
         self,
@@ -162,7 +164,7 @@ class Batch:
             Step(s.upsert_variable, named),
             Step(s.delete_variable, [(name,) for name in self._removed_variables]),
             Step(s.insert_idempotency, self._idempotency),
-            Step(s.insert_event, [event_row(event) for event in self._events]),
+            Step(s.insert_event, self._events),
         ]
         return [step for step in steps if step.rows]
 
@@ -174,7 +176,7 @@ class Batch:
         updated, settled = self.updated_transitions.values(), self.settled_transitions.values()
         changed, advanced = self.updated_jobs.values(), self.advanced_jobs.values()
         yield Step(s.update_transition, [_transition_update(t) for t in updated], True)
-        yield Step(s.settle_transition, [(*settled_row(t), t.transition_id) for t in settled], True)
+        yield Step(s.settle_transition, [row for _, row in settled], True)
         yield Step(s.update_job, [job_update(job, expected) for job, expected in changed], True)
         rows = [(*advanced_row(job), job.job_id, *expected) for job, expected in advanced]
         yield Step(s.advance_job, rows, True)

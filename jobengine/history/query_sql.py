@@ -13,7 +13,6 @@ from functools import reduce
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     Column,
     ColumnElement,
     Numeric,
@@ -28,13 +27,13 @@ from sqlalchemy import (
     literal,
     not_,
     or_,
-    true,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from jobengine.errors import MalformedError
-from jobengine.history.tables import String, jobs
+from jobengine.history.tables import ROOM, String, jobs
+from jobengine.model.lifecycle import ACTIVE_STATES, FINAL_STATES
 from jobengine.model.query import And, Comparison, Field, Node, Not, Or, SortKey, Value
 
 Condition = ColumnElement[bool]
@@ -42,7 +41,8 @@ Condition = ColumnElement[bool]
 FIELDS: dict[str, Column[Any]] = {
     column.name.replace("_", ""): column
     for column in jobs.columns
-    if column.name not in {"client_data", "deleted_time", "epoch", "report_sequence", "transition_count"}
+    if column.name
+    not in {"client_data", "deleted_time", "epoch", "report_sequence", "transition_count", ROOM}
 }
 """The fields of a job that can be asked for, by their name in lower case."""
 
@@ -133,13 +133,18 @@ def _comparison(node: Comparison, dialect: str) -> Condition:
     column = _column(node.field)
     if node.value.value is None:
         return column.is_(None) if node.operator == "==" else false()
-    if isinstance(column.type, Boolean):
+    if column is jobs.c.is_active:
         is_boolean = node.operator == "==" and isinstance(node.value.value, bool)
-        return column.is_(true() if node.value.value else false()) if is_boolean else false()
+        return _is_active(bool(node.value.value)) if is_boolean else false()
     if isinstance(column.type, Text):
         found = _on_text(column, node, dialect)
         return and_(column.is_not(None), found) if column.nullable else found
     return _on_number(column, node)
+
+
+def _is_active(wanted: bool) -> Condition:
+    """By the states, of which there is an index."""
+    return jobs.c.current_state.in_(sorted(ACTIVE_STATES if wanted else FINAL_STATES))
 
 
 def _on_json(node: Comparison, dialect: str) -> Condition:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Numeric, Select, bindparam, func, select
 
 from jobengine.errors import MalformedError, NotFoundError
 from jobengine.history.database import Database
+from jobengine.history.loading import LIST_ORDER
 from jobengine.history.query_sql import Order, after, condition, order
 from jobengine.history.rows import (
     EVENT_COLUMNS,
@@ -31,7 +32,6 @@ from jobengine.history.rows import (
     output_from_row,
     transition_from_row,
 )
-from jobengine.history.store import LIST_ORDER
 from jobengine.history.tables import events, jobs, outputs, services, transitions, variables
 from jobengine.model.query import Node, matches, parse_sort
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord

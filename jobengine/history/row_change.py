@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     delete,
     insert,
+    null,
     select,
     true,
     update,
@@ -26,10 +27,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
+from jobengine.history.tables import ROOM
+
 Rows = list[tuple[Any, ...]]
 Conditions = Sequence[ColumnElement[bool]]
 Build = Callable[[FromClause], UpdateBase]
 """Makes a statement over the rows that are given to it."""
+Computed = Callable[[FromClause], ColumnElement[Any]]
+"""A column made of those that are given."""
 
 
 class RowChange(Protocol):
@@ -57,12 +62,19 @@ class RowChanges:
         self._is_sqlite = dialect.name == "sqlite"
         self._form = form
 
-    def insert(self, table: Table, *without: str) -> RowChange:
-        """New rows, in the order in which they are given; each gives the columns but for ``without``."""
+    def insert(self, table: Table, *without: str, more: Computed | None = None) -> RowChange:
+        """New rows, in the order in which they are given; each gives the columns but for ``without``.
+
+        What is without comes from ``more``, if that is given.
+        """
         names = columns_without(table, without)
 
         def build(given: FromClause) -> UpdateBase:
-            return insert(table).from_select(names, _all_of(given, names))
+            if more is None:
+                return insert(table).from_select(names, _all_of(given, names))
+            return insert(table).from_select(
+                [*names, *without], _all_of(given, names).add_columns(more(given))
+            )
 
         return self._form.make(table, names, (), build)
 
@@ -74,7 +86,9 @@ class RowChanges:
 
         def build(given: FromClause) -> UpdateBase:
             same = [table.c[name] == given.c[f"expected_{name}"] for name in expected]
-            changed = {name: given.c[name] for name in names}
+            changed: dict[str, ColumnElement[Any]] = {name: given.c[name] for name in names}
+            if ROOM in table.c:
+                changed[ROOM] = null()
             return update(table).values(changed).where(*same, *where)
 
         return self._form.make(table, names, expected, build)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Table, Text, cast
 
-from jobengine.history.tables import events, jobs, outputs, services, transitions
+from jobengine.history.tables import ROOM, events, jobs, outputs, services, transitions
 from jobengine.model.chain import canonical
 from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
@@ -46,10 +46,11 @@ class StoredAnswer(NamedTuple):
 
 
 def selectable(table: Table) -> list[ColumnElement[Any]]:
-    """The columns of ``table`` to select, every document as text on both databases."""
+    """The columns of ``table`` that records have, to select; every document as text on both databases."""
     return [
         cast(column, Text).label(column.name) if column is jobs.c.client_data else column
         for column in table.columns
+        if column.name != ROOM
     ]
 
 

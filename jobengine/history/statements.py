@@ -6,15 +6,15 @@ form that the database likes best.
 
 from __future__ import annotations
 
-from sqlalchemy import Dialect, literal_column
+from sqlalchemy import ColumnElement, Dialect, FromClause, case, literal_column
 
 from jobengine.history.json_columns import JsonColumns
 from jobengine.history.row_change import RowChanges, columns_without
-from jobengine.history.tables import events, idempotency, jobs, outputs, transitions, variables
+from jobengine.history.tables import ROOM, events, idempotency, jobs, outputs, transitions, variables
 from jobengine.history.value_rows import ValueRows
 
-JOB_FIXED = ("job_id", "created_time")
-"""Columns of ``jobs`` that no update writes."""
+JOB_FIXED = ("job_id", "created_time", ROOM)
+"""Columns of ``jobs`` that no update is given."""
 
 JOB_EXPECTED = ("job_id", "revision", "epoch")
 """What a job's row must still be for an update to be ours to make."""
@@ -35,8 +35,13 @@ JOB_RUN = (
 )
 """Columns of ``jobs`` that its run changes; the others say what clients say of it, which may be long."""
 
-TRANSITION_FIXED = ("transition_id", "job_id")
-"""Columns of ``transitions`` that no update writes."""
+TRANSITION_FIXED = ("transition_id", "job_id", ROOM)
+"""Columns of ``transitions`` that no update is given."""
+
+JOB_ROOM = 72
+TRANSITION_ROOM = 160
+"""Characters by which a row grows when its first transition passes, or it passes itself. SQLite fills its
+pages to the brim as rows come; one that grows later makes it split the page, at the cost of several."""
 
 
 TRANSITION_SETTLED = (
@@ -63,10 +68,11 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         form = ValueRows(dialect) if dialect.name == "sqlite" else JsonColumns(dialect)
         make = RowChanges(dialect, form)
+        rooms = (_room_of_job, _room_of_transition) if dialect.name == "sqlite" else (None, None)
         is_pending = transitions.c.status == literal_column("'Pending'")
         unsettled = columns_without(transitions, TRANSITION_SETTLED)
-        self.insert_job = make.insert(jobs)
-        self.insert_transition = make.insert(transitions)
+        self.insert_job = make.insert(jobs, ROOM, more=rooms[0])
+        self.insert_transition = make.insert(transitions, ROOM, more=rooms[1])
         self.insert_event = make.insert(events, "sequence")
         self.insert_idempotency = make.insert(idempotency)
         self.update_job = make.update(jobs, JOB_FIXED, JOB_EXPECTED)
@@ -76,3 +82,16 @@ class Statements:
         self.upsert_output = make.upsert(outputs)
         self.upsert_variable = make.upsert(variables)
         self.delete_variable = make.delete(variables, "name")
+
+
+def _room_of_job(given: FromClause) -> ColumnElement[str]:
+    return _room(given.c.history_length == literal_column("0"), JOB_ROOM)
+
+
+def _room_of_transition(given: FromClause) -> ColumnElement[str]:
+    return _room(given.c.status == literal_column("'Pending'"), TRANSITION_ROOM)
+
+
+def _room(is_needed: ColumnElement[bool], size: int) -> ColumnElement[str]:
+    blanks: ColumnElement[str] = literal_column(f"'{' ' * size}'")
+    return case((is_needed, blanks))

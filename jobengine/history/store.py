@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     String,
     and_,
     bindparam,
     cast,
+    func,
     literal_column,
     or_,
     select,
+    text,
+    tuple_,
     update,
 )
 
@@ -26,19 +30,11 @@ from jobengine.errors import ConflictError
 from jobengine.history.batch import Batch, Step
 from jobengine.history.database import Database
 from jobengine.history.fixed_select import FixedSelect
-from jobengine.history.rows import (
-    JOB_COLUMNS,
-    TRANSITION_COLUMNS,
-    StoredAnswer,
-    from_json,
-    job_from_row,
-    output_from_row,
-    transition_from_row,
-)
+from jobengine.history.loading import JobLoading, LoadedJob
+from jobengine.history.rows import StoredAnswer, from_json, output_from_row
 from jobengine.history.statements import Statements
-from jobengine.history.tables import events, idempotency, jobs, outputs, services, transitions
-from jobengine.model.lifecycle import JobState, TransitionStatus
-from jobengine.model.record import JobRecord, OutputRecord, TransitionRecord
+from jobengine.history.tables import HAS_WORKER, events, idempotency, jobs, outputs, services, transitions
+from jobengine.model.record import OutputRecord
 
 _T = TypeVar("_T")
 
@@ -52,35 +48,29 @@ _PENDING: ColumnElement[bool] = transitions.c.status == literal_column(
     "'Pending'"
 )  # as the partial indexes say it
 
-LIST_ORDER = (
-    transitions.c.sequence.is_(None),
-    transitions.c.sequence,
-    transitions.c.position,
-    transitions.c.transition_id,
-)
-
-
 # Made once: putting a statement together costs more than running it.
 _SERVICE = cast(bindparam("service"), String)
 _WAKING = transitions.join(jobs, jobs.c.job_id == transitions.c.job_id)
-_IS_WAKING = and_(_PENDING, or_(_SERVICE.is_(None), jobs.c.service == _SERVICE))
+_IS_WAKING = and_(
+    _PENDING, transitions.c.wake_time.is_not(None), or_(_SERVICE.is_(None), jobs.c.service == _SERVICE)
+)
+_WAKE_ORDER = (transitions.c.wake_time, transitions.c.transition_id)
+_AFTER = tuple_(*_WAKE_ORDER) > tuple_(
+    cast(bindparam("after_time"), String), cast(bindparam("after_id"), String)
+)
 _DUE = (
     select(transitions.c.wake_time, transitions.c.job_id, transitions.c.transition_id)
     .select_from(_WAKING)
-    .where(
-        _IS_WAKING,
-        transitions.c.wake_time >= bindparam("since"),
-        transitions.c.wake_time <= bindparam("until"),
-    )
-    .order_by(transitions.c.wake_time)
+    .where(_IS_WAKING, _AFTER, transitions.c.wake_time <= bindparam("until"))
+    .order_by(*_WAKE_ORDER)
     .limit(bindparam("limit"))
 )
 _PUT_OFF = _DUE.where(or_(transitions.c.due_time.is_(None), transitions.c.due_time <= bindparam("now")))
 _NEXT_WAKE = (
-    select(transitions.c.wake_time)
+    select(transitions.c.wake_time, transitions.c.job_id, transitions.c.transition_id)
     .select_from(_WAKING)
-    .where(_IS_WAKING, transitions.c.wake_time > bindparam("after"))
-    .order_by(transitions.c.wake_time)
+    .where(_IS_WAKING, _AFTER)
+    .order_by(*_WAKE_ORDER)
     .limit(literal_column("1"))
 )
 _EPOCH = select(services.c.epoch).where(services.c.name == bindparam("name")).with_for_update(read=True)
@@ -97,22 +87,13 @@ class Prepared(NamedTuple):
     steps: list[Step]
 
 
-class LoadedJob(NamedTuple):
-    """A job with what is needed to go on with it."""
-
-    job: JobRecord
-    pending: list[TransitionRecord]
-    """In the order of the list."""
-    passed: list[TransitionRecord]
-    """In the order of passing: every row with a description or a place in the list, and the last one."""
-
-
 class SqlJobStore:
     """Jobs in SQL. Every method may block for the database and raises UnavailableError when it is away."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._statements = Statements(database.engine.dialect)
+        self._loading = JobLoading(database.engine.dialect)
         self._epoch = FixedSelect(database.engine.dialect, _EPOCH)
         self._service: tuple[str, int] | None = None
 
@@ -155,14 +136,13 @@ class SqlJobStore:
         loaded: dict[str, LoadedJob] = {}
         with self._database.reading() as connection:
             for chunk in _chunks(job_ids):
-                _load_chunk(connection, chunk, loaded)
+                loaded |= self._loading.load(connection, chunk)
         return loaded
 
     def jobs_with_workers(self, service: str) -> list[str]:
         """Ids of the service's jobs that have a worker, had one at its end, or wait for another."""
-        has_worker = or_(jobs.c.worker_process_id != 0, jobs.c.current_state == JobState.UPDATING)
         is_ours = jobs.c.is_active.is_(True) & (jobs.c.service == service)
-        wanted = select(jobs.c.job_id).where(is_ours, has_worker)
+        wanted = select(jobs.c.job_id).where(is_ours, text(HAS_WORKER))
         with self._database.reading() as connection:
             return list(connection.scalars(wanted.order_by(jobs.c.created_time, jobs.c.job_id)))
 
@@ -177,26 +157,23 @@ class SqlJobStore:
         return found
 
     def due(
-        self, now_text: str, limit: int, service: str | None = None, since: str = ""
+        self, now_text: str, limit: int, service: str | None = None, after: tuple[str, str] = ("", "")
     ) -> list[tuple[str, str, str]]:
         """(wake time, job id, transition id) of what must be woken by ``now_text``, earliest first.
 
-        ``since`` leaves out what has an earlier wake time.
+        ``after`` leaves out everything up to a wake time and, of those at that time, a transition id.
         """
-        given = {"since": since, "until": now_text, "limit": limit, "service": service}
-        with self._database.reading() as connection:
-            return [(row[0], row[1], row[2]) for row in connection.execute(_DUE, given).all()]
+        return self._waking(_DUE, after, until=now_text, limit=limit, service=service)
 
     def put_off(self, now_text: str, until_text: str, limit: int, service: str) -> list[tuple[str, str, str]]:
         """As `due`: what is due by ``now_text`` and was put off, to be woken later, but by ``until_text``."""
-        given = {"now": now_text, "since": now_text, "until": until_text, "limit": limit, "service": service}
-        with self._database.reading() as connection:
-            return [(row[0], row[1], row[2]) for row in connection.execute(_PUT_OFF, given).all()]
+        after = (now_text, "")
+        return self._waking(_PUT_OFF, after, until=until_text, limit=limit, service=service, now=now_text)
 
-    def next_wake(self, service: str | None = None, after: str = "") -> str | None:
-        """The earliest wake time later than ``after``; None when nothing more waits for the clock."""
-        with self._database.reading() as connection:
-            return connection.scalar(_NEXT_WAKE, {"after": after, "service": service})
+    def next_wake(self, service: str | None = None, after: tuple[str, str] = ("", "")) -> str | None:
+        """The earliest wake time behind ``after``, as in `due`; None when nothing more waits for a clock."""
+        found = self._waking(_NEXT_WAKE, after, service=service)
+        return found[0][0] if found else None
 
     def pending_event_names(self) -> set[str]:
         """Names of the events that some pending transition waits for."""
@@ -235,9 +212,19 @@ class SqlJobStore:
             ).rowcount
 
     def prune_events(self, before: str) -> int:
-        """Drop the lines of the event feed from before that time; how many. Numbers are never reused."""
+        """Drop the oldest lines of the event feed, up to the first from that time or later; how many.
+
+        Numbers are never reused.
+        """
+        kept = select(events.c.sequence).where(events.c.time >= before).order_by(events.c.sequence).limit(1)
+        newest = select(func.max(events.c.sequence) + 1)
+        is_old = events.c.sequence < func.coalesce(kept.scalar_subquery(), newest.scalar_subquery())
         with self._database.writing() as connection:
-            return connection.execute(events.delete().where(events.c.time < before)).rowcount
+            return connection.execute(events.delete().where(is_old)).rowcount
+
+    def tidy(self) -> None:
+        """What makes later commits quick, for when nobody waits: see `Database.checkpoint`."""
+        self._database.checkpoint()
 
     def claim_service(self, name: str, *, process_id: int, url: str, now: str) -> int:
         """Become service ``name`` and fence who was it before; the new epoch of the service.
@@ -264,6 +251,13 @@ class SqlJobStore:
             beaten = connection.execute(update(services).where(still_ours).values(alive_time=now))
             if beaten.rowcount != 1:
                 raise ConflictError(f"service {name} was claimed by another process", service=name)
+
+    def _waking(
+        self, wanted: Select[Any], after: tuple[str, str], **given: Any
+    ) -> list[tuple[str, str, str]]:
+        with self._database.reading() as connection:
+            values = {"after_time": after[0], "after_id": after[1], **given}
+            return [(row[0], row[1], row[2]) for row in connection.execute(wanted, values).all()]
 
     def _run(self, connection: Connection, step: Step) -> None:
         if step.statement is self._statements.insert_event and not self._database.is_sqlite:
@@ -292,43 +286,15 @@ class SqlJobStore:
                 )
                 pending.update(connection.scalars(rows))
         stale = {i for i, expected in batch.expected_jobs.items() if found.get(i) != expected}
-        settled = {
-            i: t.job_id
-            for i, t in (batch.updated_transitions | batch.settled_transitions).items()
-            if i not in pending
-        }
+        meant = {i: t.job_id for i, t in batch.updated_transitions.items()}
+        meant |= {i: job_id for i, (job_id, _) in batch.settled_transitions.items()}
+        settled = {i: job_id for i, job_id in meant.items() if i not in pending}
         named = sorted(stale | set(settled.values()))
         return ConflictError(
             f"{', '.join(named) or 'a row'} was changed by another owner or before; nothing was written",
             jobs=named,
             transitions=sorted(settled),
         )
-
-
-def _load_chunk(connection: Connection, job_ids: list[str], loaded: dict[str, LoadedJob]) -> None:
-    for row in connection.execute(select(*JOB_COLUMNS).where(jobs.c.job_id.in_(job_ids))).all():
-        loaded[row[0]] = LoadedJob(job_from_row(row), [], [])
-    t = transitions.c
-    wanted = (
-        select(*TRANSITION_COLUMNS)
-        .join(jobs, jobs.c.job_id == t.job_id)
-        .where(
-            t.job_id.in_(job_ids),
-            t.status.in_(("Pending", "Passed", "Skipped")),
-            or_(
-                t.status == "Pending",
-                t.position.is_not(None),
-                t.job_description.is_not(None),
-                t.sequence == jobs.c.history_length,
-            ),
-        )
-        .order_by(*LIST_ORDER)
-    )
-    for row in connection.execute(wanted).all():
-        transition = transition_from_row(row)
-        entry = loaded[transition.job_id]
-        is_pending = transition.status is TransitionStatus.PENDING
-        (entry.pending if is_pending else entry.passed).append(transition)
 
 
 def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:

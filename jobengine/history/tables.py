@@ -70,6 +70,12 @@ SETTLED_IS_COMPLETE = (
 )
 FINAL_IS_INACTIVE = "is_active <> (" + one_of("current_state", sorted(FINAL_STATES)) + ")"
 
+ROOM = "room"
+"""Column of `jobs` and `transitions` that no row gives: the database fills it, see decision 0032."""
+
+HAS_WORKER = f"worker_process_id <> 0 OR current_state = '{JobState.UPDATING}'"
+"""A job that has a worker, had one at its end, or waits for another."""
+
 jobs = Table(
     "jobs",
     metadata,
@@ -104,11 +110,12 @@ jobs = Table(
     Column(
         "transition_count", Number, nullable=False, doc="How many transitions it ever had, planned ones too."
     ),
+    Column(ROOM, String, doc="Blanks, in SQLite, that give way to the hash of its history."),
     CheckConstraint(one_of("restart_policy", RESTART_POLICIES), name="restart_policy"),
     CheckConstraint(one_of("current_state", JobState), name="current_state"),
     CheckConstraint(FINAL_IS_INACTIVE, name="is_active"),
     Index("ix_jobs_current_state", "current_state"),
-    Index("ix_jobs_is_active", "is_active"),
+    Index("ix_jobs_with_worker", "service", sqlite_where=text(HAS_WORKER), postgresql_where=text(HAS_WORKER)),
     Index("ix_jobs_created_time_job_id", "created_time", "job_id"),
 )
 
@@ -141,6 +148,7 @@ transitions = Table(
     Column("superseded_by", String, doc="Transition that an edit put in its place."),
     Column("previous_hash", String, nullable=False, doc="Hash of the row before it in the job's history."),
     Column("hash", String, nullable=False, doc="SHA-256 over this row and that hash."),
+    Column(ROOM, String, doc="Blanks, in SQLite, that give way to what passing adds."),
     CheckConstraint(one_of("status", TransitionStatus), name="status"),
     CheckConstraint(one_of("trigger_type", TriggerType), name="trigger_type"),
     CheckConstraint(
@@ -152,6 +160,7 @@ transitions = Table(
     Index(
         "ix_transitions_wake_time",
         "wake_time",
+        "transition_id",
         sqlite_where=text(PENDING_AND_WAKING),
         postgresql_where=text(PENDING_AND_WAKING),
     ),
@@ -161,7 +170,6 @@ transitions = Table(
         sqlite_where=text(PENDING_EVENT),
         postgresql_where=text(PENDING_EVENT),
     ),
-    Index("ix_transitions_job_id_position", "job_id", "position"),
 )
 
 outputs = Table(
@@ -190,7 +198,6 @@ events = Table(
     Column("type", String, nullable=False, doc="What happened."),
     Column("job_id", String, doc="The job it is about."),
     Column("data", String, nullable=False, doc="What there is to say of it, JSON."),
-    Index("ix_events_time", "time"),
     sqlite_autoincrement=True,
 )
 

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, bindparam, literal_column, or_, select
 from jobengine.errors import NotFoundError
 from jobengine.history.database import Database
 from jobengine.history.fixed_select import FixedSelect
+from jobengine.history.loading import LIST_ORDER
 from jobengine.history.rows import JOB_COLUMNS, TRANSITION_COLUMNS, job_from_row, transition_from_row
-from jobengine.history.store import LIST_ORDER
 from jobengine.history.tables import jobs, transitions
 from jobengine.model.record import JobRecord, TransitionRecord
 

@@ -27,6 +27,11 @@ It also strikes inside strings, which costs time only."""
 
 _PLAIN = frozenset({str, int, bool, type(None)})
 
+_MARK = b"\0"
+"""Stands where something is still open: JSON has no such byte."""
+
+_OPEN = msgspec.Raw(_MARK)
+
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4]").search
 """Where the order of keys may differ: RFC 8785 sorts by UTF-16."""
 
@@ -55,7 +60,7 @@ class HashedRow(msgspec.Struct, rename="camel", gc=False):
     status: str
     stream_position: msgspec.Raw | None
     superseded_by: str | None
-    time_stamp: str | None
+    time_stamp: str | msgspec.Raw | None
     transition_id: str
     trigger: msgspec.Raw
     trigger_type: str
@@ -70,11 +75,45 @@ class HashedRow(msgspec.Struct, rename="camel", gc=False):
         return sha256(_encode_row(self)).hexdigest()
 
 
+class PassingDraft:
+    """The hash of a row that will pass, but for its moment: everything else is canonical JSON already."""
+
+    __slots__ = ("_after_lateness", "_after_position", "_after_time", "_until_lateness")
+
+    def __init__(self, transition: TransitionRecord, previous_hash: str) -> None:
+        """``transition`` as for `row_hash`; its lateness, position and time stamp are not read."""
+        row = _row(transition, previous_hash)
+        row.lateness_ms = row.stream_position = row.time_stamp = _OPEN
+        parts = row.bytes().split(_MARK)
+        self._until_lateness, self._after_lateness, self._after_position, self._after_time = parts
+
+    def hash(self, transition: TransitionRecord) -> str:
+        """`row_hash` of ``transition``, which has passed meanwhile."""
+        late = number(transition.lateness_ms)
+        return sha256(
+            b"".join(
+                (
+                    self._until_lateness,
+                    _encode(late),
+                    self._after_lateness,
+                    canonical(transition.stream_position),
+                    self._after_position,
+                    _encode(transition.time_stamp),
+                    self._after_time,
+                )
+            )
+        ).hexdigest()
+
+
 def row_hash(transition: TransitionRecord, previous_hash: str) -> str:
     """The hash that belongs to ``transition`` when it follows the row with ``previous_hash``.
 
     ``transition`` must be complete but for its two hash fields, which are not read.
     """
+    return _row(transition, previous_hash).hash()
+
+
+def _row(transition: TransitionRecord, previous_hash: str) -> HashedRow:
     t = transition
     return HashedRow(
         actor=t.actor,
@@ -99,7 +138,7 @@ def row_hash(transition: TransitionRecord, previous_hash: str) -> str:
         trigger=msgspec.Raw(canonical(t.trigger)),
         trigger_type=t.trigger_type,
         wake_time=t.wake_time,
-    ).hash()
+    )
 
 
 def canonical(value: Any) -> bytes:
@@ -130,7 +169,7 @@ def number(value: float | None) -> int | float | msgspec.Raw | None:
 
 def _is_plain(value: Any) -> bool:
     """Whether ``value`` is an object without numbers that could be written otherwise, as most small ones."""
-    return type(value) is dict and all(type(member) in _PLAIN for member in value.values())
+    return type(value) is dict and _PLAIN.issuperset(map(type, value.values()))
 
 
 def _raw(value: Any) -> msgspec.Raw | None:

@@ -163,7 +163,7 @@ def decide(state: JobState, requested: str) -> JobState:
     Raises `TransitionNotAllowed` with the requests that would be allowed. The machine is asked once for
     each pair; its table does not change.
     """
-    target = _ask_machine(state, requested)
+    target = reached(state, requested)
     if target is None:
         raise TransitionNotAllowed(
             f"a job that is {state} can't be asked to {requested}",
@@ -174,8 +174,8 @@ def decide(state: JobState, requested: str) -> JobState:
 
 
 @cache
-def _ask_machine(state: JobState, requested: str) -> JobState | None:
-    """Bind the machine to ``state`` for the moment of one decision; None if it refuses."""
+def reached(state: JobState, requested: str) -> JobState | None:
+    """As `decide`; None if it is not granted. Binds the machine to ``state`` for that moment."""
     with _LOCK:
         _MODEL.state = state
         try:

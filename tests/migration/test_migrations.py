@@ -56,8 +56,8 @@ def test_upgrading_again_keeps_what_is_there(database_url: str) -> None:
 
 def test_a_database_of_the_first_revision_keeps_its_rows_and_its_checks(database_url: str) -> None:
     with Database(database_url) as database:
-        database.downgrade("0001")
         job, rows = a_job_with_history(SqlJobStore(database))
+        database.downgrade("0001")
         database.upgrade()
         assert WholeJobs(database).get(job.job_id) == (job, rows)
         with pytest.raises(ConflictError, match="ck_jobs_current_state"), database.writing() as connection:

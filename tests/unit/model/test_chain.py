@@ -13,7 +13,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobengine.model.chain import HashedRow, canonical, number, row_hash
+from jobengine.model.chain import HashedRow, PassingDraft, canonical, number, row_hash
 from jobengine.model.lifecycle import TransitionStatus, TriggerType
 from jobengine.model.record import TransitionRecord
 
@@ -95,6 +95,15 @@ def test_every_column_counts(name: str) -> None:
         else 77
     )
     assert row_hash(replace(ROW, **{name: other}), "") != row_hash(ROW, "")
+
+
+@given(floats.map(abs), documents, text)
+def test_a_hash_that_was_begun_ahead_is_the_same(late: float, document: Any, said: str) -> None:
+    trigger = {"type": "Time", "said": document}
+    planned = replace(ROW, trigger=trigger, actor=said, lateness_ms=None, time_stamp=None)
+    draft = PassingDraft(replace(planned, stream_position=None), "before")
+    passed = replace(planned, lateness_ms=late, time_stamp="2026-12-01T11:00:00.000001Z")
+    assert draft.hash(passed) == row_hash(passed, "before")
 
 
 def test_the_row_before_counts() -> None:
