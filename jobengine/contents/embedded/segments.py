@@ -121,6 +121,10 @@ class Segments:
         with suppress(FileNotFoundError):
             self.path(number).unlink()
 
+    def sync_names(self) -> None:
+        """Return when files that were made or removed are so on disk. Raises OSError."""
+        sync_folder(self._folder)
+
     def forget(self, number: int) -> None:
         """Close what is open of one file."""
         with self._lock:

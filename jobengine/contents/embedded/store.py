@@ -225,6 +225,8 @@ class EmbeddedContents:
             return 0
         freed_bytes = segments.size(number)
         segments.remove(number)
+        # A file that came back after a power cut would bring back elements whose deletion is freed since.
+        segments.sync_names()
         return freed_bytes
 
     def _must_be_open(self) -> None:
