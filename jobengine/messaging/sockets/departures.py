@@ -19,7 +19,8 @@ BATCH_BYTES: Final = 8192
 PERIOD_NS: Final = 100_000_000
 PERIOD_BYTES: Final = 4 << 20
 CREDIT_BYTES: Final = 64 << 20
-"""What may be queued in the process; high-water marks only count messages."""
+"""What may be queued in the process; high-water marks only count messages. When it is used up there is none
+until half of it has left, so that a sender is not woken for every few messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class Departures:
         """The next message of a lane, of so many bytes, was given to libzmq."""
         self._moved[lane] = lane.delivered + 1
         self._sent_bytes += size
-        self.has_credit = self._sent_bytes - self._gone_bytes < CREDIT_BYTES
+        if self._sent_bytes - self._gone_bytes >= CREDIT_BYTES:
+            self.has_credit = False
 
     def look(self) -> None:
         """Tell the lanes what has left."""
@@ -69,7 +71,8 @@ class Departures:
         if gone < 0:
             return
         self._gone_bytes = self._marks[gone].before_bytes
-        self.has_credit = self._sent_bytes - self._gone_bytes < CREDIT_BYTES
+        if self._sent_bytes - self._gone_bytes <= CREDIT_BYTES // 2:
+            self.has_credit = True
         safe_bytes = self._gone_bytes - BATCH_BYTES
         while self._marks and self._marks[0].before_bytes <= safe_bytes:
             for lane, count in self._marks.popleft().lanes.items():

@@ -79,8 +79,8 @@ class Conveyor:
         now_ns = self._clock.monotonic_ns()
         until_ns = now_ns + TURN_NS
         self.awaits_sink = self.is_timely = False
-        if self._pacing.is_fast and self._send_stretch(milestone, now_ns):
-            return now_ns
+        if self._pacing.is_fast and (wake_ns := self._send_stretch(milestone, now_ns)) is not None:
+            return wake_ns
         for _ in range(TURN_ENTRIES):
             entry = self._next
             if entry is None:
@@ -90,8 +90,7 @@ class Conveyor:
             if now_ns < self._due_ns:
                 return self._wake_ns(now_ns)
             if not self._send(entry, now_ns):
-                self.phase, self.awaits_sink = "blocked", True
-                return self._delivery.retry_ns(now_ns)
+                return self._blocked(now_ns)
             if milestone is not None and milestone.is_reached(self._stream_clock):
                 break
             now_ns = self._clock.monotonic_ns()
@@ -123,6 +122,11 @@ class Conveyor:
             self._due_ns = self._pacing.due_ns(self._timestamp_ns(entry), now_ns, feed.has_waited)
         return entry
 
+    def _blocked(self, now_ns: int) -> int:
+        """The sink has no room: when to try again."""
+        self.phase, self.awaits_sink = "blocked", True
+        return self._delivery.retry_ns(now_ns)
+
     def _wake_ns(self, now_ns: int) -> int:
         """When the next element is due, or sooner if the sink may tell news."""
         self.is_timely = True
@@ -152,25 +156,28 @@ class Conveyor:
         delivery.record(self._record())
         return True
 
-    def _send_stretch(self, milestone: Milestone | None, now_ns: int) -> bool:
-        """Hand on what is at hand in one go; whether there was any.
+    def _send_stretch(self, milestone: Milestone | None, now_ns: int) -> int | None:
+        """Hand on what is at hand in one go; when the next turn is due, None: there was nothing.
 
         That is plain media in order, short of the milestone. Everything else is looked at one by one.
         """
         feed, clock = self.feed, self._stream_clock
         if self._next is not None or feed.is_new_loop or self.forward_us:
-            return False
+            return None
         entries = feed.plain(self._spec)
         if not entries or not self._pacing.is_in_order(self._timestamp_ns(entries[0])):
-            return False
+            return None
         if milestone is not None:
             entries = entries[: short_of(milestone, clock, entries)]
         elements = self._as_sent(entries)
         planes = [entry.planes or () for entry in entries] if self._sends_payload else [()] * len(entries)
-        taken = self._delivery.offer(elements, planes[: len(elements)], now_ns) if elements else 0
-        if taken:
-            self._note_stretch(entries[:taken], now_ns)
-        return taken > 0
+        if not elements:
+            return None
+        taken = self._delivery.offer(elements, planes[: len(elements)], now_ns)
+        if not taken:
+            return self._blocked(now_ns)
+        self._note_stretch(entries[:taken], now_ns)
+        return now_ns
 
     def _note_stretch(self, entries: Sequence[Entry], now_ns: int) -> None:
         """Note how far the job has come with elements that were sent in one go."""
