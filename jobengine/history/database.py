@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, inspect, make_url
 
+from jobengine.clock import Clock, SystemClock
 from jobengine.errors import ConflictError, DocumentError, Fault, SettingsError, UnavailableError
 from jobengine.history import migrations
 from jobengine.model.query import contains
@@ -23,6 +24,10 @@ MIGRATION_LOCK = 0x6A6F6265
 BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 """Writers find rows by their key. A plan made while a table was small would go on reading all of it, as plans
 are kept until the table is analysed."""
+
+RESTED_NS = 1_000_000_000
+"""How long a connection must have been out of use until it is asked whether it still lives."""
+_RESTS_SINCE = "rests_since_ns"
 
 
 WRITER_CACHE_KB = 16_384
@@ -136,14 +141,17 @@ class Database:
         if not self.is_sqlite:
             session = f"-c lock_timeout={self._busy_timeout_ms} "
             session += "-c default_transaction_read_only=on" if read_only else BY_KEY
-            return create_engine(
+            engine = create_engine(
                 self.url,
-                pool_pre_ping=True,
+                pool_pre_ping=not read_only,
                 paramstyle="format",
                 isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
                 connect_args={"connect_timeout": 5, "options": session},
                 **common,
             )
+            if read_only:
+                _ask_rested(engine, SystemClock())
+            return engine
         engine = create_engine(self.url, connect_args={"check_same_thread": False}, **common)
         _prepare_sqlite(engine, read_only=read_only, busy_timeout_ms=self._busy_timeout_ms)
         return engine
@@ -200,4 +208,29 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool, busy_timeout_ms: int) ->
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        try:
+            driver: Any = connection.connection.driver_connection
+            driver.execute(begin)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise exc.DBAPIError(begin, None, error) from error
+
+
+def _ask_rested(engine: Engine, clock: Clock) -> None:
+    """Ask a reading connection that has rested whether it lives: each time would be a way to the server more.
+
+    One that was cut just now fails what it is used for, which can be asked for again.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def rest(_connection: Any, record: Any) -> None:
+        record.info[_RESTS_SINCE] = clock.monotonic_ns()
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: Any, record: Any, _proxy: Any) -> None:
+        now_ns = clock.monotonic_ns()
+        if now_ns - record.info.get(_RESTS_SINCE, now_ns) < RESTED_NS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise exc.DisconnectionError("the server has closed it") from error

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, literal_column, or_, select
+from sqlalchemy import bindparam, literal_column, or_, select
 
 from jobengine.errors import NotFoundError
 from jobengine.history.database import Database
-from jobengine.history.fixed_select import FixedSelect
+from jobengine.history.fixed_select import FixedSelect, Wanted, read_together
 from jobengine.history.loading import LIST_ORDER
 from jobengine.history.rows import JOB_COLUMNS, TRANSITION_COLUMNS, job_from_row, transition_from_row
 from jobengine.history.tables import jobs, transitions
@@ -25,9 +25,6 @@ class WholeJob(NamedTuple):
     job: JobRecord
     transitions: list[TransitionRecord]
 
-
-_CHUNK = 500
-"""Ids per statement."""
 
 # No parameter: with one there, SQLite makes a new plan at each run, to see whether a partial index would do.
 _IS_PENDING = transitions.c.status == literal_column("'Pending'")
@@ -49,9 +46,8 @@ _TRANSITIONS_SINCE = (
     )
     .order_by(*LIST_ORDER)
 )
-_SOME_TRANSITIONS = select(*TRANSITION_COLUMNS).where(
-    transitions.c.job_id == bindparam("job_id"),
-    transitions.c.transition_id.in_(bindparam("transition_ids", expanding=True)),
+_TRANSITION = select(*TRANSITION_COLUMNS).where(
+    transitions.c.job_id == bindparam("job_id"), transitions.c.transition_id == bindparam("transition_id")
 )
 _TRANSITIONS_OF_MANY = (
     select(*TRANSITION_COLUMNS)
@@ -66,33 +62,23 @@ class WholeJobs:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._job = FixedSelect(database.engine.dialect, _JOB)
+        self._transitions = FixedSelect(database.engine.dialect, _TRANSITIONS)
         self._transitions_since = FixedSelect(database.engine.dialect, _TRANSITIONS_SINCE)
+        self._transition = FixedSelect(database.engine.dialect, _TRANSITION)
 
     def get(self, job_id: str) -> WholeJob:
         """Raises NotFoundError."""
-        with self._database.reading() as connection:
-            job = self._read_job(connection, job_id)
-            rows = connection.execute(_TRANSITIONS, {"job_id": job_id})
-            return WholeJob(job, [transition_from_row(t) for t in rows])
+        return self._read(job_id, [(self._transitions, {"job_id": job_id})])
 
     def since(self, job_id: str, sequence: int) -> WholeJob:
         """A job with its rows settled after ``sequence`` and the pending ones. Raises NotFoundError."""
-        with self._database.reading() as connection:
-            job = self._read_job(connection, job_id)
-            rows = self._transitions_since.rows(connection, job_id=job_id, sequence=sequence)
-            return WholeJob(job, [transition_from_row(t) for t in rows])
+        return self._read(job_id, [(self._transitions_since, {"job_id": job_id, "sequence": sequence})])
 
     def some(self, job_id: str, transition_ids: Sequence[str]) -> WholeJob:
         """A job with only the rows of these ids, in their order. Raises NotFoundError for the job."""
-        with self._database.reading() as connection:
-            job = self._read_job(connection, job_id)
-            found = {}
-            for start in range(0, len(transition_ids), _CHUNK):
-                wanted = {"job_id": job_id, "transition_ids": list(transition_ids[start : start + _CHUNK])}
-                for one in connection.execute(_SOME_TRANSITIONS, wanted):
-                    transition = transition_from_row(one)
-                    found[transition.transition_id] = transition
-            return WholeJob(job, [found[i] for i in transition_ids if i in found])
+        return self._read(
+            job_id, [(self._transition, {"job_id": job_id, "transition_id": one}) for one in transition_ids]
+        )
 
     def transitions_of(self, job_ids: Sequence[str]) -> dict[str, list[TransitionRecord]]:
         """The rows of each of these jobs (at most a page of them), in one statement."""
@@ -103,8 +89,9 @@ class WholeJobs:
                 found[transition.job_id].append(transition)
         return found
 
-    def _read_job(self, connection: Connection, job_id: str) -> JobRecord:
-        row = self._job.row(connection, job_id=job_id)
-        if row is None:
+    def _read(self, job_id: str, wanted: Sequence[Wanted]) -> WholeJob:
+        with self._database.reading() as connection:
+            found, *rows = read_together(connection, [(self._job, {"job_id": job_id}), *wanted])
+        if not found:
             raise NotFoundError(f"there is no job {job_id}")
-        return job_from_row(row)
+        return WholeJob(job_from_row(found[0]), [transition_from_row(row) for some in rows for row in some])
