@@ -28,13 +28,14 @@ class PipeWork:
 
     def __init__(self) -> None:
         self._pipe: Pipe | None = None
+        self._rate = Fraction(1)
         self._contents: PipeContents | None = None
         self._description: dict[str, Any] = {}
         self._log = structlog.get_logger("pipe")
 
     @property
     def rate(self) -> Fraction:
-        return Fraction(self._opened.sample_rate) if self._pipe else Fraction(1)
+        return self._rate
 
     @property
     def position(self) -> int:
@@ -74,6 +75,7 @@ class PipeWork:
             contents=self._contents,
         )
         self._pipe = Pipe.prepare(specification, surroundings)
+        self._rate = Fraction(self._pipe.sample_rate)
 
     def start(self, at: datetime) -> None:
         self._opened.start(at)

@@ -45,12 +45,14 @@ class TickDrive:
 
     def go_on(self, plan: Plan, elapsed_ms: float) -> int:
         """Do what is due up to the next transition; when there is more to do."""
-        now_ns = self._clock.monotonic_ns()
-        target = self._target(plan, elapsed_ms, self._work.position + self._work.block_ticks)
-        if self._work.is_paced and self._pacer.available() < target:
-            return now_ns + round(self._pacer.wait_ms(target) * 1e6)
-        self._advance_to(target)
-        return now_ns
+        target = self._next_target(plan, elapsed_ms)
+        if not self._work.is_paced:
+            self._advance_to(target)
+            return self._clock.monotonic_ns()
+        if self._pacer.available() >= target:
+            self._advance_to(target)
+            target = self._next_target(plan, elapsed_ms)  # the position itself where a transition is due now
+        return self._clock.monotonic_ns() + round(self._pacer.wait_ms(target) * 1e6)
 
     def wait(self, until_ns: int, limit_ns: int) -> Waiting:
         """Every block is cut by the plan: it is looked at in between."""
@@ -92,6 +94,9 @@ class TickDrive:
             ended += timedelta(seconds=float((self._work.position - position) / self._work.rate))
         gap_ms = max(0.0, (self._clock.now() - ended) / timedelta(milliseconds=1))
         return gap_ms, round(gap_ms * float(self._work.rate) / 1000) if self._work.is_paced else 0
+
+    def _next_target(self, plan: Plan, elapsed_ms: float) -> int:
+        return self._target(plan, elapsed_ms, self._work.position + self._work.block_ticks)
 
     def _target(self, plan: Plan, elapsed_ms: float, limit: int) -> int:
         cut = plan.next_position(self.reading(elapsed_ms))
