@@ -38,6 +38,8 @@ class Decisions:
 
     def __init__(self, batch: Batch, now: datetime) -> None:
         self.batch = batch
+        self.fresh: dict[str, LiveJob] = {}
+        """Of those in ``touched``, the jobs of this round."""
         self.begin_round(now)
         self.requests: list[tuple[bytes, AnyRequest]] = []
         """Who asked, to be told if nothing comes of it."""
@@ -58,6 +60,7 @@ class Decisions:
 
     def begin_round(self, now: datetime) -> None:
         """What is decided from here on is decided at ``now``."""
+        self.fresh.clear()
         self.now = now
         self.now_text = to_text(now)
 
@@ -70,7 +73,7 @@ class Decisions:
     def insert_job(self, job: LiveJob) -> None:
         """A new job; its transitions follow."""
         self.batch.insert_job(job.record)
-        self.touched[job.record.job_id] = job
+        self._note(job)
 
     def insert_transition(self, job: LiveJob, transition: TransitionRecord) -> None:
         """Append a pending transition to the job's list."""
@@ -81,7 +84,7 @@ class Decisions:
     def change_transition(self, job: LiveJob, transition: TransitionRecord) -> None:
         """Write a pending transition whose members were changed."""
         self.batch.change_transition(transition)
-        self.touched.setdefault(transition.job_id, job)
+        self._note(job)
 
     def touch(self, job: LiveJob) -> None:
         """The job changes, by its run or its list: its revision rises, once per group."""
@@ -89,7 +92,7 @@ class Decisions:
         if record.revision == job.committed[0]:
             record.revision += 1
             record.updated_time = self.now_text
-            self.touched[record.job_id] = job
+            self._note(job)
             self.batch.advance_job(record, *job.committed)
 
     def rewrite(self, job: LiveJob) -> None:
@@ -181,6 +184,9 @@ class Decisions:
             job.committed = (job.record.revision, job.record.epoch)
         for act in self._after_commit:
             act()
+
+    def _note(self, job: LiveJob) -> None:
+        self.touched[job.record.job_id] = self.fresh[job.record.job_id] = job
 
     def _enter(self, job: LiveJob, transition: TransitionRecord, state: JobState) -> None:
         record = job.record

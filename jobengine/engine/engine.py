@@ -332,7 +332,7 @@ class Engine:
 
     def _advance(self, decisions: Decisions, woken: dict[str, set[str]]) -> None:
         """Pass what is due; events raised by that may make more due, in this same group."""
-        due = {**dict.fromkeys(decisions.touched, ()), **woken}
+        due = {**dict.fromkeys(decisions.fresh, ()), **woken}
         if self._clock_watch.was_set():
             self._conclude()
             due |= dict.fromkeys((job.record.job_id for job in self._cache if not job.state.is_final), ())

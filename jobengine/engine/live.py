@@ -117,11 +117,11 @@ class LiveJob:
 
         Then it needs no plan: the earlier goes first, at the same time list order decides. None: it does.
         """
-        if self._plan is not None or self.record.kind is not None or self.state.is_final:
+        if not self.pending or self._plan is not None or self.record.kind is not None or self.state.is_final:
             return None
         if not all(_goes_by_clock(t) for t in self.pending.values()):
             return None
-        return min(self.pending.values(), key=_by_due_time, default=None)
+        return min(self.pending.values(), key=_by_due_time)
 
     def append(self, transition: TransitionRecord, now: datetime) -> None:
         """A new pending transition."""
