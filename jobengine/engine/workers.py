@@ -147,14 +147,18 @@ class Workers:
         self._launcher.launch(WorkerProcess(worker.job_id, spool, log, worker.group))
 
     def forget(self, worker: Worker) -> None:
-        """The job has no worker any more."""
-        self._by_job.pop(worker.job_id, None)
-        self.admission.release(worker.job_id)
+        """The job is over: nobody needs what its workers left."""
+        self._drop(worker)
         self.folders.spool(worker.job_id).unlink(missing_ok=True)
         self.folders.ledger(worker.job_id).unlink(missing_ok=True)
 
+    def _drop(self, worker: Worker) -> None:
+        """The job has no worker any more; the next one goes on with what the last one left."""
+        self._by_job.pop(worker.job_id, None)
+        self.admission.release(worker.job_id)
+
     def given_up(self) -> list[Worker]:
-        """Workers that never came forward; those not even forked are forgotten, so that it is tried again.
+        """Workers that never came forward; those not even forked are dropped, so that it is tried again.
 
         Not those that this engine gave their job: preparing it may take its time.
         """
@@ -163,7 +167,7 @@ class Workers:
         silent = [w for w in quiet if now_ns - w.last_heard_ns > LAUNCH_RETRY_S * 1e9]
         for worker in silent:
             if worker.process_id == 0:
-                self.forget(worker)
+                self._drop(worker)
         return [w for w in silent if w.process_id != 0]
 
     def wait_anew(self) -> None:
@@ -197,6 +201,7 @@ class Workers:
         worker = Worker(record.job_id, record.worker_process_id, is_assigned=True, group=group)
         if job.state is JobState.UPDATING and job.last is not None:
             worker.return_to = (job.last.info or {}).get("returnTo", "")
+        worker.last_heard_ns = self._clock.monotonic_ns()
         self._hold(job)
         self._by_job[record.job_id] = worker
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from jobengine.clock import from_text
-from jobengine.messaging.spool import Spool
+from jobengine.messaging.spool import Spool, ledger_of
 from jobengine.messaging.worker_messages import Acknowledge, Arm, Assign, Fire, Release, Sync
 from jobengine.model.record import TransitionRecord
 from jobengine.testing import InMemoryEngine, Puppet, PuppetWorkers
@@ -153,6 +153,36 @@ def test_spool_of_a_dead_worker_is_read_before_it_is_mourned(
     stage.settle()
     assert states(stage.history(job_id))[1:] == [(2, "Running"), (3, "Finished")]
     assert not puppet.process.spool.exists()
+
+
+def test_what_a_dead_worker_left_waits_for_its_successor_over_a_restart(
+    stage: InMemoryEngine, puppets: PuppetWorkers
+) -> None:
+    stage.advance(timedelta(minutes=1))
+    job_id = stage.submit(pipe_job(immediate("Start"), after(1000, "Finish"), restartPolicy="resume"))
+    first = assigned(stage, puppets, job_id)
+    first.passed(ids(first)[0], "Running")
+    stage.settle()
+    first.die()
+    stage.settle()
+    assert stage.state(job_id) == "Updating"
+    ledger = ledger_of(first.process.spool)
+    ledger.parent.mkdir(exist_ok=True)
+    ledger.write_bytes(b"how far it came")
+
+    stage.stop()
+    stage.start()
+    stage.engine.tick()
+    assert ledger.exists()
+    stage.settle()
+    assert ledger.exists()
+
+    second = assigned(stage, puppets, job_id)
+    second.changed("Start", "Running", 24_000, reason="resumed")
+    second.changed("Finish", "Finished", 48_000)
+    stage.settle()
+    assert stage.state(job_id) == "Finished"
+    assert not ledger.exists()
 
 
 def test_torn_spool_is_read_up_to_the_tear(
