@@ -3,9 +3,12 @@
 Ingest: packets of 16 kB with 400 bytes of attributes, 64 to a commit, each commit on disk before the next;
 beside it `pwritev` and `fdatasync` of the same payloads, and RocksDB with synced batches of the payload and
 two index keys for each packet. Scan: every payload as bytes, beside reading a file in pieces of that size.
-Look-ups: by exact time, by id, the key element before a time or an id, the n-th, as the stream grows.
+Live: 200 streams in four threads; beside it the same threads with a file, a lock and `fdatasync`. Look-ups:
+by exact and by near time, by id, the key element before a time or an id, the n-th, as the stream grows.
+Streaming: how much memory a writer has of its own while far more goes through a bounded store.
 
     python -m benchmarks.contents_store [--quick] [--groups 1500] [--rounds 3] [--elements 10000000]
+        [--megabytes 10000]
 """
 
 from __future__ import annotations
@@ -17,29 +20,22 @@ import random
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 from rocksdict import Options, Rdict, WriteBatch, WriteOptions
 
+from benchmarks.contents_live import collecting_seldom, live
+from benchmarks.contents_rig import GROUP, PAYLOAD, PAYLOAD_BYTES, TICKS, opened, packet
 from benchmarks.harness import Figure, Report, median, percentile, run, scratch, take_turns
-from jobengine.clock import SystemClock
-from jobengine.contents.embedded import EmbeddedContents, EmbeddedOptions
-from jobengine.ids import new_element_id
-from jobengine.model.element import Element, ElementKind
-from jobengine.ports.contents import PutElement
-from tests.begun import begun
+from jobengine.clock import SystemClock, to_us
+from jobengine.contents.embedded import EmbeddedContents
+from jobengine.contents.look_up import LookUp
+from jobengine.ports.contents import Capacity, PutElement
 
-PAYLOAD_BYTES = 16 << 10
-GROUP = 64
-TICKS = 3003
-ATTRIBUTES = os.urandom(400)
-PAYLOAD = os.urandom(PAYLOAD_BYTES)
-STREAMS, RATE_HZ, THREADS = 200, 30, 4
 LOOK_UP_MS = 1.0
 
 
@@ -57,25 +53,8 @@ def measure(report: Report, given: argparse.Namespace) -> None:
     with scratch() as folder:
         sizes = [10_000, 300_000] if given.quick else [10_000, 1_000_000, given.elements]
         look_ups(report, folder, sizes)
-
-
-@contextmanager
-def opened(folder: Path, **options: int) -> Iterator[EmbeddedContents]:
-    """A store with streams in a folder, closed afterwards."""
-    store = begun(EmbeddedContents(folder, SystemClock(), EmbeddedOptions(**options)), range(STREAMS))
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def packet(number: int, stream: int = 0, payload: bytes | None = PAYLOAD) -> PutElement:
-    """A packet of 30 a second, every thirtieth a key."""
-    sizes = (PAYLOAD_BYTES,) if payload else ()
-    element = Element(
-        ElementKind.PACKET, number * TICKS, None, TICKS, number % 30 == 0, sizes, ATTRIBUTES, new_element_id()
-    )
-    return PutElement(stream, element, (payload,) if payload else None)
+    with scratch() as folder:
+        streaming(report, folder, 1000 if given.quick else given.megabytes)
 
 
 def ingest(report: Report, folder: Path, groups: int, rounds: int) -> None:
@@ -159,49 +138,6 @@ def rocksdb(folder: Path, writes: Sequence[Sequence[PutElement]]) -> float:
     return len(writes) * GROUP * PAYLOAD_BYTES / took / 1e6
 
 
-def live(report: Report, folder: Path, seconds: int) -> None:
-    """From the moment a packet comes to its acknowledgement, 200 streams in four threads."""
-    late_ms: list[list[float]] = [[] for _ in range(THREADS)]
-    with opened(folder / "live") as store:
-        start = time.perf_counter() + 0.1
-        threads = [
-            threading.Thread(target=receive, args=(store, number, start, seconds, late_ms[number]))
-            for number in range(THREADS)
-        ]
-        cpu = time.process_time()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        cores = (time.process_time() - cpu) / seconds
-    all_ms = [late for each in late_ms for late in each]
-    what = f"{STREAMS} streams x {RATE_HZ}/s, {len(all_ms) / seconds:,.0f} packets/s: acknowledged, p"
-    report.add(Figure(what + "50", "ms", percentile(all_ms, 50)))
-    p99 = percentile(all_ms, 99)
-    report.add(Figure(what + "99", "ms", p99, target="< 30", met=p99 < 30))
-    report.add(Figure("cores for that", "", cores))
-
-
-def receive(store: EmbeddedContents, thread: int, start: float, seconds: int, late_ms: list[float]) -> None:
-    """A thread that commits what has come of its streams, as fast as it is acknowledged."""
-    streams = range(thread, STREAMS, THREADS)
-    due = [(start + n / RATE_HZ + stream / STREAMS / RATE_HZ, stream, n)
-           for n in range(seconds * RATE_HZ) for stream in streams]  # fmt: skip
-    at = 0
-    while at < len(due):
-        now = time.perf_counter()
-        behind = at
-        while behind < len(due) and due[behind][0] <= now:
-            behind += 1
-        if behind == at:
-            time.sleep(due[at][0] - now)
-            continue
-        store.commit([packet(n, stream) for _, stream, n in due[at:behind]])
-        done = time.perf_counter()
-        late_ms += [(done - moment) * 1e3 for moment, _, _ in due[at:behind]]
-        at = behind
-
-
 def scans(report: Report, folder: Path, groups: int) -> None:
     """Every payload of a stream in order, as bytes."""
     path = folder / "plain"
@@ -251,7 +187,7 @@ def read_file(path: Path, count: int) -> float:
 def look_ups(report: Report, folder: Path, sizes: Sequence[int]) -> None:
     """The slowest kind at each size."""
     ids: list[bytes] = []
-    with opened(folder / "look-ups") as store:
+    with opened(folder / "look-ups") as store, collecting_seldom():
         count = 0
         for size in sizes:
             while count < size:
@@ -269,8 +205,9 @@ def look_ups(report: Report, folder: Path, sizes: Sequence[int]) -> None:
 
 def kinds(store: EmbeddedContents, size: int, ids: Sequence[bytes]) -> dict[str, Callable[[], object]]:
     """One of each kind of look-up, at another place each time."""
-    chance = random.Random(1)
+    chance, look_up = random.Random(1), LookUp(store)
     return {
+        "near time": lambda: look_up.nearest(0, Fraction(2 * chance.randrange(size * TICKS) + 1, 2)),
         "exact time": lambda: store.range(0, (pts := chance.randrange(size) * TICKS), pts),
         "key before": lambda: store.key_by_pts(0, chance.randrange(size * TICKS)),
         "id": lambda: store.by_id(0, chance.choice(ids)),
@@ -312,6 +249,25 @@ def reopening(report: Report, folder: Path, packets: int) -> None:
     report.add(Figure(what, "ms", took_ms, target="< 100", met=took_ms < 100))
 
 
+def streaming(report: Report, folder: Path, megabytes: int) -> None:
+    """What the writer of a store that holds a tenth of what comes has of its own, behind that tenth."""
+    capacity = Capacity(payload_bytes=megabytes * 100_000)
+    groups = megabytes * 1_000_000 // (GROUP * PAYLOAD_BYTES)
+    settled = most = 0.0
+    with opened(folder / "streaming", segment_bytes=32 << 20) as store:
+        for group in range(groups):
+            store.commit([packet(group * GROUP + n) for n in range(GROUP)])
+            if group % GROUP == 0:
+                while not store.expire(to_us(SystemClock().now()), capacity).did_nothing:
+                    continue
+            if group == groups // 5:
+                settled = anonymous_mb()
+            most = max(most, anonymous_mb())
+    what = f"memory while {megabytes:,} MB stream through, growth behind the first fifth"
+    grown = most - settled
+    report.add(Figure(what, "MB", grown, settled, "MB then", "<= 32", grown <= 32))
+
+
 def anonymous_mb() -> float:
     """Memory of this process that is no file's."""
     for line in Path("/proc/self/status").read_text().splitlines():
@@ -327,4 +283,5 @@ if __name__ == "__main__":
         ("--groups", 1500),
         ("--rounds", 3),
         ("--elements", 10_000_000),
+        ("--megabytes", 10_000),
     )
