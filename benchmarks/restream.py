@@ -1,10 +1,9 @@
-"""Re-streaming: flat out beside bare pyzmq, many paced jobs at once, from POST to first element, and live.
+"""Re-streaming: flat out beside bare pyzmq, from POST to first element, and live.
 
 The sink is a ROUTER (or SUB) socket of bare pyzmq in a process of its own. Flat out, a job and a pyzmq
-program send the same bytes to it by turns. The paced jobs share worker processes; how late each element
-was handed to its sink is counted by the jobs themselves, against their absolute schedule.
+program send the same bytes to it by turns. Paced jobs are the business of `benchmarks.paced_jobs`.
 
-    python -m benchmarks.restream [--quick] [--jobs 400] [--seconds 20]
+    python -m benchmarks.restream [--quick]
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ import zmq
 
 from benchmarks.harness import Figure, Report, median, percentile, run, scratch, take_turns
 from benchmarks.live_stream import live
-from benchmarks.processes import cpu_seconds
 from benchmarks.rigs import ServiceRig, service
 from jobengine.clock import SystemClock
 from jobengine.contents.catalogue import Catalogue
@@ -37,8 +35,8 @@ FLAT_OUT_BYTES = 400_000_000
 FLAT_OUT_ELEMENTS = 20_000
 FRAME_MS = 1000 / 30
 PACED_BYTES = 20_000
+PACED_ELEMENTS = 150
 FLAT_OUT_TARGET = 0.9
-LATE_TARGET_MS = 5.0
 FIRST_TARGET_MS = 20.0
 PATIENCE_S = 120.0
 
@@ -52,11 +50,9 @@ def measure(report: Report, given: argparse.Namespace) -> None:
             record(store, f"flat-{size}", count, size, 1)
             for kind in ("dealer", "pub"):
                 flat_out(report, rig, sink, Case(kind, size, count, rounds))
-        seconds = 5 if given.quick else given.seconds
-        record(store, "paced", round(seconds * 1000 / FRAME_MS), PACED_BYTES, FRAME_MS)
+        record(store, "paced", PACED_ELEMENTS, PACED_BYTES, FRAME_MS)
         first_element(report, rig, sink, 20 if given.quick else 100)
         live(report, rig, 150 if given.quick else 900)
-        paced(report, rig, sink, given.jobs, seconds)
 
 
 @contextmanager
@@ -276,39 +272,10 @@ def first_element(report: Report, rig: ServiceRig, sink: Sink, jobs: int) -> Non
     report.add(Figure("POST to first element, p99", "ms", value, None, "", limit, value < FIRST_TARGET_MS))
 
 
-def paced(report: Report, rig: ServiceRig, sink: Sink, jobs: int, seconds: int) -> None:
-    """All at once, 30 elements a second each."""
-    count = round(seconds * 1000 / FRAME_MS)
-    sink.expect("paced-", jobs * count)
-    ids = [submit(rig, f"paced-{n}", "paced", sink.url["dealer"], {"mode": "absolute"}) for n in range(jobs)]
-    rig.wait_state(ids[-1], "Running")
-    workers = sorted({rig.call("GET", f"/api/jobs/{job_id}")["workerProcessId"] for job_id in ids} - {0})
-    begun, before = time.monotonic(), cpu_seconds(workers)
-    time.sleep(max(1.0, seconds / 2))
-    used = (cpu_seconds(workers) - before) / (time.monotonic() - begun)
-    sink.seconds()
-    results = [result(rig, job_id) for job_id in ids]
-    lost = jobs * count - sum(each["elements"] for each in results)
-    late = [each["lateMsP99"] for each in results]
-    what = f"{jobs} paced jobs"
-    report.add(Figure(f"{what}: elements lost", "", lost, target="0", met=lost == 0))
-    value = median(late)
-    limit = f"< {LATE_TARGET_MS:g} ms"
-    report.add(Figure(f"{what}: p99 late, median job", "ms", value, None, "", limit, value < LATE_TARGET_MS))
-    report.add(Figure(f"{what}: p99 late, worst job", "ms", max(late)))
-    report.add(Figure(f"{what}: CPU of {len(workers)} workers", "cores", used))
-
-
-def result(rig: ServiceRig, job_id: str) -> dict[str, Any]:
-    """What a job tells at its end."""
-    rig.wait_state(job_id, "Finished")
-    last = rig.call("GET", f"/api/jobs/{job_id}/history")[-1]
-    told: dict[str, Any] = last["info"]["result"]
-    return told
-
-
-def submit(rig: ServiceRig, topic: str, content: str, url: str, pacing: dict[str, Any]) -> str:
-    """A job from the first element to the end of the recording."""
+def submit(
+    rig: ServiceRig, topic: str, content: str, url: str, pacing: dict[str, Any], start: str | None = None
+) -> str:
+    """A job from the first element to the end of the recording, at once or at a time."""
     spec = {
         "source": {"content": content},
         "resultingStream": topic,
@@ -320,6 +287,8 @@ def submit(rig: ServiceRig, topic: str, content: str, url: str, pacing: dict[str
         "maxDeliveryMs": 60_000,
     }
     trigger = {"type": "Immediate", "requestedProcState": "Start"}
+    if start is not None:
+        trigger = {"type": "Time", "startTime": start, "requestedProcState": "Start"}
     document = {"transitions": [{"trigger": trigger, "jobDescription": {"restreamSpec": spec}}]}
     job_id: str = rig.call("POST", "/api/jobs", document)["jobId"]
     return job_id
@@ -330,4 +299,4 @@ def cancel() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run("Re-streaming", measure, ("--jobs", 400), ("--seconds", 20))
+    run("Re-streaming", measure)

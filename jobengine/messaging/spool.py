@@ -18,6 +18,7 @@ import structlog
 
 from jobengine.messaging.worker_messages import AnyReport, encode
 
+_MEMORY = Path("/dev/shm")  # noqa: S108 - names are unique, modes 0600, links not followed
 _LENGTH = struct.Struct("<I")
 _decoder = msgspec.msgpack.Decoder(AnyReport)
 
@@ -43,8 +44,12 @@ class Spool:
 
 
 def ledger_of(spool: Path) -> Path:
-    """Where a work keeps what must survive its worker, beside the reports of the job."""
-    return spool.with_suffix(".delivered")
+    """Where a work keeps what must survive its worker, but not the machine: in memory, if there is a file
+    system for that. On a disk the loop of the worker would wait now and then for a sync of somebody else."""
+    name = f"{spool.stem}.delivered"
+    if os.access(_MEMORY, os.W_OK):
+        return _MEMORY / f"jobengine-{os.getuid()}-{name}"
+    return spool.with_name(name)
 
 
 def read_spool(path: Path) -> Iterator[AnyReport]:

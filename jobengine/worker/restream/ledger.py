@@ -1,4 +1,4 @@
-"""The delivery ledger: how far a job's sink has got, on disk after every element.
+"""The delivery ledger: how far a job's sink has got, noted after every element.
 
 One small file for each job, mapped into memory: noting costs a microsecond, and what was noted survives the
 death of the worker and of the service (not of the machine: then the last report tells, less exactly). Two
@@ -48,7 +48,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             os.posix_fallocate(fd, 0, _FILE_BYTES)
             self._map = mmap.mmap(fd, _FILE_BYTES)

@@ -19,6 +19,8 @@ from jobengine.model.element import ElementKind, StoredElement
 from jobengine.ports.contents import ContentStore
 
 _STEPS = 256
+_FIRST_STEPS = 4
+"""Most streams begin with a key element."""
 _ID_BITS = 128
 _LAST_ID = b"\xff" * 16
 _UUID_VERSION_7 = 7
@@ -108,8 +110,9 @@ def _key_at(stream: StoredStream, element_id: bytes) -> LookUp[StoredElement | N
 
 
 def _first_key(stream: StoredStream) -> LookUp[StoredElement | None]:
-    sequence = 0
-    while entries := stream.store.scan(stream.number, sequence, _STEPS):
+    sequence, steps = 0, _FIRST_STEPS
+    while entries := stream.store.scan(stream.number, sequence, steps):
+        steps = _STEPS
         for entry in entries:
             if not isinstance(entry, StoredElement):
                 sequence = entry.last_sequence + 1
