@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from jobengine.clock import from_text, to_text
 from jobengine.engine.admission import Verdict, claim_of
 from jobengine.engine.decisions import Decisions, Passing
-from jobengine.engine.live import HOST_RATE, ON_STREAM_CLOCK, Appointment, LiveJob
+from jobengine.engine.live import HOST_RATE, ON_STREAM_CLOCK, PREPARING, Appointment, LiveJob
 from jobengine.engine.workers import Workers
 from jobengine.errors import TransitionNotAllowed
 from jobengine.model.chain import PassingDraft
@@ -32,7 +32,6 @@ from jobengine.model.plan import Due
 from jobengine.model.record import TransitionRecord
 
 TIME_BASE = f"1/{HOST_RATE}"
-_PREPARING = frozenset({RequestedState.WAIT, RequestedState.PAUSE, RequestedState.START})
 _ENDING = frozenset({RequestedState.FINISH, RequestedState.CANCEL})
 
 
@@ -46,10 +45,14 @@ class HostRunner:
     def advance(self, job: LiveJob, decisions: Decisions, woken: Collection[str] = ()) -> None:
         """Pass everything that is due, or ask for a worker; then see to it that the engine wakes in time."""
         job_id = job.record.job_id
+        if not (job.has_worker or job_id in decisions.launching or self._workers.of(job_id) is not None):
+            self._go_on(job, decisions, woken)
+            if job.state.is_final and job.record.kind is not None:
+                decisions.after_commit(lambda: self._workers.clear_up(job_id))
         if job.state.is_final:
             self._workers.admission.release(job_id)
-        if job.has_worker or job_id in decisions.launching or self._workers.of(job_id) is not None:
-            return
+
+    def _go_on(self, job: LiveJob, decisions: Decisions, woken: Collection[str]) -> None:
         if job.appointment is not None and not self._keep_appointment(job, decisions):
             return
         early = self._needs_preparing(job, woken, decisions)
@@ -136,8 +139,6 @@ class HostRunner:
             self._tell(job, f"waits: {verdict.waits_for}", decisions)
             if verdict.holder:
                 decisions.evicted[verdict.holder] = f"job {job.record.job_id} takes over"
-        if job.state.is_final:
-            self._workers.admission.release(job.record.job_id)
 
     def _tell(self, job: LiveJob, message: str, decisions: Decisions) -> None:
         record = job.record
@@ -158,7 +159,7 @@ class HostRunner:
                 return None
 
     def _needs_worker(self, job: LiveJob, transition: TransitionRecord) -> bool:
-        return job.record.kind is not None and transition.requested_proc_state in _PREPARING
+        return job.record.kind is not None and transition.requested_proc_state in PREPARING
 
     def _needs_preparing(
         self, job: LiveJob, woken: Collection[str], decisions: Decisions

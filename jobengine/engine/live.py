@@ -12,7 +12,7 @@ from jobengine.clock import Clock, from_text
 from jobengine.model.chain import PassingDraft
 from jobengine.model.condition import StreamReading
 from jobengine.model.kind import MERGE_KEYS
-from jobengine.model.lifecycle import JobState, TriggerType
+from jobengine.model.lifecycle import JobState, RequestedState, TriggerType
 from jobengine.model.merge import merge
 from jobengine.model.plan import Plan, Planned
 from jobengine.model.record import JobRecord, OutputRecord, TransitionRecord
@@ -21,6 +21,8 @@ HOST_RATE = Fraction(1_000_000)
 """The stream clock of a job without work ticks in microseconds of running."""
 ON_STREAM_CLOCK = frozenset({TriggerType.DURATION, TriggerType.STREAM})
 """Triggers whose point is told on the stream clock, however late they pass."""
+PREPARING = frozenset({RequestedState.WAIT, RequestedState.PAUSE, RequestedState.START})
+"""Requests that need a worker, if the job has work."""
 
 
 class Loaded(Protocol):
@@ -122,6 +124,13 @@ class LiveJob:
         if not all(_goes_by_clock(t) for t in self.pending.values()):
             return None
         return min(self.pending.values(), key=_by_due_time)
+
+    def next_to_prepare(self) -> TransitionRecord | None:
+        """For what a job that has not begun has its worker; None if it has begun, or no moment is known."""
+        if self.state is not JobState.PENDING:
+            return None
+        due = [t for t in self.pending.values() if t.due_time and t.requested_proc_state in PREPARING]
+        return min(due, key=_by_due_time, default=None)
 
     def append(self, transition: TransitionRecord, now: datetime) -> None:
         """A new pending transition."""

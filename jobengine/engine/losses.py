@@ -12,8 +12,8 @@ from typing import Any
 from jobengine.clock import from_text, to_text
 from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.live import LiveJob
+from jobengine.engine.resuming import resume_at
 from jobengine.engine.workers import Worker, Workers
-from jobengine.messaging.worker_messages import PreviousOutput, Resume
 from jobengine.model.lifecycle import EngineRequest, JobState, decide
 
 Measure = Callable[[Path], int | None]
@@ -82,7 +82,7 @@ class Losses:
         reached = _reached(job, worker, at)
         former = worker.return_to or str(record.current_state)
         if record.current_state is JobState.PENDING:
-            decisions.touch(job)
+            self._keep_awake(job, decisions)
         else:
             state = decide(record.current_state, EngineRequest.UPDATE)
             at = at._replace(info={**at.info, "returnTo": former})
@@ -90,7 +90,7 @@ class Losses:
         successor = Worker(
             record.job_id,
             prepare_id=worker.prepare_id,
-            resume=self._resume(job, at, reached),
+            resume=resume_at(job, int(at.position.get("pts", 0)), reached),
             return_to=former,
             restarts=worker.restarts + 1,
             group=worker.group,
@@ -99,15 +99,13 @@ class Losses:
         decisions.launching.add(record.job_id)
         decisions.after_commit(lambda: self._workers.start(successor))
 
-    def _resume(self, job: LiveJob, at: Passing, reached: str) -> Resume | None:
-        if job.first_running is None:
-            return None
-        outputs = tuple(
-            PreviousOutput(o.number, o.graph, o.path, o.start_position)
-            for o in job.outputs.values()
-            if o.path is not None
-        )
-        return Resume(int(at.position.get("pts", 0)), reached, outputs)
+    def _keep_awake(self, job: LiveJob, decisions: Decisions) -> None:
+        """Nothing in the state says that one is missing: should this service end, the next one is woken."""
+        for transition in job.pending.values():
+            if transition.due_time is not None:
+                transition.wake_time = decisions.now_text
+                decisions.change_transition(job, transition)
+        decisions.touch(job)
 
     def _close_outputs(self, job: LiveJob, decisions: Decisions) -> None:
         """Nobody writes these any more: of files, what is on disk is what there is."""

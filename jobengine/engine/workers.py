@@ -14,6 +14,7 @@ from jobengine.clock import Clock, to_text
 from jobengine.engine.admission import Admission, claim_of
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.live import LiveJob, in_list_order, planned
+from jobengine.engine.resuming import interruption
 from jobengine.messaging.spool import ledger_of
 from jobengine.messaging.worker_messages import (
     Acknowledge,
@@ -27,7 +28,6 @@ from jobengine.messaging.worker_messages import (
     ToWorker,
 )
 from jobengine.model.kind import MERGE_KEYS, group_of
-from jobengine.model.lifecycle import JobState
 from jobengine.model.merge import merge
 from jobengine.model.record import TransitionRecord
 from jobengine.ports.work import WorkerEnded, WorkerLauncher, WorkerProcess, WorkerStarted
@@ -47,11 +47,12 @@ class CommandChannel(Protocol):
 @dataclass(slots=True)
 class Worker:
     """What the engine knows of one job's worker. ``process_id`` 0: not forked yet; jobs of one ``group`` may
-    have the same process."""
+    have the same process. ``is_gone``: it ended while there was no service, which is yet to be dealt with."""
 
     job_id: str
     process_id: int = 0
     is_assigned: bool = False
+    is_gone: bool = False
     acknowledged: int = 0
     armed_revision: int = 0
     armed_ns: int = 0
@@ -126,7 +127,7 @@ class Workers:
         ]
 
     def launch(self, job: LiveJob, need: TransitionRecord | None, decisions: Decisions) -> None:
-        """Ask for a worker because ``need`` has to pass; it is tried again if none shows up."""
+        """Ask for a worker because ``need`` has to pass; a later service asks again if none shows up."""
         job_id = job.record.job_id
         if job_id in decisions.launching:
             return
@@ -147,27 +148,27 @@ class Workers:
         self._launcher.launch(WorkerProcess(worker.job_id, spool, log, worker.group))
 
     def forget(self, worker: Worker) -> None:
-        """The job is over: nobody needs what its workers left."""
-        self._drop(worker)
-        self.folders.spool(worker.job_id).unlink(missing_ok=True)
-        self.folders.ledger(worker.job_id).unlink(missing_ok=True)
-
-    def _drop(self, worker: Worker) -> None:
-        """The job has no worker any more; the next one goes on with what the last one left."""
+        """The job has no worker any more and is over."""
         self._by_job.pop(worker.job_id, None)
         self.admission.release(worker.job_id)
+        self.clear_up(worker.job_id)
+
+    def clear_up(self, job_id: str) -> None:
+        """The job is over: nobody needs what its workers left."""
+        self.folders.spool(job_id).unlink(missing_ok=True)
+        self.folders.ledger(job_id).unlink(missing_ok=True)
 
     def given_up(self) -> list[Worker]:
-        """Workers that never came forward; those not even forked are dropped, so that it is tried again.
+        """Workers that never came forward; those not even forked are asked for again.
 
         Not those that this engine gave their job: preparing it may take its time.
         """
         now_ns = self._clock.monotonic_ns()
-        quiet = [w for w in self._by_job.values() if w.progress is None and w.armed_ns == 0]
+        quiet = [w for w in self._by_job.values() if w.progress is None and w.armed_ns == 0 and not w.is_gone]
         silent = [w for w in quiet if now_ns - w.last_heard_ns > LAUNCH_RETRY_S * 1e9]
         for worker in silent:
             if worker.process_id == 0:
-                self._drop(worker)
+                self.start(worker)
         return [w for w in silent if w.process_id != 0]
 
     def wait_anew(self) -> None:
@@ -196,33 +197,50 @@ class Workers:
 
         That service may itself have noted the end of the one before, and died while it was replaced.
         """
-        record = job.record
-        group = group_of(record.kind)
-        worker = Worker(record.job_id, record.worker_process_id, is_assigned=True, group=group)
-        if job.state is JobState.UPDATING and job.last is not None:
-            worker.return_to = (job.last.info or {}).get("returnTo", "")
-        worker.last_heard_ns = self._clock.monotonic_ns()
-        self._hold(job)
-        self._by_job[record.job_id] = worker
+        worker = self._take_over(job)
+        worker.is_gone = True
 
     def adopt(self, job: LiveJob) -> bool:
-        """Take up a worker that a former service left running; False if it is gone."""
+        """Take up a worker that a former service left running; False if it is gone.
+
+        That service may have died before it could give it the job.
+        """
         record = job.record
         if record.worker_process_id == 0 or not self._launcher.watch(record.worker_process_id):
             return False
-        group = group_of(record.kind)
-        worker = Worker(record.job_id, record.worker_process_id, is_assigned=True, group=group)
+        worker = self._take_over(job)
         worker.acknowledged = record.report_sequence
         worker.last_heard_ns = self._clock.monotonic_ns()
-        self._by_job[record.job_id] = worker
-        self._hold(job)
         return True
 
+    def _take_over(self, job: LiveJob) -> Worker:
+        """What a former service knew of a worker, as far as the job tells it."""
+        record = job.record
+        need = job.next_to_prepare()
+        return_to, resume = interruption(job)
+        worker = self._by_job[record.job_id] = Worker(
+            record.job_id,
+            record.worker_process_id,
+            is_assigned=True,
+            prepare_id=need.transition_id if need else None,
+            resume=resume,
+            return_to=return_to,
+            group=group_of(record.kind),
+        )
+        self._hold(job)
+        return worker
+
     def greet(self, job: LiveJob | None, identity: str, process_id: int, decisions: Decisions) -> None:
-        """A new worker asks for its job."""
+        """A new worker asks for its job.
+
+        One that a former service launched gets no answer until the end of the one before is dealt with, as it
+        has to know where to go on; it asks again.
+        """
         worker = self._by_job.get(job.record.job_id) if job else None
         if job is None or job.state.is_final or worker is None or worker.process_id not in (0, process_id):
             self.fence(identity)
+            return
+        if worker.is_gone:
             return
         worker.process_id = process_id
         worker.is_assigned = True

@@ -240,7 +240,7 @@ class WorkerLauncher(Protocol):
     """Starts worker processes and notices their end, also of workers that a former service started."""
 
     def launch(self, process: WorkerProcess) -> None:
-        """Ask for a worker; returns at once, `WorkerStarted` follows."""
+        """Ask for a worker; returns at once, `WorkerStarted` follows. Until then it may be asked again."""
         ...
 
     def watch(self, process_id: int) -> bool:

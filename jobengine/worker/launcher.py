@@ -69,6 +69,9 @@ class NurseryLauncher:
         return (self._channel.fileno(), *self._pidfds.values())
 
     def launch(self, process: WorkerProcess) -> None:
+        """Ask the nursery, unless it has been asked for the same and is only late: it would fork both."""
+        if process.job_id in self._asked:
+            return
         fork = Fork(
             job_id=process.job_id,
             address=self._surroundings.address,

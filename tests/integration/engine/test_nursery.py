@@ -146,6 +146,20 @@ def test_launch_lost_with_its_nursery_is_asked_of_the_next(service: Service, tmp
     assert sum(isinstance(one, WorkerStarted) for one in service.news) == 2
 
 
+def test_launch_asked_for_again_while_the_nursery_is_late_is_one_launch(
+    service: Service, tmp_path: Path
+) -> None:
+    nursery = psutil.Process(service.launch("one")).parent()
+    assert nursery is not None
+    nursery.suspend()
+    for _ in range(2):
+        service.launcher.launch(WorkerProcess("two", tmp_path / "two.reports", tmp_path / "two.log"))
+    nursery.resume()
+    service.launch("three")
+    assert [one.job_id for one in service.news if isinstance(one, WorkerStarted)] == ["one", "two", "three"]
+    wait_until(lambda: service.turn() and len(service.greeted) == 3, 20, "three workers")
+
+
 def test_worker_of_a_former_service_is_watched(service: Service, tmp_path: Path) -> None:
     process_id = service.launch("one")
     service.launcher.close()
