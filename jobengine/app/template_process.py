@@ -1,4 +1,4 @@
-"""Makes the process that imports it the template of a service; only the fork server does, as a preload.
+"""Makes the fork server that imports it, as a preload, the template of a service; elsewhere it does nothing.
 
 It ends with the main process. A SIGTERM to all processes of a group is not for it: were it to end, the kernel
 would end what is forked from it in the middle of an orderly stop. So it blocks the signal; a fork lets it
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from importlib import import_module
 
 from jobengine.app.parent import end_with_parent
@@ -28,4 +29,5 @@ def _become_template() -> None:
     gc.enable()
 
 
-_become_template()
+if "multiprocessing.forkserver" in sys.orig_argv[-1]:  # the command by which Python starts it
+    _become_template()

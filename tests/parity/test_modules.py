@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,16 @@ def modules() -> list[str]:
     return sorted(module.name for module in found if module.name not in NOT_IMPORTED)
 
 
+def _process() -> tuple[str, set[int]]:
+    """Its name, and the signals that it blocks."""
+    return Path("/proc/self/comm").read_text(), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 @pytest.mark.parametrize("name", modules())
-def test_a_module_can_be_imported(name: str) -> None:
+def test_a_module_can_be_imported_and_leaves_the_process_as_it_was(name: str) -> None:
+    before = _process()
     importlib.import_module(name)
+    assert _process() == before
 
 
 @pytest.mark.parametrize("name", jobengine.__all__)
