@@ -49,6 +49,8 @@ class Decisions:
         """New status messages of jobs whose workers have fallen silent or speak again."""
         self.remembered: dict[tuple[str, str], Any] = {}
         """What is answered to requests with a key, by (key, scope)."""
+        self.must_follow = False
+        """Whether it tells what the group before it has decided, and so must not be told before that one."""
         self.touched: dict[str, LiveJob] = {}
         self.raised: list[tuple[str, dict[str, Any]]] = []
         self.launching: set[str] = set()

@@ -53,7 +53,9 @@ class Dispatch:
     ) -> None:
         """Decide about ``requests``. ``before``: the group that is on its way to the disk."""
         decisions.requests += requests
-        known = self._known_answers(requests) | (before.remembered if before else {}) | decisions.remembered
+        ahead = before.remembered if before else {}
+        known = self._known_answers(requests) | ahead | decisions.remembered
+        decisions.must_follow |= not ahead.keys().isdisjoint(_keys(requests))
         for client, request in requests:
             try:
                 answer = self._carry_out(client, request, known, decisions)
@@ -64,8 +66,8 @@ class Dispatch:
                     decisions.answer(client, answer)
 
     def _known_answers(self, requests: Sequence[tuple[bytes, AnyRequest]]) -> dict[tuple[str, str], Any]:
-        keys = [r.idempotency for _, r in requests if isinstance(r, SubmitJob | ChangeJob) and r.idempotency]
-        return self._store.find_idempotency([(k.key, k.scope) for k in keys]) if keys else {}
+        keys = _keys(requests)
+        return self._store.find_idempotency(keys) if keys else {}
 
     def _carry_out(
         self, client: bytes, request: AnyRequest, known: dict[tuple[str, str], Any], decisions: Decisions
@@ -115,6 +117,11 @@ class Dispatch:
     def _note_events(self, job: LiveJob) -> None:
         for transition in job.pending.values():
             self._events.note(transition)
+
+
+def _keys(requests: Sequence[tuple[bytes, AnyRequest]]) -> list[tuple[str, str]]:
+    keys = [r.idempotency for _, r in requests if isinstance(r, SubmitJob | ChangeJob) and r.idempotency]
+    return [(key.key, key.scope) for key in keys]
 
 
 class _Remembered:

@@ -205,7 +205,7 @@ class Engine:
         """Decide about what has arrived and what is due; the moment for which that was decided."""
         if self._commits.is_done:
             self._conclude()
-        if self._open.batch:
+        if self._open.batch or self._open.must_follow:
             self._hand_over()
         if self._wakes.is_blind(self._clock.now()):
             self._read_ahead()
@@ -357,7 +357,7 @@ class Engine:
     def _hand_over(self) -> None:
         """Send the open group off, if the way is free; one that has nothing to write needs no way."""
         group = self._open
-        if group.batch and self._commits.is_under_way:
+        if (group.batch or group.must_follow) and self._commits.is_under_way:
             return
         self._open = self._new_group()
         if not group.batch:

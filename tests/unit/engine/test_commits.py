@@ -125,11 +125,12 @@ def test_a_group_behind_one_that_fails_is_given_up_too(late: InMemoryEngine) -> 
     assert late.reader.count_jobs() == 1
 
 
-def test_a_key_is_known_while_its_answer_is_on_its_way(late: InMemoryEngine) -> None:
+def test_a_key_is_known_while_its_answer_is_on_its_way_and_both_are_told_behind_it(late: InMemoryEngine) -> None:
     document = job(immediate("Start"))
     first, second = (late.submission(document, idempotency_key="k") for _ in range(2))
     begin(late, first)
     begin(late, second)
+    assert answered(late, first, second) == [False, False]
     late.engine.settle()
     assert late.answer_to(second).job_id == late.answer_to(first).job_id
     assert late.reader.count_jobs() == 1
