@@ -125,7 +125,7 @@ def test_a_group_behind_one_that_fails_is_given_up_too(late: InMemoryEngine) -> 
     assert late.reader.count_jobs() == 1
 
 
-def test_a_key_is_known_while_its_answer_is_on_its_way_and_both_are_told_behind_it(late: InMemoryEngine) -> None:
+def test_a_key_is_known_while_its_answer_is_on_its_way_and_both_are_told_then(late: InMemoryEngine) -> None:
     document = job(immediate("Start"))
     first, second = (late.submission(document, idempotency_key="k") for _ in range(2))
     begin(late, first)
