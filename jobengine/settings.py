@@ -236,6 +236,11 @@ class Settings(BaseSettings):
         return self.contents.url or f"{folder}?commit_interval_ms={self.contents.commit_interval_ms:g}"
 
     @property
+    def has_contents_in_files(self) -> bool:
+        """Whether the contents store is embedded, not a server's."""
+        return self.contents_url.startswith("file:")
+
+    @property
     def media_base(self) -> Path:
         """Where relative media paths are."""
         return self.data / "media"

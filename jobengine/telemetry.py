@@ -30,6 +30,10 @@ HTTP_DURATION = Metric(
     ("route", "method", "status"),
     (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
+PROXY_ANSWERS = Metric(
+    "jobengine_proxy_answers_total",
+    "GETs of payloads that the proxy answered without asking; the durations of calls do not count them.",
+)
 OPEN_CIRCUITS = Metric(
     "jobengine_restream_open_circuits", "Running jobs whose sink failed so often that it is left alone now."
 )

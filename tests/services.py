@@ -28,6 +28,8 @@ from tests.waiting import wait_until
 READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 60.0
 CLI_TIMEOUT_S = 60.0
+PARTS = ("proxy", "http", "engine")
+"""What a service has beside its main process and the template; the proxy only with contents in files."""
 
 NewService = Callable[..., "Service"]
 
@@ -76,8 +78,9 @@ class Service:
         return self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL to the main process; returns when engine and http processes are gone too."""
-        tree = [self.template_process(), self.engine_process(), self.http_process()]
+        """SIGKILL to the main process; returns when template, proxy, http and engine are gone too."""
+        template = self.template_process()
+        tree = [template, *(p for p in template.children() if p.name() in PARTS)]
         self._end(signal.SIGKILL)
         psutil.wait_procs(tree, STOP_TIMEOUT_S)
 
@@ -86,12 +89,16 @@ class Service:
         return self._part("engine")
 
     def http_process(self) -> psutil.Process:
-        """The process that has the port."""
+        """The process that answers."""
         return self._part("http")
 
     def template_process(self) -> psutil.Process:
-        """The process that the two are forked from."""
+        """The process that the others are forked from."""
         return self._part("template")
+
+    def proxy_process(self) -> psutil.Process:
+        """The process that has the port, where contents are in files."""
+        return self._part("proxy")
 
     def processes(self) -> list[psutil.Process]:
         """Every living process of this service, workers included, also those of former starts."""

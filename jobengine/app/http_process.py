@@ -16,6 +16,7 @@ from jobengine import logs
 from jobengine.app.finished_jobs import FinishedJobs
 from jobengine.app.late_store import LateStore
 from jobengine.app.parent import end_service, leave_template
+from jobengine.app.proxy_link import ProxyLink
 from jobengine.clock import SystemClock
 from jobengine.contents.opening import open_store
 from jobengine.history.database import Database
@@ -30,25 +31,25 @@ from jobengine.model.roots import MediaRoots
 from jobengine.ports.contents import ContentStore
 from jobengine.rest.factory import create_app
 from jobengine.rest.priors import Priors
-from jobengine.rest.services import HttpServices
+from jobengine.rest.services import HttpServices, ProxyBefore
 from jobengine.settings import Settings
 from jobengine.web.pages import pages
 
 PROBE_TIMEOUT_MS = 1_000
 
 
-def load_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
+def load_http(settings: Settings, stopping: Connection, link: ProxyLink | None) -> Callable[..., Any]:
     """The WSGI callable of a process that was forked to serve it.
 
     ``stopping`` ends when the service is about to stop: event feeds end then, whose threads would keep the
-    server from ending.
+    server from ending. ``link``: the one with the proxy before it, if there is one.
     """
     leave_template("http")
     logs.configure(settings.log.level, settings.log.format, process="http")
-    return build_http(settings, stopping)
+    return build_http(settings, stopping, link)
 
 
-def build_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
+def build_http(settings: Settings, stopping: Connection, link: ProxyLink | None) -> Callable[..., Any]:
     """The application with its connections; they live as long as the process."""
     ends = addresses(settings.data)
     database = Database(settings.database)
@@ -75,6 +76,7 @@ def build_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
         check_migrations=database.check_head,
         worker_log=settings.worker_log,
         shut_down=end_service,
+        proxy=None if link is None else ProxyBefore(link.secret, link.answers),
     )
     FinishedJobs(services.reader, services.engine, services.clock, settings.convert).start()
     return create_app(services, [pages()])

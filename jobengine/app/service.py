@@ -2,7 +2,8 @@
 
 The main process is granian's supervisor of the http process and keeps the engine process, both of them forks
 of the template; the engine has the nursery, whose workers outlive them all. Killing the main process ends the
-tree but the workers.
+tree but the workers. Where contents are kept in files, clients reach a proxy, a fork of the template too, and
+the http process is behind it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import multiprocessing
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -24,17 +25,23 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
 
 from jobengine import logs
-from jobengine.app.engine_keeper import EngineKeeper
+from jobengine.app.process_keeper import ProcessKeeper
+from jobengine.app.proxy_link import ProxyLink
 from jobengine.app.readiness import ReadinessAnnouncer
-from jobengine.app.targets import load_http, run_engine
+from jobengine.app.targets import load_http, run_engine, run_proxy
 from jobengine.app.template import start_template
 from jobengine.clock import Clock, SystemClock
 from jobengine.errors import SettingsError, UnavailableError
 from jobengine.history.database import Database
+from jobengine.messaging.addresses import addresses
 from jobengine.settings import HttpSettings, Settings
 
 HTTP_STOP_TIMEOUT_S = 5
 ENGINE_STOP_MARGIN_S = 10.0
+PROXY_STOP_TIMEOUT_S = 5.0
+"""From when the http process has ended: what it said last is then on its way."""
+BACKLOG = 1024
+"""Clients that may wait to be accepted."""
 LOCK = "service.lock"
 
 
@@ -49,8 +56,9 @@ def run_service(settings: Settings, finish_jobs: bool = False) -> int:
     logs.configure(settings.log.level, settings.log.format, process="main")
     with _exclusive(settings.data / LOCK, settings.data), _exclusive_database(settings):
         _prepare_database(settings)
-        settings = settings.model_copy(update={"http": _with_free_port(settings.http)})
-        return _Tree(settings, finish_jobs, SystemClock()).run()
+        with _bound(settings.http) as public:
+            settings = settings.model_copy(update={"http": _with_port_of(public, settings.http)})
+            return _Tree(settings, public, finish_jobs, SystemClock()).run()
 
 
 class _Server(MPServer):
@@ -78,38 +86,63 @@ class _Server(MPServer):
 
 
 class _Tree:
-    """The processes below the main one."""
+    """The processes below the main one. ``public`` is bound to the port."""
 
-    def __init__(self, settings: Settings, finish_jobs: bool, clock: Clock) -> None:
+    def __init__(self, settings: Settings, public: socket.socket, finish_jobs: bool, clock: Clock) -> None:
         self._settings = settings
+        self._public = public
         self._finish_jobs = finish_jobs
+        self._link = ProxyLink(addresses(settings.data).http) if settings.has_contents_in_files else None
         self._server = self._new_server()
         stop_timeout_s = ENGINE_STOP_MARGIN_S + (settings.engine.finish_timeout_s if finish_jobs else 0.0)
-        self._engine = EngineKeeper(
-            self._new_engine, stop_timeout_s, self._server.signal_handler_interrupt, clock
-        )
+        kept = [("engine", self._new_engine, stop_timeout_s)]
+        if self._link is not None:
+            kept.append(("proxy", self._new_proxy, PROXY_STOP_TIMEOUT_S))
+        self._keepers = [
+            ProcessKeeper(*process, self._server.signal_handler_interrupt, clock) for process in kept
+        ]
         self._announcer = ReadinessAnnouncer(settings.http.url, clock)
         self._log = structlog.get_logger("service")
 
     def run(self) -> int:
-        self._engine.start()
+        start_template()
+        self._open_way_in()
+        for keeper in self._keepers:
+            keeper.start()
         self._announcer.start()
         self._log.info("service.starting", url=self._settings.http.url, data=str(self._settings.data))
         try:
-            loader = partial(load_http, self._settings, self._server.stopping)
+            loader = partial(load_http, self._settings, self._server.stopping, self._link)
             self._server.serve(target_loader=loader, wrap_loader=False)
         finally:
             self._announcer.stop()
-            self._engine.stop()
+            for keeper in self._keepers:
+                keeper.stop()
         self._log.info("service.stopped")
-        return 1 if self._engine.has_given_up else 0
+        return 1 if any(keeper.has_given_up for keeper in self._keepers) else 0
+
+    def _open_way_in(self) -> None:
+        """Listen for the proxy; the http process binds the port itself if there is none."""
+        if self._link is None:
+            self._public.close()
+        else:
+            Path(self._link.socket).unlink(missing_ok=True)  # of a service that was killed
+            self._public.listen(BACKLOG)
 
     def _new_engine(self) -> BaseProcess:
         arguments = (self._settings, self._finish_jobs)
         return start_template().Process(target=run_engine, args=arguments, name="engine")
 
+    def _new_proxy(self) -> BaseProcess:
+        arguments = (self._settings, self._public, self._link)
+        return start_template().Process(target=run_proxy, args=arguments, name="proxy")
+
     def _on_stop(self) -> None:
-        self._engine.expect_end()
+        if self._link is not None:
+            with suppress(OSError):  # told to stop once more
+                self._public.shutdown(socket.SHUT_RDWR)  # the proxy sees it, and clients are refused
+        for keeper in self._keepers:
+            keeper.expect_end()
 
     def _new_server(self) -> _Server:
         http = self._settings.http
@@ -117,10 +150,12 @@ class _Tree:
             "jobengine",
             address=http.host,
             port=http.port,
+            uds=None if self._link is None else Path(self._link.socket),
             interface=Interfaces.WSGI,
             workers=1,
             blocking_threads=http.threads,
             blocking_threads_idle_timeout=60,
+            backlog=BACKLOG,
             respawn_failed_workers=True,
             workers_kill_timeout=HTTP_STOP_TIMEOUT_S,
             on_stop=self._on_stop,
@@ -176,13 +211,18 @@ def _has_keys(database: Database) -> bool:
     return bool(ApiKeys(database).list())
 
 
-def _with_free_port(http: HttpSettings) -> HttpSettings:
-    """Settle port 0, and say clearly that a port is taken before anything is started."""
-    family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((http.host, http.port))
-        except OSError as error:
-            raise SettingsError(f"can't listen on {http.host} port {http.port}: {error.strerror}") from None
-        return http.model_copy(update={"port": probe.getsockname()[1]})
+def _bound(http: HttpSettings) -> socket.socket:
+    """A socket that has the port, or a free one for port 0: who can't have it is told before anything is
+    started."""
+    bound = socket.socket(socket.AF_INET6 if ":" in http.host else socket.AF_INET)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((http.host, http.port))
+    except OSError as error:
+        bound.close()
+        raise SettingsError(f"can't listen on {http.host} port {http.port}: {error.strerror}") from None
+    return bound
+
+
+def _with_port_of(bound: socket.socket, http: HttpSettings) -> HttpSettings:
+    return http.model_copy(update={"port": bound.getsockname()[1]})

@@ -1,4 +1,4 @@
-"""What spawned processes begin with; each imports its own part only there, the main process needs neither."""
+"""What processes of a service begin with; each imports its own part only there, the main process needs none."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import socket
     from multiprocessing.connection import Connection
 
+    from jobengine.app.proxy_link import ProxyLink
     from jobengine.settings import Settings
 
 
@@ -18,8 +20,15 @@ def run_engine(settings: Settings, finish_jobs: bool) -> None:
     run(settings, finish_jobs)
 
 
-def load_http(settings: Settings, stopping: Connection) -> Callable[..., Any]:
+def run_proxy(settings: Settings, listener: socket.socket, link: ProxyLink) -> None:
+    """Be the proxy process; see `jobengine.app.proxy_process.run_proxy`."""
+    from jobengine.app.proxy_process import run_proxy as run
+
+    run(settings, listener, link)
+
+
+def load_http(settings: Settings, stopping: Connection, link: ProxyLink | None) -> Callable[..., Any]:
     """Be the http process; see `jobengine.app.http_process.load_http`."""
     from jobengine.app.http_process import load_http as load
 
-    return load(settings, stopping)
+    return load(settings, stopping, link)

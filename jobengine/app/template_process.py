@@ -15,7 +15,12 @@ from importlib import import_module
 from jobengine.app.parent import end_with_parent
 from jobengine.worker.process_name import name_process
 
-_NEEDED = ("jobengine.app.engine_process", "jobengine.app.http_process", "granian.server.mp")
+_NEEDED = (
+    "jobengine.app.engine_process",
+    "jobengine.app.http_process",
+    "jobengine.app.proxy_process",
+    "granian.server.mp",
+)
 
 
 def _become_template() -> None:

@@ -29,6 +29,7 @@ from jobengine.contents.memory_stream import Held, MemoryStream
 from jobengine.errors import ConflictError, NotFoundError, UnavailableError
 from jobengine.ids import new_element_id, new_id
 from jobengine.model.element import ElementKind, Gap, PayloadState, StoredElement, StreamFacts
+from jobengine.model.file_span import FileSpan
 from jobengine.ports.contents import (
     Bell,
     Buffer,
@@ -181,6 +182,10 @@ class MemoryContents:
         with self._lock:
             held = [self._read(element.stream).held(element.sequence) for element in elements]
             return [each.planes if each else None for each in held]
+
+    def payload_file(self, element: StoredElement) -> FileSpan | None:
+        """There are no files."""
+        return None
 
     def version(self) -> int:
         """The number of commits."""

@@ -18,11 +18,15 @@ from jobengine.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """ZeroMQ endpoints: ``requests`` (http to engine), ``notices`` (engine to http), ``workers``."""
+    """ZeroMQ endpoints: ``requests`` (http to engine), ``notices`` (engine to http), ``workers``.
+
+    ``http``: path of the socket at which the http process listens if a proxy stands before it.
+    """
 
     requests: str
     notices: str
     workers: str
+    http: str
 
 
 def addresses(data: Path) -> Addresses:
@@ -40,4 +44,5 @@ def addresses(data: Path) -> Addresses:
         or stat.S_IMODE(status.st_mode) & 0o077
     ):
         raise SettingsError(f"{folder} must be a folder of this user alone (mode 0700)")
-    return Addresses(*(f"ipc://{folder}/{name}.ipc" for name in ("requests", "notices", "workers")))
+    requests, notices, workers = (f"ipc://{folder}/{name}.ipc" for name in ("requests", "notices", "workers"))
+    return Addresses(requests, notices, workers, f"{folder}/http.sock")

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import msgspec
 
 from jobengine.model.element import Element, ElementKind, Gap, StoredElement, StreamFacts
+from jobengine.model.file_span import FileSpan
 
 Json = Any
 Buffer = bytes | bytearray | memoryview
@@ -305,6 +306,13 @@ class ContentStore(Protocol):
 
         Read-only buffers that stay valid as long as they are referenced, also once the store has let the
         payload go.
+        """
+        ...
+
+    def payload_file(self, element: StoredElement) -> FileSpan | None:
+        """Where its payload is in a file now, all planes as they are kept, one behind the other.
+
+        None where it is in no file, or in one that is so old that reading may wait for the disk.
         """
         ...
 

@@ -99,6 +99,11 @@ class Gate:
             raise AuthenticationError("send an API key: 'Authorization: Bearer je_…' or 'X-API-Key: je_…'")
         return self._check(given, keys)
 
+    @property
+    def fresh_until_ns(self) -> int:
+        """Until when, by the monotonic clock, what `actor` said last holds."""
+        return (self._read_at_ns or 0) + _FRESH_NS
+
     def _check(self, given: str, keys: dict[str, StoredKey]) -> Actor:
         match = _KEY.fullmatch(given)
         key = keys.get(match["id"]) if match else None

@@ -110,6 +110,9 @@ class _Facts(Collector):
         yield GaugeMetricFamily(
             telemetry.EVENT_STREAMS.name, telemetry.EVENT_STREAMS.help, value=self._seats.taken
         )
+        if self._services.proxy is not None:
+            metric, count = telemetry.PROXY_ANSWERS, self._services.proxy.answers()
+            yield CounterMetricFamily(metric.name, metric.help, value=count)
         yield from self._sinks()
         try:
             yield self._jobs()

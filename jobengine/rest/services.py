@@ -37,11 +37,21 @@ class Notices(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyBefore:
+    """The proxy that stands before this process. ``secret`` shows that a request was marked by it;
+    ``answers`` tells how many requests it has answered without asking. Thread-safe."""
+
+    secret: str
+    answers: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
 class HttpServices:
     """``engine`` answers writes; ``probe`` asks the same engine with a short timeout, for readiness.
 
     ``check_migrations`` raises when the tables are not those of this version. ``worker_log`` is where the
     log of a job's workers is. ``shut_down`` tells the service to end, and returns at once.
+    ``proxy`` is None where clients reach this process directly.
     """
 
     settings: Settings
@@ -58,3 +68,4 @@ class HttpServices:
     check_migrations: Callable[[], None]
     worker_log: Callable[[str], Path]
     shut_down: Callable[[], None]
+    proxy: ProxyBefore | None = None

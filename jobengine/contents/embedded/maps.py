@@ -43,7 +43,7 @@ class SegmentMaps:
 
     def __init__(self, path: Callable[[int], Path], options: EmbeddedOptions) -> None:
         """``path``: where a segment is."""
-        self._path = path
+        self.path = path
         self._hot_segments = options.hot_segments
         self._lock = threading.Lock()
         self._maps: WeakValueDictionary[int, mmap.mmap] = WeakValueDictionary()
@@ -83,7 +83,7 @@ class SegmentMaps:
         with self._lock:
             mapped = self._maps.get(number)
             if mapped is None or end > len(mapped):
-                file = os.open(self._path(number), os.O_RDONLY | os.O_CLOEXEC)
+                file = os.open(self.path(number), os.O_RDONLY | os.O_CLOEXEC)
                 try:
                     if end > (size := os.fstat(file).st_size):
                         raise UnavailableError(f"segment {number} ends at {size}, wanted is {end}")
@@ -93,7 +93,7 @@ class SegmentMaps:
             self._kept.pop(number, None)
             self._kept[number] = mapped
             # Others may have removed files; their space is free when nobody holds them.
-            for each in [each for each in self._kept if not self._path(each).exists()]:
+            for each in [each for each in self._kept if not self.path(each).exists()]:
                 del self._kept[each]
             for each in [each for each in self._kept if not self.is_young(each)][:-_OLD_KEPT]:
                 del self._kept[each]

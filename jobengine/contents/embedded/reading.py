@@ -29,6 +29,7 @@ from jobengine.contents.embedded.record import (
 from jobengine.contents.embedded.row import ATTRIBUTES, ATTRIBUTES_AT, FIELDS, Found, Place, Row
 from jobengine.errors import UnavailableError
 from jobengine.model.element import Element, ElementKind, PayloadState, StoredElement
+from jobengine.model.file_span import FileSpan
 
 NEAR_BYTES: Final = 64 << 10
 """What is no farther apart, on average, is brought in at once, with what is between."""
@@ -128,6 +129,13 @@ class LogReader:
                 raise UnavailableError(f"the payload of segment {segment} at {first} is damaged on disk")
             found.append([payload] if len(sizes) == 1 else _cut(payload, sizes))
         return found
+
+    def payload_file(self, place: Place) -> FileSpan | None:
+        """Where the payload at a place is, of a young segment; what is old has to be checked, so it is read."""
+        _, segment, first, sizes, _ = place
+        if not segment or not self._maps.is_young(segment):
+            return None
+        return FileSpan(str(self._maps.path(segment)), first, sum(sizes))
 
     def _reacher(self, spans: Callable[[], list[Span]]) -> Callable[[int, int], mmap.mmap]:
         """What gives a segment up to an offset, and brings in all ``spans`` of it if it is old."""

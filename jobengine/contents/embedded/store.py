@@ -32,6 +32,7 @@ from jobengine.contents.embedded.tables import PinRow
 from jobengine.errors import UnavailableError
 from jobengine.ids import new_id
 from jobengine.model.element import Gap, StoredElement, StreamFacts
+from jobengine.model.file_span import FileSpan
 from jobengine.ports.contents import Bell, Buffer, Capacity, Document, Expiry, Opening, Outcome, Write
 
 Result = TypeVar("Result")
@@ -152,6 +153,12 @@ class EmbeddedContents:
             return list(self._reader.payloads(self._look_ups.places(elements)))
 
         return self._again(look)
+
+    def payload_file(self, element: StoredElement) -> FileSpan | None:
+        """Where its payload is, while its segment is young."""
+        self._must_be_open()
+        [place] = self._look_ups.places([element])
+        return self._reader.payload_file(place)
 
     def version(self) -> int:
         """The number of the last commit to the index."""

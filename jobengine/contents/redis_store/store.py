@@ -21,6 +21,7 @@ from jobengine.contents.redis_store.server import RedisServer
 from jobengine.errors import UnavailableError
 from jobengine.ids import new_id
 from jobengine.model.element import Gap, StoredElement, StreamFacts
+from jobengine.model.file_span import FileSpan
 from jobengine.ports.contents import Bell, Buffer, Capacity, Document, Expiry, Opening, Outcome, Write
 
 
@@ -136,6 +137,10 @@ class RedisContents:
         """The planes of each element; None where they were never stored or are gone."""
         self._must_be_open()
         return self._payloads.read(elements)
+
+    def payload_file(self, element: StoredElement) -> FileSpan | None:
+        """There are no files."""
+        return None
 
     def version(self) -> int:
         """The number of commits."""

@@ -17,17 +17,17 @@ from prometheus_client import Histogram
 
 from jobengine.errors import JobEngineError
 from jobengine.ids import new_id
-from jobengine.rest.auth import Gate, Role
 from jobengine.rest.beams.address import BEAMS, SENT_PATH, decoded
+from jobengine.rest.beams.admission import Admission
+from jobengine.rest.beams.file_answers import FileAnswers
 from jobengine.rest.beams.hooks import BeamHooks
 from jobengine.rest.beams.hot_payloads import HotPayloads
-from jobengine.rest.beams.payload_answer import Conditions, PayloadAnswer, answer_payload
+from jobengine.rest.beams.payload_answer import Conditions, Payload, PayloadAnswer, answer_payload
 from jobengine.rest.beams.payloads import PAYLOAD
 from jobengine.rest.beams.shelf import Shelf
-from jobengine.rest.guard import HEADERS, is_local
+from jobengine.rest.guard import HEADERS
 from jobengine.rest.metrics import Metrics
 from jobengine.rest.problem import sane_request_id
-from jobengine.settings import HttpSettings
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _PAYLOAD = re.compile(
@@ -36,7 +36,6 @@ _PAYLOAD = re.compile(
     re.DOTALL,
 )
 _HEADERS = ("HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_NONE_MATCH")
-_CREDENTIALS = (("HTTP_AUTHORIZATION", "Authorization"), ("HTTP_X_API_KEY", "X-API-Key"))
 _CONDITIONS = frozenset(_HEADERS)
 _STATUS = {number: f"{number} {HTTPStatus(number).phrase}" for number in (200, 206, 304)}
 
@@ -45,16 +44,22 @@ class BeamFront:
     """The application of one http process, seen from outside. Thread-safe."""
 
     def __init__(
-        self, app: Wsgi, shelf: Shelf, hooks: BeamHooks, gate: Gate, metrics: Metrics, http: HttpSettings
+        self,
+        app: Wsgi,
+        shelf: Shelf,
+        hooks: BeamHooks,
+        admission: Admission,
+        metrics: Metrics,
+        files: FileAnswers,
     ) -> None:
         self._app = app
         self._shelf = shelf
         self._hooks = hooks
-        self._gate = gate
+        self._admission = admission
         self._metrics = metrics
+        self._files = files
         self._durations: dict[tuple[str, int], Histogram] = {}
         self._hot = HotPayloads(shelf.settings.hot_payload_bytes)
-        self._hosts = frozenset(name.lower() for name in http.allowed_hosts) if http.is_loopback else None
         self._headers = [*HEADERS.items(), ("Cache-Control", "no-cache")]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -64,9 +69,10 @@ class BeamFront:
         started_ns = self._shelf.clock.monotonic_ns()
         path = decoded(path)
         method = environ["REQUEST_METHOD"]
+        asks_for_file = self._files.are_asked_for(environ)
         answer = None
         if method in ("GET", "HEAD") and not environ.get("QUERY_STRING"):
-            answer = self._payload(environ, method, path)
+            answer = self._payload(environ, method, path, asks_for_file)
         if answer is None:
             environ[SENT_PATH] = path
             parts = self._shelf.addresses.split(path[len(BEAMS) + 1 :])
@@ -76,31 +82,35 @@ class BeamFront:
         self._count(method, answer.status, started_ns)
         return [b""] if method == "HEAD" else cast(list[bytes], list(answer.body))
 
-    def _payload(self, environ: dict[str, Any], method: str, path: str) -> PayloadAnswer | None:
+    def _payload(
+        self, environ: dict[str, Any], method: str, path: str, asks_for_file: bool
+    ) -> PayloadAnswer | None:
         """The answer if all is well; None leaves the request to Flask."""
+        fresh_until_ns = self._admission.fresh_until_ns  # looked at first: what is decided below may be newer
         try:
-            if not self._is_let_in(environ):
+            if not self._admission.lets_in(environ):
                 return None
             version = self._shelf.store.version()
             is_plain = method == "GET" and _CONDITIONS.isdisjoint(environ)
-            answer = self._hot.get(path, version) if is_plain else None
-            if answer is None:
-                answer = self._look_up(environ, method, path)
-                if answer is not None and is_plain:
-                    answer = self._hot.keep(path, version, answer)
+            answer = self._hot.get(path, version) if is_plain and not asks_for_file else None
+            if answer is not None:
+                return answer
+            found = self._look_up(environ, method, path)
+            if found is None:
+                return None
+            answer, payload = found
+            if not is_plain:
+                return answer
+            in_file = None
+            if asks_for_file:
+                in_file = self._files.instead(answer, payload, version, fresh_until_ns)
+            return in_file or self._hot.keep(path, version, answer)
         except JobEngineError:
             return None
-        return answer
 
-    def _is_let_in(self, environ: dict[str, Any]) -> bool:
-        """Raises AuthenticationError or ForbiddenError."""
-        if self._hosts is not None and not is_local(environ.get("HTTP_HOST", ""), self._hosts):
-            return False
-        given = {name: environ[key] for key, name in _CREDENTIALS if key in environ}
-        self._gate.actor(given).need(Role.VIEWER)
-        return True
-
-    def _look_up(self, environ: dict[str, Any], method: str, path: str) -> PayloadAnswer | None:
+    def _look_up(
+        self, environ: dict[str, Any], method: str, path: str
+    ) -> tuple[PayloadAnswer, Payload] | None:
         """Raises NotFoundError, MalformedError or UnavailableError."""
         wanted = _PAYLOAD.fullmatch(path)
         if wanted is None:
@@ -112,7 +122,7 @@ class BeamFront:
         content = self._shelf.addresses.content(name, stream, element)
         payload = self._shelf.payloads.read(content, stream, element, data)
         answer = answer_payload(payload, Conditions(*(environ.get(header, "") for header in _HEADERS)))
-        return answer if answer.status in _STATUS else None
+        return (answer, payload) if answer.status in _STATUS else None
 
     def _with_headers(self, environ: dict[str, Any], answer: PayloadAnswer) -> list[tuple[str, str]]:
         given = environ.get("HTTP_X_REQUEST_ID")

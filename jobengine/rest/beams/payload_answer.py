@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import xxhash
 
+from jobengine.model.element import StoredElement
 from jobengine.ports.contents import Buffer
 
 _RANGE = re.compile(
@@ -19,10 +20,11 @@ OCTETS = "application/octet-stream"
 @dataclass(frozen=True, slots=True)
 class Payload:
     """What is to be sent. ``index``: which plane of a frame, None for all of it; ``sizes`` of its planes,
-    None for a packet."""
+    None for a packet. ``element``: whose payload it is."""
 
     pts: int
     planes: Sequence[Buffer]
+    element: StoredElement
     index: int | None = None
     sizes: tuple[int, ...] | None = None
 

@@ -59,8 +59,8 @@ class PayloadReader:
             raise NotFoundError(f"there is no {reference} in {stream!r} of {content.name!r}")
         planes = self._planes(stored, plane, reference)
         if reference.kind is ElementKind.PACKET:
-            return Payload(reference.pts, planes)
-        return Payload(reference.pts, planes, plane, tuple(len(each) for each in planes))
+            return Payload(reference.pts, planes, stored)
+        return Payload(reference.pts, planes, stored, plane, tuple(len(each) for each in planes))
 
     def _planes(self, stored: StoredElement, plane: int | None, reference: Direct) -> list[Buffer]:
         (found,) = self._store.payloads([stored])

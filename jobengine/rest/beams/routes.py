@@ -12,6 +12,8 @@ from jobengine.rest.api import Api
 from jobengine.rest.auth import Gate, Role
 from jobengine.rest.beams import batches, contents, elements, feed, payloads, streams
 from jobengine.rest.beams.address import BEAMS
+from jobengine.rest.beams.admission import Admission
+from jobengine.rest.beams.file_answers import FileAnswers
 from jobengine.rest.beams.front import BeamFront
 from jobengine.rest.beams.hooks import BeamHooks
 from jobengine.rest.beams.shelf import make_shelf
@@ -43,7 +45,9 @@ def install(
     batches.install(api, shelf, routes)
     feed.install(api, shelf)
     _surround(api, hooks, gate)
-    front = BeamFront(api.app.wsgi_app, shelf, hooks, gate, metrics, services.settings.http)
+    files = FileAnswers(services.contents, services.proxy.secret if services.proxy else "")
+    admission = Admission(gate, services.settings.http)
+    front = BeamFront(api.app.wsgi_app, shelf, hooks, admission, metrics, files)
     api.app.wsgi_app = front  # type: ignore[method-assign]
 
 

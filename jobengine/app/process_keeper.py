@@ -1,4 +1,4 @@
-"""Keeps the engine process running, and ends it when the service stops.
+"""Keeps a process of the service running, and ends it when the service stops.
 
 One thread owns the process: it alone waits for its end, starts it again and ends it. Two threads that wait
 for one child take its end from each other, and one of them goes on believing that it lives.
@@ -20,51 +20,57 @@ from jobengine.clock import Clock
 CRASH_LOOP_S = 5.0
 CRASH_LIMIT = 3
 TOLD_TOO_S = 2.0
-"""How long after an orderly end of the engine it may show that the whole service was told to stop."""
+"""How long after an orderly end of the process it may show that the whole service was told to stop."""
 _ORDERLY = (0, -signal.SIGTERM)
 
 
-class EngineKeeper:
+class ProcessKeeper:
     """Runs what ``new_process`` makes from `start` to `stop`; both are called once, by the same thread.
 
-    stop_timeout_s: how long the engine may take to end after SIGTERM before it is killed. ``give_up`` is
-    called, in the keeper's thread, when the engine ended at once three times in a row, or can't be started.
+    ``name`` is for the log. stop_timeout_s: how long the process may take to end after SIGTERM before it is
+    killed. ``give_up`` is called, in the keeper's thread, when the process ended at once three times in a
+    row, or can't be started.
     """
 
     def __init__(
         self,
+        name: str,
         new_process: Callable[[], BaseProcess],
         stop_timeout_s: float,
         give_up: Callable[[], None],
         clock: Clock,
     ) -> None:
         self.has_given_up = False
+        self._name = name
         self._new_process = new_process
         self._stop_timeout_s = stop_timeout_s
         self._give_up = give_up
         self._clock = clock
         self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._expects_end = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="engine-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=f"{name}-keeper", daemon=True)
         self._log = structlog.get_logger("service")
 
     def start(self) -> None:
-        """Start the engine; returns at once."""
+        """Start the process; returns at once."""
         self._thread.start()
 
     def expect_end(self) -> None:
-        """The service is about to stop: whoever told it may have told the engine as well, as a signal to all
+        """The service is about to stop: whoever told it may have told the process as well, as a signal to all
         processes of a group does. May be called by a signal handler, in the thread that calls `stop`."""
         self._expects_end.set()
 
     def stop(self) -> None:
-        """End the engine; blocks until it has ended."""
+        """End the process; blocks until it has ended."""
         os.eventfd_write(self._stop, 1)
         self._thread.join()
         os.close(self._stop)
 
     def _keep(self) -> None:
-        """Run it again and again. The kernel ends it with this thread, should that ever fail."""
+        """Run it again and again. The kernel ends it with this thread, should that ever fail.
+
+        The template may be a child of this thread (`jobengine.app.template`), so it stays until `stop`.
+        """
         quick_ends = 0
         try:
             while quick_ends < CRASH_LIMIT:
@@ -76,19 +82,20 @@ class EngineKeeper:
                     return
                 process.join()
                 if process.exitcode in _ORDERLY and self._expects_end.wait(TOLD_TOO_S):
+                    _wait((self._stop,), None)
                     return
-                self._log.error("engine.ended", exit_code=process.exitcode)
+                self._log.error(f"{self._name}.ended", exit_code=process.exitcode)
                 is_quick = self._clock.monotonic_ns() - started_ns < CRASH_LOOP_S * 1e9
                 quick_ends = quick_ends + 1 if is_quick else 0
         except OSError as error:
-            self._log.error("engine.not_started", detail=str(error))
+            self._log.error(f"{self._name}.not_started", detail=str(error))
         self.has_given_up = True
         self._give_up()
 
     def _end(self, process: BaseProcess) -> None:
         process.terminate()
         if not _wait((process.sentinel,), self._stop_timeout_s):
-            self._log.error("engine.killed")
+            self._log.error(f"{self._name}.killed")
             process.kill()
         process.join()
 

@@ -15,7 +15,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from jobengine.app.engine_keeper import CRASH_LIMIT, EngineKeeper
+from jobengine.app.process_keeper import CRASH_LIMIT, ProcessKeeper
 from jobengine.clock import SystemClock
 from tests.unit.app.stand_ins import deaf, end_at_once, until_sigterm
 from tests.waiting import wait_until
@@ -32,7 +32,7 @@ class Kept:
         self._args = args
         self.processes: list[BaseProcess] = []
         self.has_told = False
-        self.keeper = EngineKeeper(self._new, stop_timeout_s, self._tell, SystemClock())
+        self.keeper = ProcessKeeper("engine", self._new, stop_timeout_s, self._tell, SystemClock())
 
     def _new(self) -> BaseProcess:
         process = SPAWN.Process(target=self._target, args=self._args)
