@@ -1,4 +1,4 @@
-"""What processes of a service begin with; each imports its own part only there, the main process needs none."""
+"""What processes of a service begin with; each imports its own part only there, and main imports none."""
 
 from __future__ import annotations
 
