@@ -9,22 +9,20 @@ the http process is behind it.
 from __future__ import annotations
 
 import fcntl
-import multiprocessing
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import structlog
 from granian.constants import Interfaces
 from granian.log import LogLevels
-from granian.server.mp import MPServer, WorkerProcess
 
 from jobengine import logs
+from jobengine.app.http_server import HttpServer
 from jobengine.app.process_keeper import ProcessKeeper
 from jobengine.app.proxy_link import ProxyLink
 from jobengine.app.readiness import ReadinessAnnouncer
@@ -59,30 +57,6 @@ def run_service(settings: Settings, finish_jobs: bool = False) -> int:
         with _bound(settings.http) as public:
             settings = settings.model_copy(update={"http": _with_port_of(public, settings.http)})
             return _Tree(settings, public, finish_jobs, SystemClock()).run()
-
-
-class _Server(MPServer):
-    """granian's supervisor. The pipe ``stopping`` ends as soon as it is told to stop, or is killed.
-
-    ``on_stop`` is called then, by the signal handler.
-    """
-
-    def __init__(self, *args: Any, on_stop: Callable[[], None], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._on_stop = on_stop
-        self.stopping, self._until_stop = multiprocessing.Pipe(duplex=False)
-
-    def signal_handler_interrupt(self, *args: Any, **options: Any) -> None:
-        self._until_stop.close()
-        self._on_stop()
-        super().signal_handler_interrupt(*args, **options)  # type: ignore[no-untyped-call]
-
-    def _spawn_worker(self, *args: Any, **options: Any) -> WorkerProcess:
-        """What granian would spawn, or fork from here, is forked from the template."""
-        worker = super()._spawn_worker(*args, **options)
-        inner: Any = worker.inner
-        worker.inner = start_template().Process(target=inner._target, args=inner._args, name="http")
-        return worker
 
 
 class _Tree:
@@ -144,9 +118,9 @@ class _Tree:
         for keeper in self._keepers:
             keeper.expect_end()
 
-    def _new_server(self) -> _Server:
+    def _new_server(self) -> HttpServer:
         http = self._settings.http
-        return _Server(
+        return HttpServer(
             "jobengine",
             address=http.host,
             port=http.port,

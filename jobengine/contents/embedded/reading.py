@@ -131,7 +131,7 @@ class LogReader:
         return found
 
     def payload_file(self, place: Place) -> FileSpan | None:
-        """Where the payload at a place is, in a young segment; what is old is checked, so it has to be read."""
+        """Where the payload at a place is, in a young segment; what is old has to be checked."""
         _, segment, first, sizes, _ = place
         if not segment or not self._maps.is_young(segment):
             return None
