@@ -28,7 +28,7 @@ class Service:
     def __init__(self, folder: Path, spares: int = 0) -> None:
         self.folder = folder
         self.context: zmq.Context[Any] = zmq.Context()
-        ends = Addresses(*(f"ipc://{folder}/{name}" for name in ("requests", "notices", "workers")))
+        ends = Addresses(*(f"ipc://{folder}/{name}" for name in ("requests", "notices", "workers", "http")))
         self.sockets = EngineSockets(self.context, ends)
         self.launcher = NurseryLauncher(WorkerSurroundings(ends.workers, str(folder), (), (), 30.0), spares)
         self.news: list[News] = []

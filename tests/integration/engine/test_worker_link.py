@@ -52,7 +52,7 @@ def context() -> Iterator[zmq.Context[Any]]:
 
 @pytest.fixture
 def ends(tmp_path: Path) -> Addresses:
-    return Addresses(*(f"ipc://{tmp_path}/{name}" for name in ("requests", "notices", "workers")))
+    return Addresses(*(f"ipc://{tmp_path}/{name}" for name in ("requests", "notices", "workers", "http")))
 
 
 @pytest.fixture
