@@ -101,7 +101,13 @@ class EngineSettings(Section):
     """How jobs are run."""
 
     lead_ms: int = Field(1500, ge=0, le=600_000, description="How early a worker is made ready for a start.")
-    group_size: int = Field(500, ge=1, le=10_000, description="Decisions committed together at most.")
+    group_size: int = Field(
+        500,
+        ge=1,
+        le=10_000,
+        description="Decisions about what clients ask that are committed together at most; "
+        "of triggers that fall due at once there may be more.",
+    )
     heartbeat_timeout_s: float = Field(10, ge=1, le=600, description="Silence until a worker is checked.")
     orphan_grace_s: float = Field(3600, ge=1, description="How long workers outlive a service.")
     finish_timeout_s: float = Field(30, ge=1, le=3600, description="What jobs may take to finish at a stop.")

@@ -11,6 +11,7 @@ from jobengine.messaging.spool import Spool, ledger_of
 from jobengine.messaging.worker_messages import Acknowledge, Arm, Assign, Fire, Release, Sync
 from jobengine.model.record import TransitionRecord
 from jobengine.testing import InMemoryEngine, Puppet, PuppetWorkers
+from tests.unit.engine.assigning import assigned, interrupted
 from tests.unit.engine.documents import after, at, immediate, on, pipe_job
 
 
@@ -24,13 +25,6 @@ def puppet(stage: InMemoryEngine, puppets: PuppetWorkers, job_id: str) -> Puppet
     """A worker that has its job and has started."""
     puppet = assigned(stage, puppets, job_id)
     puppet.passed(puppet.assignment.transitions[0].transition_id, "Running")
-    stage.settle()
-    return puppet
-
-
-def assigned(stage: InMemoryEngine, puppets: PuppetWorkers, job_id: str) -> Puppet:
-    puppet = puppets.start(job_id)
-    puppet.hello()
     stage.settle()
     return puppet
 
@@ -159,13 +153,7 @@ def test_what_a_dead_worker_left_waits_for_its_successor_over_a_restart(
     stage: InMemoryEngine, puppets: PuppetWorkers
 ) -> None:
     stage.advance(timedelta(minutes=1))
-    job_id = stage.submit(pipe_job(immediate("Start"), after(1000, "Finish"), restartPolicy="resume"))
-    first = assigned(stage, puppets, job_id)
-    first.passed(ids(first)[0], "Running")
-    stage.settle()
-    first.die()
-    stage.settle()
-    assert stage.state(job_id) == "Updating"
+    job_id, first = interrupted(stage, puppets)
     ledger = ledger_of(first.process.spool)
     ledger.parent.mkdir(exist_ok=True)
     ledger.write_bytes(b"how far it came")
@@ -361,13 +349,7 @@ class TestLosses:
     def test_a_service_that_dies_while_a_worker_is_replaced_leaves_that_to_the_next(
         self, stage: InMemoryEngine, puppets: PuppetWorkers
     ) -> None:
-        job_id = stage.submit(pipe_job(immediate("Start"), after(1000, "Finish"), restartPolicy="resume"))
-        first = assigned(stage, puppets, job_id)
-        first.passed(ids(first)[0], "Running")
-        stage.settle()
-        first.die()
-        stage.settle()
-        assert stage.state(job_id) == "Updating"
+        job_id, _ = interrupted(stage, puppets)
         launched = len(puppets.launched)
         stage.restart()
         assert len(puppets.launched) == launched + 1

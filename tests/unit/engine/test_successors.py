@@ -12,6 +12,7 @@ from jobengine.engine.admission import AdmissionTerms
 from jobengine.messaging.spool import ledger_of
 from jobengine.model.record import TransitionRecord
 from jobengine.testing import InMemoryEngine, ManualClock, Puppet, PuppetWorkers
+from tests.unit.engine.assigning import assigned
 from tests.unit.engine.documents import after, at, immediate, pipe_job
 
 LONG_AFTER_THE_DEADLINE = timedelta(seconds=25)
@@ -33,13 +34,6 @@ def orphaned(stage: InMemoryEngine, puppets: PuppetWorkers, job_id: str) -> Pupp
     stage.settle()
     assert stage.state(job_id) == "Updating"
     return first
-
-
-def assigned(stage: InMemoryEngine, puppets: PuppetWorkers, job_id: str) -> Puppet:
-    puppet = puppets.start(job_id)
-    puppet.hello()
-    stage.settle()
-    return puppet
 
 
 def left_behind(puppet: Puppet) -> list[Path]:
