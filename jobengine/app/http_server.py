@@ -10,7 +10,7 @@ from typing import Any
 from granian._granian import SocketHolder
 from granian.server.mp import MPServer, WorkerProcess
 
-from jobengine.app.template import start_template
+from jobengine.app.template import TemplateFork
 
 
 class HttpServer(MPServer):
@@ -33,7 +33,7 @@ class HttpServer(MPServer):
         """What granian would spawn, or fork from here, is forked from the template."""
         worker = super()._spawn_worker(*args, **options)
         inner: Any = worker.inner
-        worker.inner = start_template().Process(target=inner._target, args=inner._args, name="http")
+        worker.inner = TemplateFork(target=inner._target, args=inner._args, name="http")
         return worker
 
 

@@ -87,7 +87,7 @@ class ProcessKeeper:
                 self._log.error(f"{self._name}.ended", exit_code=process.exitcode)
                 is_quick = self._clock.monotonic_ns() - started_ns < CRASH_LOOP_S * 1e9
                 quick_ends = quick_ends + 1 if is_quick else 0
-        except OSError as error:
+        except (OSError, EOFError) as error:
             self._log.error(f"{self._name}.not_started", detail=str(error))
         self.has_given_up = True
         self._give_up()

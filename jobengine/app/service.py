@@ -27,7 +27,7 @@ from jobengine.app.process_keeper import ProcessKeeper
 from jobengine.app.proxy_link import ProxyLink
 from jobengine.app.readiness import ReadinessAnnouncer
 from jobengine.app.targets import load_http, run_engine, run_proxy
-from jobengine.app.template import start_template
+from jobengine.app.template import TemplateFork, start_template
 from jobengine.clock import Clock, SystemClock
 from jobengine.errors import SettingsError, UnavailableError
 from jobengine.history.database import Database
@@ -105,11 +105,11 @@ class _Tree:
 
     def _new_engine(self) -> BaseProcess:
         arguments = (self._settings, self._finish_jobs)
-        return start_template().Process(target=run_engine, args=arguments, name="engine")
+        return TemplateFork(target=run_engine, args=arguments, name="engine")
 
     def _new_proxy(self) -> BaseProcess:
         arguments = (self._settings, self._public, self._link)
-        return start_template().Process(target=run_proxy, args=arguments, name="proxy")
+        return TemplateFork(target=run_proxy, args=arguments, name="proxy")
 
     def _on_stop(self) -> None:
         if self._link is not None:

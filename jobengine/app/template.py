@@ -7,16 +7,43 @@ started anew. What it does before it forks is in `jobengine.app.template_process
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from multiprocessing import forkserver
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerProcess
+
+DYING_LIMIT_S = 5.0
+"""How long a template that was killed may take until the kernel shows that it has ended."""
+_LOOK_AGAIN_S = 0.01
+_one_start = threading.Lock()
+"""The fork server's address is not to change between the look whether it runs and the call to it."""
 
 
-def start_template() -> ForkServerContext:
-    """Start it if it does not run, and return at once; what is started in the context is forked from it.
+def start_template() -> None:
+    """Start it if it does not run, and return at once.
 
     The thread that calls this must live as long as the processes: the kernel ends them with it.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "jobengine.app.template_process"])
+    multiprocessing.set_forkserver_preload(["__main__", "jobengine.app.template_process"])
     forkserver.ensure_running()
-    return context
+
+
+class TemplateFork(ForkServerProcess):
+    """A process that is forked from the template when it is started; the template is started if need be."""
+
+    def start(self) -> None:
+        """Blocks until it runs. Of a template that is about to end, waits for the end and starts another.
+
+        Raises OSError or EOFError when no template can be had. What `start_template` says of the thread
+        is true of this too.
+        """
+        for _ in range(int(DYING_LIMIT_S / _LOOK_AGAIN_S)):
+            try:
+                return self._start_once()
+            except (EOFError, ConnectionError):
+                threading.Event().wait(_LOOK_AGAIN_S)
+        self._start_once()
+
+    def _start_once(self) -> None:
+        with _one_start:
+            start_template()
+            super().start()
