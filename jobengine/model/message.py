@@ -6,7 +6,8 @@ receive messages; the rest is passed on unread:
 - ``message``: what the element is if it is no media: ``endOfStream``, ``userData``, ``unknown``;
 - ``labels``: routing labels, a list of text;
 - ``attributes``: things said of the element, a list of maps with ``namespace``, ``name``, ``values``,
-  ``hint``, ``isPersistent``, ``isHidden``; each (namespace, name) once.
+  ``hint``, ``isPersistent``, ``isHidden``; each (namespace, name) once;
+- ``shift``: how many ticks the element's times are from those in the message that it came with.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from jobengine.model.element import Element
+from jobengine.model.element import PTS_MAX, PTS_MIN, Element
 
 Json = Any
 Collision = Literal["replace", "keep", "fail"]
@@ -34,6 +35,10 @@ class Message(StrEnum):
 
 class AttributeCollision(ValueError):
     """An element has an attribute of this name already; the text is a sentence."""
+
+
+class TimeOutOfRange(ValueError):
+    """A time that is no signed number of 64 bits; the text is a sentence."""
 
 
 class _Kind(msgspec.Struct):
@@ -89,8 +94,13 @@ class Rewrite:
         """Whether elements pass as they are."""
         return self.labels is None and not self.attributes
 
-    def of(self, element: Element) -> Element:
-        """The element as it is sent. Raises AttributeCollision."""
+    def of(self, element: Element, shift: int = 0) -> Element:
+        """The element as it is sent, its times moved by ``shift`` ticks.
+
+        Raises AttributeCollision, TimeOutOfRange.
+        """
+        if shift:
+            element = _moved(element, shift)
         if self.changes_nothing:
             return element
         members = _map.decode(element.attributes) if element.attributes else {}
@@ -115,3 +125,18 @@ class Rewrite:
             if name not in by_name or self.collision == "replace":
                 by_name[name] = attribute
         return list(by_name.values())
+
+
+def _moved(element: Element, shift: int) -> Element:
+    """The element at other times; the message that it came with is told."""
+    pts, dts = (None if ticks is None else ticks + shift for ticks in (element.pts, element.dts))
+    for ticks in (shift, pts, dts):
+        if ticks is not None and not PTS_MIN <= ticks <= PTS_MAX:
+            raise TimeOutOfRange(
+                f"an element would have the time {ticks}, which is no signed number of 64 bits"
+            )
+    attributes = element.attributes
+    if attributes:
+        members = _map.decode(attributes)
+        attributes = _pack({**members, "shift": members.get("shift", 0) + shift})
+    return msgspec.structs.replace(element, pts=pts, dts=dts, attributes=attributes)

@@ -41,12 +41,14 @@ CHANGEABLE = frozenset(
         "onUndelivered",
         "pacing",
         "routingLabels",
+        "timestamps",
     }
 )
 """Members that may change while the job runs; a posted ``anchor`` or ``offset`` makes it seek."""
 
 Text = Annotated[str, Field(max_length=1024)]
 Label = Annotated[str, Field(min_length=1, max_length=1024)]
+Timestamps = Literal["preserve", "rebase", "contiguous", "live"]
 
 
 class StreamSource(CamelModel):
@@ -159,6 +161,12 @@ class RestreamSpec(CamelModel):
     )
     offset: Offset | None = Field(None, description="How far before the anchor to begin.")
     pacing: PacingSpec | None = Field(None, description="How fast.")
+    timestamps: Timestamps = Field(
+        "preserve",
+        description="What becomes of dts and pts. preserve: nothing. rebase: the first element has 0, as has "
+        "each round and each place that is sought. contiguous: from 0 on without a fall or a leap. live: the "
+        "same, from the wall time on.",
+    )
     max_idle_ms: float = Field(
         10_000.0, gt=0, le=MAX_WAIT_MS, description="How long to wait for the next element."
     )

@@ -45,7 +45,7 @@ class SavantEncoder:
             if kept is None:
                 envelope = self._make(element, members)
             else:
-                envelope, planes = self._take_up(kept, members, planes)
+                envelope, planes = self._take_up(element, kept, members, planes)
         except (UnreadableRecord, ValueError) as error:
             raise SinkError(f"an element {error}") from error
         return (self._topic, self._sealed(envelope, members.get("labels", ())), *planes)
@@ -64,19 +64,26 @@ class SavantEncoder:
         return envelope.packed()
 
     def _take_up(
-        self, kept: Mapping[str, Json], members: Mapping[str, Json], planes: Sequence[Buffer]
+        self,
+        element: Element,
+        kept: Mapping[str, Json],
+        members: Mapping[str, Json],
+        planes: Sequence[Buffer],
     ) -> tuple[Envelope, Sequence[Buffer]]:
         """A stored message, changed where its element was; the pixels that were inside go back there."""
         envelope = open_envelope(kept["message"])
         wanted = members.get("attributes", ())
         is_internal = bool(kept.get("internal") and planes)
-        if kept["source"] == self._stream.name and not wanted and not is_internal:
+        is_moved = bool(members.get("shift"))
+        if kept["source"] == self._stream.name and not (wanted or is_internal or is_moved):
             return envelope, planes
         message = library.load(kept["message"])
         if envelope.content_field == USER_DATA:
             return self._renamed_data(message.as_user_data(), envelope), planes
         frame = message.as_video_frame()
         frame.source_id = self._stream.name
+        if is_moved:
+            _set_times(frame, element)
         for said in library.differing(wanted, frame) if wanted else ():
             frame.set_attribute(library.attribute(said))
         if is_internal:
@@ -121,3 +128,11 @@ class SavantEncoder:
             identity = str(UUID(bytes=element.element_id)).encode()
             envelope.content = envelope.content.replace(frame.uuid.encode(), identity, 1)
         return envelope
+
+
+def _set_times(frame: Any, element: Element) -> None:
+    """The times of an element that was moved. Raises UnreadableRecord for what the library would panic at."""
+    for ticks in (element.pts, element.dts):
+        if ticks is not None and ticks < 0:
+            raise UnreadableRecord(f"would have the time {ticks}, and Savant's library moves none below 0")
+    frame.pts, frame.dts = element.pts, element.dts

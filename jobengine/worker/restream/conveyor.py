@@ -12,14 +12,13 @@ from typing import Final
 
 from jobengine.clock import Clock
 from jobengine.model.condition import Milestone
-from jobengine.model.element import Element
-from jobengine.model.message import AttributeCollision, Rewrite, labels_of
+from jobengine.model.message import labels_of
 from jobengine.model.restream import RestreamSpec
 from jobengine.worker.restream.counts import Counters, StreamClock
 from jobengine.worker.restream.delivery import Delivery
-from jobengine.worker.restream.failures import AttributeTaken
 from jobengine.worker.restream.feed import Feed
 from jobengine.worker.restream.ledger import Delivered
+from jobengine.worker.restream.outgoing import Outgoing
 from jobengine.worker.restream.pacing import Pacing
 from jobengine.worker.restream.reader import Entry
 from jobengine.worker.restream.stretch import Stretch, short_of
@@ -63,16 +62,17 @@ class Conveyor:
         self.forward_us = 0
         """Up to this media time a former worker is known to have sent all, though its ledger is lost."""
 
-    def change(self, spec: RestreamSpec, rewrite: Rewrite) -> None:
+    def change(self, spec: RestreamSpec, outgoing: Outgoing) -> None:
         """Go by this description from the next element on."""
         self._spec = spec
-        self._rewrite = rewrite
-        self._changes_elements = not rewrite.changes_nothing
+        self._outgoing = outgoing
+        self._changes_elements = not outgoing.is_plain
         self._sends_payload = not spec.metadata_only
 
     def begin_again(self) -> None:
         """The job did not run, and does from now on."""
         self._due_ns = self._pacing.begin_again(self._clock.monotonic_ns())
+        self._outgoing.retiming.begin_again()
 
     def run(self, milestone: Milestone | None) -> int:
         """Hand on what is due, up to the milestone, until the turn is over; when the next turn is due."""
@@ -105,6 +105,7 @@ class Conveyor:
         entry = feed.take(self._spec, self._counters, now_ns)
         if feed.is_new_loop:
             self._pacing.forget()
+            self._outgoing.retiming.begin_run()
             self._stream_clock.forget()
         if entry is None:
             self._delivery.settle(now_ns)
@@ -140,14 +141,16 @@ class Conveyor:
         """Hand it over, and note how far the job has come; False: the sink has no room."""
         feed, delivery, clock, element = self.feed, self._delivery, self._stream_clock, entry.stored.element
         if feed.is_end:
-            labels = self._rewrite.new_labels(labels_of(element.attributes))
+            labels = self._outgoing.labels(labels_of(element.attributes))
             if not delivery.offer_end(labels, element.element_id, now_ns):
                 return False
         else:
-            sent = self._rewritten(element) if self._changes_elements else element
+            sent = self._outgoing.one(entry, self._due_ns) if self._changes_elements else element
             planes = feed.planes(entry) if self._sends_payload else ()
             if not delivery.offer((sent,), (planes,), now_ns):
                 return False
+            if self._changes_elements:
+                self._outgoing.sent(entry)
             self._counters.lateness.note(self._pacing.sent(now_ns))
             self._counters.payload_bytes += entry.payload_bytes
             clock.handed_on(element, entry.timestamp)
@@ -169,7 +172,7 @@ class Conveyor:
             return None
         if milestone is not None:
             entries = entries[: short_of(milestone, clock, entries)]
-        elements = self._as_sent(entries)
+        elements = self._outgoing.stretch(entries, now_ns)
         planes = [entry.planes or () for entry in entries] if self._sends_payload else [()] * len(entries)
         if not elements:
             return None
@@ -184,6 +187,8 @@ class Conveyor:
         feed, clock, first, last = self.feed, self._stream_clock, entries[0], entries[-1]
         self.phase = "streaming"
         self._pacing.due_ns(self._timestamp_ns(last), now_ns, False)
+        if self._changes_elements:
+            self._outgoing.sent(last)
         self._counters.lateness.note(self._pacing.sent(now_ns), len(entries))
         self._counters.payload_bytes += sum([entry.payload_bytes for entry in entries])
         before = copy(clock)
@@ -205,31 +210,17 @@ class Conveyor:
             clock.key_elements,
             clock.position,
             clock.timestamp,
+            self._outgoing.retiming.shift,
             clock.last_id,
         )
-
-    def _as_sent(self, entries: Sequence[Entry]) -> list[Element]:
-        """The elements as they are sent, up to one that can't be changed."""
-        elements = [entry.stored.element for entry in entries]
-        if self._changes_elements:
-            for place, element in enumerate(elements):
-                try:
-                    elements[place] = self._rewrite.of(element)
-                except AttributeCollision:
-                    return elements[:place]
-        return elements
 
     def _timestamp_ns(self, entry: Entry) -> int:
         return entry.timestamp * self._tick_ns // self._tick_parts
 
-    def _rewritten(self, element: Element) -> Element:
-        try:
-            return self._rewrite.of(element)
-        except AttributeCollision as error:
-            raise AttributeTaken(str(error)) from error
-
     def _pass_over(self, entry: Entry) -> None:
         """What a former worker is known to have sent, though its ledger is lost, is not sent again."""
+        self._outgoing.retiming.plan(entry.timestamp, self._clock.monotonic_ns())
+        self._outgoing.sent(entry)
         self._stream_clock.handed_on(entry.stored.element, entry.timestamp)
         self.feed.sent(entry)
         if self._stream_clock.position >= self.forward_us:

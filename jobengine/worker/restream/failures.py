@@ -47,6 +47,13 @@ class IncorrectTimestamp(MediaError):
     title = "A timestamp falls back"
 
 
+class TimestampBeyond(MediaError):
+    """A timestamp that was to be moved leaves the range of timestamps."""
+
+    code = "timestamp-range"
+    title = "A timestamp is out of range"
+
+
 class AttributeTaken(MediaError):
     """An element has an attribute already that the job was to add."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-_RECORD = struct.Struct("<QQQQQQQQQq16sQ")
+_RECORD = struct.Struct("<QQQQQQQQQqq16sQ")
 _CHECK = struct.Struct("<I")
 _SLOT_BYTES = 128
 _FILE_BYTES = 2 * _SLOT_BYTES
@@ -27,7 +27,8 @@ class Delivered(msgspec.Struct, frozen=True, gc=False):
     ``stream`` is the store's number of what is read, ``kind`` the kind of elements that are sent,
     ``sequence`` what to go on with, ``first_sequence`` where the present loop
     began; ``elements``, ``key_elements``, ``position`` (microseconds of media) and ``last_id`` are the
-    stream clock there. ``timestamp`` is that of the last element, in ticks.
+    stream clock there. ``timestamp`` is that of the last element as it is stored, in ticks, and ``shift`` how
+    far it was moved.
     """
 
     stream: int
@@ -39,6 +40,7 @@ class Delivered(msgspec.Struct, frozen=True, gc=False):
     key_elements: int
     position: int
     timestamp: int
+    shift: int
     last_id: bytes
 
 

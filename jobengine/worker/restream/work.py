@@ -31,6 +31,7 @@ from jobengine.worker.restream.failures import DeliveryTimeout
 from jobengine.worker.restream.feed import Feed, Place
 from jobengine.worker.restream.ledger import Delivered, Ledger
 from jobengine.worker.restream.look_up import Start
+from jobengine.worker.restream.outgoing import Outgoing
 from jobengine.worker.restream.pacing import Pacing
 from jobengine.worker.restream.search import Search
 from jobengine.worker.restream.shared_store import SharedStore
@@ -53,7 +54,7 @@ class RestreamWork:
         self._open_sink = open_sink
         self._description: dict[str, Any] = {}
         self._spec = RestreamSpec()
-        self._rewrite = self._spec.rewrite()
+        self._outgoing = Outgoing(clock)
         self._counters = Counters()
         self._stream_clock = StreamClock()
         self._pacing = Pacing(PacingSpec())
@@ -149,6 +150,7 @@ class RestreamWork:
         self._former = self._ledger.last if self._ledger else None
         if self._former is not None:
             self._stream_clock.take_up(self._former)
+            self._outgoing.retiming.take_up(self._former)
         else:
             self._forward_us = context.resume_position
         self._find_ahead()
@@ -183,7 +185,7 @@ class RestreamWork:
         wants_end = self._wants_end(state)
         try:
             if wants_end and not self._has_said_end:
-                labels = self._rewrite.new_labels(())
+                labels = self._outgoing.labels()
                 if not delivery.offer_end(labels, self._goodbye_id(), now_ns):
                     return delivery.retry_ns(now_ns)
             self._has_said_end = True
@@ -210,6 +212,7 @@ class RestreamWork:
             "deadLetters": self._delivery.dead_letters if self._delivery else 0,
             "shiftedMs": round(self._pacing.shifted_ns / 1e6, 3),
             "discrepancies": self._pacing.discrepancies,
+            "timestampShift": self._outgoing.retiming.shift,
             **self._counters.document(),
         }
         return {"counters": counters}
@@ -241,11 +244,11 @@ class RestreamWork:
 
     def _read_description(self) -> None:
         self._spec = RestreamSpec.model_validate(self._description.get("restreamSpec") or {})
-        self._rewrite = self._spec.rewrite()
+        self._outgoing.change(self._spec)
         self._pacing.change(self._spec.pacing or PacingSpec())
         self._limit_delivery()
         if self._conveyor is not None:
-            self._conveyor.change(self._spec, self._rewrite)
+            self._conveyor.change(self._spec, self._outgoing)
 
     def _limit_delivery(self) -> None:
         if self._delivery is not None:
@@ -298,11 +301,12 @@ class RestreamWork:
     def _begin(self, source: Source, place: Place, kind: ElementKind, now_ns: int) -> None:
         self._open(source)
         self._stream_clock.use(source.stream.time_base)
+        self._outgoing.retiming.use(source.stream.time_base)
         feed = Feed(source, kind, self._shared, self._clock, place)
         self._conveyor = Conveyor(
             feed, self._delivered, self._pacing, self._stream_clock, self._counters, self._clock
         )
-        self._conveyor.change(self._spec, self._rewrite)
+        self._conveyor.change(self._spec, self._outgoing)
         self._conveyor.forward_us, self._forward_us = self._forward_us, 0
         self._sink_since_ns = now_ns
         feed.get_ahead(self._spec)
@@ -327,6 +331,7 @@ class RestreamWork:
             self._conveyor.feed.close()
         self._conveyor = self._former = self._search = None
         self._pacing.forget()
+        self._outgoing.retiming.begin_run()
         self._stream_clock.forget()
 
     def _former_mark(self) -> int | None:

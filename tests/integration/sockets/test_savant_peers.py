@@ -189,6 +189,31 @@ def test_a_stored_message_goes_out_as_it_came(pool: SinkPool) -> None:
     assert bytes(frames[1]) == savant.packed(message).replace(sequence, bytes([4 << 3, 1]), 1)
 
 
+def test_a_message_whose_times_were_moved_says_so(pool: SinkPool, folder: Path) -> None:
+    record = read(savant.frame(pts=90_000, dts=50_000).to_message(), b"pixels")
+    assert record.element is not None
+    moved = Rewrite().of(Rewrite().of(record.element, -70_000), 20_000)
+    assert (moved.pts, moved.dts) == (40_000, 0)
+    with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
+        sink = open_sink(pool, f"dealer+connect:ipc://{folder}/s", "cam")
+        assert sink.offer([moved], [record.planes])
+        frame = received_by(reader, sink).message.as_video_frame()
+    assert (frame.pts, frame.dts, frame.duration, frame.uuid) == (
+        40_000,
+        0,
+        40_000,
+        str(UUID(bytes=record.element.element_id)),
+    )
+
+
+def test_a_time_that_savant_does_not_know_is_refused_in_words(pool: SinkPool) -> None:
+    record = read(savant.frame(pts=40_000).to_message(), b"pixels")
+    assert record.element is not None
+    moved = Rewrite().of(record.element, -50_000)
+    with pytest.raises(SinkError, match="time -10000"):
+        encoder("savant", SinkStream("cam", {}, {})).element(moved, record.planes)
+
+
 @pytest.mark.parametrize(("collision", "number"), [("replace", 9), ("keep", 3)])
 def test_attributes_and_labels_of_a_job_reach_the_reader(
     pool: SinkPool, folder: Path, collision: Any, number: int

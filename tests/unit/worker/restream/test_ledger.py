@@ -11,7 +11,9 @@ from jobengine.worker.restream.ledger import Delivered, Ledger
 
 
 def delivered(count: int) -> Delivered:
-    return Delivered(1, 0, count, 0, 0, count, count // 10, count * 33_333, -count, count.to_bytes(16, "big"))
+    return Delivered(
+        1, 0, count, 0, 0, count, count // 10, count * 33_333, -count, count, count.to_bytes(16, "big")
+    )
 
 
 def test_a_new_ledger_knows_of_nothing(tmp_path: Path) -> None:
