@@ -69,6 +69,8 @@ def export_file(
         raise MediaError(f"{file.name} does not tell its container; known endings are {known}")
     if file.exists():
         raise ConflictError(f"{file} is there already")
+    if not file.parent.is_dir():
+        raise MediaError(f"{file.parent} is no folder, so {file.name} can't be written there")
     part = file.with_name(f".{file.name}.part")
     try:
         exported = _Export(contents, wanted, on_progress).write(part, container)

@@ -48,7 +48,7 @@ class Contents:
 
     def get(self, name: str) -> Json:
         """The Format document of a content. Raises NotFoundError."""
-        return self._http.get(path("beams", name))
+        return self._http.get(_whole(name))
 
     def stream(self, name: str, stream: str) -> Json:
         """The Stream document of a stream. Raises NotFoundError."""
@@ -61,11 +61,11 @@ class Contents:
 
     def delete(self, name: str) -> None:
         """Remove a content with everything in it. Raises NotFoundError."""
-        self._http.request("DELETE", path("beams", name))
+        self._http.request("DELETE", _whole(name))
 
     def size(self, name: str) -> Json:
         """What a content holds: streams, elements, payloadBytes. Needs the role that may delete it."""
-        return self._http.request("DELETE", path("beams", name), params={"dry_run": "true"}).json()
+        return self._http.request("DELETE", _whole(name), params={"dry_run": "true"}).json()
 
     def elements(
         self, name: str, stream: str, reference: str, to_key: bool = False, with_ids: bool = False
@@ -152,6 +152,11 @@ class Contents:
             if "next" not in response.links:
                 return
             place, params = response.links["next"]["url"], None
+
+
+def _whole(name: str) -> str:
+    """The address of a content itself, of which a service drops one ``.json`` at the end."""
+    return path("beams", f"{name}.json" if name.endswith(".json") else name)
 
 
 def _flag(value: bool) -> str | None:

@@ -277,13 +277,13 @@ class MemoryContents:
             there = stream.last_at(pts, write.element.kind)
             if there and write.mode is PutMode.CREATE:
                 raise ConflictError(
-                    f"stream {write.stream} has a {write.element.kind.name.lower()} with pts {pts} already"
+                    f"the stream has a {write.element.kind.name.lower()} with pts {pts} already"
                 )
             if there:
                 return _put(_with_payload(there.described_by(write.element), write), stream, undo)
             if known:
                 raise ConflictError(
-                    f"stream {write.stream} has element {write.element.element_id.hex()} already, "
+                    f"the stream has element {write.element.element_id.hex()} already, "
                     f"with pts {known.stored.element.pts}"
                 )
         stream.next_sequence += 1
@@ -299,9 +299,7 @@ class MemoryContents:
         stream = self._read(write.stream)
         there = stream.last_at(write.pts, ElementKind(write.kind))
         if there is None:
-            raise NotFoundError(
-                f"stream {write.stream} has no {write.kind.name.lower()} with pts {write.pts}"
-            )
+            raise NotFoundError(f"the stream has no {write.kind.name.lower()} with pts {write.pts}")
         planes = list(there.planes or ())
         planes += [b""] * (max(write.planes) + 1 - len(planes))
         for plane, buffer in write.planes.items():

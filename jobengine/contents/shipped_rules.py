@@ -31,12 +31,15 @@ SHIPPED: Mapping[str, Rule] = {
     ),
     "wav": _rule(pathPattern=_SEVERAL + r"\.wav$", recipe="wav", defaultStream="audio"),
     "txt": _rule(
-        pathPattern=_CONTENT + r"/(?P<stream>[^/]+)\.txt$", recipe="summary", parameters={"format": "text"}
+        pathPattern=_CONTENT + r"/(?P<stream>[^/]+)\.txt$",
+        recipe="summary",
+        parameters={"format": "text"},
+        queryParameters=["format"],
     ),
     "equivalents": _rule(
         enabled=False,
         method=["POST", "PUT", "PATCH"],
-        pathPattern=_CONTENT + r"(?:/(?:stream_?)?[0-9]+)?/?$",
+        pathPattern=r"^/beams/(?P<content>[^/]+?)(?:(?:\.json)?|/(?:stream_?)?[0-9]+)/?$",
         location=True,
         statusCode=[200, 201],
         postRoute=True,

@@ -28,9 +28,11 @@ def is_stream_name(text: str) -> bool:
 
 def stream_index(content: Content, name: str) -> int:
     """The index of the stream that ``name`` means. Raises NotFoundError."""
-    found = _find(content, name.removesuffix(".json"))
+    bare = name.removesuffix(".json")
+    found = _find(content, bare)
     if found is None:
-        raise NotFoundError(f"content {content.name!r} has no stream {name!r}")
+        hint = "; it stands for every stream, to read their elements" if bare == ALL else ""
+        raise NotFoundError(f"content {content.name!r} has no stream {name!r}{hint}")
     return found
 
 

@@ -49,6 +49,7 @@ CONTAINERS: Mapping[str, str] = {
 """FFmpeg's name of the container by the ending of a file's name."""
 _MAX_LATE = 64
 _CUTS_EXACTLY = frozenset({"mp4", "mov", "ipod"})
+_HOLDS_ONE = frozenset({"wav", "flac", "mp3", "adts", "aiff"})
 _OPTIONS: Mapping[str, dict[str, str]] = {"mpegts": {"mpegts_copyts": "1"}, "wav": {"rf64": "auto"}}
 _SAYS_ITSELF = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 
@@ -74,11 +75,17 @@ class Track(Protocol):
 
 
 class CopiedTrack:
-    """Packets as they are, moved so that the window begins at 0."""
+    """Packets as they are, moved so that the window begins at 0. ``is_exact``: the container can say that
+    sound ends within a packet."""
 
     def __init__(
-        self, container: OutputContainer, document: Mapping[str, Json], window: Window | None
+        self,
+        container: OutputContainer,
+        document: Mapping[str, Json],
+        window: Window | None,
+        is_exact: bool,
     ) -> None:
+        self._is_exact = is_exact
         self._stream = add_copied_stream(container, document)
         self._base = time_base_of(document)
         self._shift = round(window.first_s / self._base) if window else 0
@@ -109,10 +116,17 @@ class CopiedTrack:
             if len(self._late) < _MAX_LATE and self._has_pictures:
                 self._late.append(packet)
             return ()
-        if not self._has_pictures and time + (packet.duration or 0) <= 0 and self._shift:
+        if not self._has_pictures and not self._is_heard(packet, time):
             return ()
         late, self._late = self._late, []
         return (*late, packet)
+
+    def _is_heard(self, packet: Packet[Any], time: int) -> bool:
+        """Whether sound of it is inside the window; what is behind its end is taken from the duration."""
+        end = time + (packet.duration or 0)
+        if self._is_exact and self._end is not None:
+            packet.duration = min(end, self._end - self._shift) - time
+        return end > 0 or not self._shift
 
 
 class Muxer:
@@ -190,10 +204,13 @@ class Muxer:
         kind = str(parameters_of(document).get("codec_type") or "stream")
         name = str(parameters_of(document).get("name") or "unknown")
         is_cut_sound = container == "wav" and window is not None
-        if takes(container, document) and not is_cut_sound and index not in raw:
-            self._tracks[index] = CopiedTrack(self._container, document, window)
+        is_exact = container in _CUTS_EXACTLY
+        if container in _HOLDS_ONE and self._tracks:
+            self._left_out[index] = f"stream {index} ({kind}, {name}): {container} holds one stream"
+        elif takes(container, document) and not is_cut_sound and index not in raw:
+            self._tracks[index] = CopiedTrack(self._container, document, window, is_exact)
             self._copied.append(index)
-            if window is not None and kind == "video" and container not in _CUTS_EXACTLY:
+            if window is not None and kind == "video" and not is_exact:
                 self._is_exact = False
         elif (container, kind) in ENCODED:
             encoded = EncodedPictures if kind == "video" else EncodedSound

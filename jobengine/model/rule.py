@@ -83,7 +83,9 @@ class Rule(CamelModel):
     mean what was made rather than where it was asked for.
 
     The recipe reads what the named groups ``content``, ``stream`` (else ``defaultStream``) and
-    ``reference`` of the pattern say; ``queryParameters`` of the request go into its parameters.
+    ``reference`` of the pattern say; ``queryParameters`` of the request go into its parameters. Where the
+    rule answers, a request with others, that ``query`` does not name either, is refused, unless ``anyQuery``
+    says that the recipe reads them, or leaves the answer to the service.
     """
 
     enabled: bool = Field(True, description="Whether it is in force.")
@@ -111,6 +113,7 @@ class Rule(CamelModel):
     recipe: Annotated[str, Field(min_length=1, max_length=1000)] = Field(description="What is made.")
     parameters: dict[str, Json] = Field({}, description="How it is made.")
     query_parameters: list[str] = Field([], description="Members of the query that go into the parameters.")
+    any_query: bool = Field(False, description="Whether the query may have further members.")
     default_stream: str = Field("default", description="The stream where the pattern has no group for it.")
     timeout_ms: TimeoutMs = Field(
         DEFAULT_TIMEOUT_MS, description="How long the recipe may run, and the request waits."
@@ -220,6 +223,13 @@ class NamedRule:
             "timeoutMs": rule.timeout_ms,
             "request": request,
         }
+
+    @property
+    def known_query(self) -> tuple[str, ...] | None:
+        """The members that the query of a request may have; None: any, since another judges them."""
+        rule = self.rule
+        is_judge = rule.respond and not rule.post_route and not rule.any_query
+        return (*rule.query_parameters, *rule.query) if is_judge else None
 
     @cached_property
     def _path(self) -> Any:

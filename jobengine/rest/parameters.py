@@ -6,6 +6,7 @@ refused, so that a misspelt filter never means "everything".
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -121,30 +122,45 @@ QueryModel = TypeVar("QueryModel", bound=Query)
 
 def read_query(model: type[QueryModel], given: MultiDict[str, str]) -> QueryModel:
     """The parameters of a request. Raises MalformedError naming each wrong one."""
-    repeated = [name for name, values in given.lists() if len(values) > 1]
+    repeated = _repeated(given)
     if repeated:
-        _refuse([{"parameter": name, "detail": "is given more than once"} for name in repeated])
+        raise refusal(repeated)
     try:
         return model.model_validate(given.to_dict())
     except ValidationError as error:
-        _refuse([_fault(model, line) for line in error.errors(include_url=False)])
-        raise AssertionError("not reached") from None
+        raise refusal([_fault(model, line) for line in error.errors(include_url=False)]) from None
 
 
-def _refuse(faults: list[dict[str, str]]) -> None:
+def check_known(given: MultiDict[str, str], known: Collection[str]) -> None:
+    """Raise MalformedError naming each parameter that is not ``known``, or given more than once."""
+    faults = [*_repeated(given), *(_unknown(name, known) for name in given if name not in known)]
+    if faults:
+        raise refusal(faults)
+
+
+def refusal(faults: list[dict[str, str]]) -> MalformedError:
+    """What tells of parameters: each fault is a ``parameter`` and a ``detail``."""
     text = "; ".join(f"{fault['parameter']} {fault['detail']}" for fault in faults)
-    raise MalformedError(f"the query can't be read: {text}", errors=faults)
+    return MalformedError(f"the query can't be read: {text}", errors=faults)
+
+
+def _repeated(given: MultiDict[str, str]) -> list[dict[str, str]]:
+    repeated = [name for name, values in given.lists() if len(values) > 1]
+    return [{"parameter": name, "detail": "is given more than once"} for name in repeated]
 
 
 def _fault(model: type[Query], line: Any) -> dict[str, str]:
     name = str(line["loc"][0]) if line["loc"] else ""
     if line["type"] == "extra_forbidden":
-        known = _names(model)
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known) or 'none'}"
-        return {"parameter": name, "detail": f"is not a parameter of this address; {hint}"}
+        return _unknown(name, _names(model))
     text = line["msg"].removeprefix("Input ").removeprefix("Value error, ")
     return {"parameter": name, "detail": text[:1].lower() + text[1:]}
+
+
+def _unknown(name: str, known: Collection[str]) -> dict[str, str]:
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known) or 'none'}"
+    return {"parameter": name, "detail": f"is not a parameter of this address; {hint}"}
 
 
 @cache

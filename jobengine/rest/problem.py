@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from jobengine import logs
 from jobengine.errors import AuthenticationError, DocumentError, JobEngineError, UnavailableError
@@ -92,11 +92,20 @@ def _on_http_error(error: HTTPException) -> Response:
     if status < 400 and error.response is None:
         return Response(status=status, headers=error.get_headers())
     code = re.sub(r"[^a-z]+", "-", error.name.lower())
-    response = _answer(_members(status, code, error.name, error.description or error.name))
+    response = _answer(_members(status, code, error.name, _said(error)))
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
     return response
+
+
+def _said(error: HTTPException) -> str:
+    """What people are told, more exactly than werkzeug does where it knows no more than the address."""
+    if isinstance(error, MethodNotAllowed):
+        return f"{request.method} can't be done here; {', '.join(sorted(error.valid_methods or ()))} can"
+    if isinstance(error, NotFound) and error.description == NotFound.description:
+        return f"there is nothing at {request.path}"
+    return error.description or error.name
 
 
 def _on_surprise(error: Exception) -> Response:

@@ -5,13 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask import Blueprint, Response, send_from_directory
+from flask.blueprints import BlueprintSetupState
+from werkzeug.routing import BaseConverter
 
 STATIC = Path(__file__).parent / "static"
+
+
+class AnyName(BaseConverter):
+    """The name of a content, which may have any character: slashes in front, line breaks."""
+
+    regex = "(?s:.+)"
+    part_isolating = False
 
 
 def pages() -> Blueprint:
     """The pages: ``/`` lists jobs, ``/jobs/<id>`` shows one; so do ``/contents`` and ``/contents/<name>``."""
     blueprint = Blueprint("web", __name__, static_folder=str(STATIC), static_url_path="/static")
+
+    @blueprint.record
+    def know_names(state: BlueprintSetupState) -> None:
+        state.app.url_map.converters["name"] = AnyName
 
     @blueprint.get("/")
     def index() -> Response:
@@ -25,7 +38,7 @@ def pages() -> Blueprint:
     def contents() -> Response:
         return send_from_directory(STATIC, "contents.html")
 
-    @blueprint.get("/contents/<path:name>")
+    @blueprint.get("/contents/<name:name>")
     def content(name: str) -> Response:
         return send_from_directory(STATIC, "content.html")
 

@@ -74,6 +74,24 @@ def test_a_part_is_cut_to_the_picture(service: Service, movie: Path, tmp_path: P
     assert "begin at the key frame before" in done.stderr
     sound = _cli(service, "export", "cut", str(tmp_path / "part.wav"), "--range", "1s-2s")
     assert "left out: stream 0 (video, h264) has no place in wav" in sound.stderr
+    assert "0 streams copied, 1 encoded anew" in sound.stdout
+
+
+def test_a_name_may_end_as_an_address_does(service: Service, movie: Path, tmp_path: Path) -> None:
+    for name in ("twin", "twin.json"):
+        service.client.contents.import_file(movie, name)
+
+    assert _cli(service, "export", "twin.json", str(tmp_path / "part.mp4")).returncode == 0
+    assert service.client.contents.get("twin.json")["url"] == "twin.json"
+    assert _cli(service, "delete", "twin.json").returncode == 0
+    assert "twin" in service.client.contents.list()
+    assert "twin.json" not in service.client.contents.list()
+
+
+def test_a_folder_that_is_not_there_is_named(service: Service, movie: Path, tmp_path: Path) -> None:
+    done = _cli(service, "export", "any", str(tmp_path / "nowhere" / "part.mp4"))
+
+    assert "nowhere is no folder, so part.mp4 can't be written there" in done.stderr
 
 
 def test_a_part_behind_the_end_makes_no_file(service: Service, movie: Path, tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def export(
     if form == "json":
         click.echo(to_json(asdict(exported)))
         return
-    click.echo(f"{file}: {exported.elements} elements, {len(exported.copied)} streams copied")
+    anew = f", {len(exported.encoded)} encoded anew" if exported.encoded else ""
+    click.echo(f"{file}: {exported.elements} elements, {len(exported.copied)} streams copied{anew}")
 
 
 @contextmanager

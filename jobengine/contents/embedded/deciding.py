@@ -150,14 +150,12 @@ class Deciding:
         there = self.changes.last_at(stream, pts, ready.kind)
         if there is not None and ready.mode is PutMode.CREATE:
             raise ConflictError(
-                f"stream {ready.stream} has a {ElementKind(ready.kind).name.lower()} with pts {pts} already"
+                f"the stream has a {ElementKind(ready.kind).name.lower()} with pts {pts} already"
             )
         if there is not None:
             return self._replace(ready, stream, there)
         if not ready.has_new_id and self.changes.find_id(stream, ready.element_id) is not None:
-            raise ConflictError(
-                f"stream {ready.stream} has element {ready.element_id.hex()} already, at another time"
-            )
+            raise ConflictError(f"the stream has element {ready.element_id.hex()} already, at another time")
         return append(self.changes, self.part, [ready])[0]
 
     def _row(self, stream: StreamRow, sequence: int) -> Row:
@@ -185,7 +183,7 @@ class Deciding:
         sequence = self.changes.last_at(stream, write.pts, int(write.kind))
         if sequence is None:
             raise NotFoundError(
-                f"stream {write.stream} has no {ElementKind(write.kind).name.lower()} with pts {write.pts}"
+                f"the stream has no {ElementKind(write.kind).name.lower()} with pts {write.pts}"
             )
         before = self._row(stream, sequence)
         planes = list(self.planes_of(before))

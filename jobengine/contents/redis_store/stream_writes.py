@@ -36,13 +36,11 @@ def put_element(draft: StreamDraft, write: PutElement, now_us: int) -> Outcome:
     there = draft.last_at(pts, element.kind)
     if there is not None:
         if write.mode is PutMode.CREATE:
-            raise ConflictError(
-                f"stream {write.stream} has a {element.kind.name.lower()} with pts {pts} already"
-            )
+            raise ConflictError(f"the stream has a {element.kind.name.lower()} with pts {pts} already")
         return _replace(draft, there, write)
     if known is not None:
         raise ConflictError(
-            f"stream {write.stream} has element {element.element_id.hex()} already, "
+            f"the stream has element {element.element_id.hex()} already, "
             f"with pts {_row(draft, known).element.pts}"
         )
     return _append(draft, write, pts, now_us)
@@ -52,7 +50,7 @@ def put_planes(draft: StreamDraft, write: PutPlanes) -> Outcome:
     """Store planes of an element that is there. Raises NotFoundError."""
     sequence = draft.last_at(write.pts, write.kind)
     if sequence is None:
-        raise NotFoundError(f"stream {write.stream} has no {write.kind.name.lower()} with pts {write.pts}")
+        raise NotFoundError(f"the stream has no {write.kind.name.lower()} with pts {write.pts}")
     row = _row(draft, sequence)
     places = [*row.places, *[NOWHERE] * (max(write.planes) + 1 - len(row.places))]
     for plane, buffer in write.planes.items():

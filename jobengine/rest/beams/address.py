@@ -38,13 +38,14 @@ class Addresses:
             return parts
         splits = [_split(parts, at) for at in range(1, len(parts))]
         likely = [split for split in splits if split and is_stream_name(split[1])]
-        for split in likely:
+        bare = [[name.removesuffix(".json"), *rest] for name, *rest in likely if name.endswith(".json")]
+        for split in (*likely, *bare):
             if self._exists(split[0]):
                 return split
         if self._exists(text.removesuffix(".json")):
             return [text]
         possible = [split for split in splits if split]
-        found = next((split for split in possible if self._exists(split[0])), None)
+        found = next((split for split in reversed(possible) if self._exists(split[0])), None)
         return found or next(iter([*likely, *possible]), [text])
 
     def content(self, name: str, *rest: str) -> Content:
@@ -78,9 +79,11 @@ class Addresses:
             return False  # whoever answers this request finds out, and says so
 
 
-def join(*parts: str) -> str:
+def join(name: str, *rest: str) -> str:
     """The address of a content, a stream, an element: every part encoded."""
-    return "/".join((BEAMS, *(quote(part, safe="") for part in parts)))
+    if not rest and name.endswith(".json"):
+        name += ".json"  # one of them is dropped from the address of a content
+    return "/".join((BEAMS, *(quote(part, safe="") for part in (name, *rest))))
 
 
 def sent_path(request: Request) -> str:
@@ -96,6 +99,7 @@ def decoded(path: str) -> str:
 
 def _split(parts: list[str], at: int) -> list[str] | None:
     name, rest = "/".join(parts[:at]), parts[at:]
-    if rest[0].removesuffix(".json") in RELATIONS:
-        return [name, rest[0], *(["/".join(rest[1:])] if len(rest) > 1 else [])]
+    relation = rest[0].removesuffix(".json")
+    if relation in RELATIONS:
+        return [name, relation, *(["/".join(rest[1:])] if len(rest) > 1 else [])]
     return [name, *rest] if name and len(rest) <= _DEPTH and all(rest) else None

@@ -95,7 +95,7 @@ def _read_lines(body: bytes) -> Iterator[Brought]:
         try:
             value = parse_json(line)
         except MalformedError as error:
-            raise MalformedError(f"line {number}: {error.detail}", **error.facts) from None
+            raise _in_line(error, number) from None
         pointer = f"/{number - 1}"
         planes = None
         if isinstance(value, dict) and "data" in value:
@@ -104,11 +104,21 @@ def _read_lines(body: bytes) -> Iterator[Brought]:
         yield _brought(value, planes, pointer)
 
 
+def _in_line(error: MalformedError, number: int) -> MalformedError:
+    """What is wrong with a line, told by its place in the body."""
+    place = f"line {number}"
+    if "column" in error.facts:
+        place += f", column {error.facts['column']}"
+    text = error.detail.partition(" at line ")[0]
+    return MalformedError(f"{place}: {text}", **{**error.facts, "line": number})
+
+
 def _read_mixed(body: bytes) -> Iterator[Brought]:
     value: Json = None
     planes: list[Buffer] = []
     number = -1
-    for media_type, part in read_parts(body, request.mimetype_params.get("boundary")):
+    parts = read_parts(body, request.mimetype_params.get("boundary"))
+    for place, (media_type, part) in enumerate(parts, 1):
         if media_type == "application/json":
             if number >= 0:
                 yield _brought(value, planes or None, f"/{number}")
@@ -116,7 +126,8 @@ def _read_mixed(body: bytes) -> Iterator[Brought]:
         elif media_type == OCTETS and number >= 0:
             planes.append(part)
         else:
-            raise MalformedError(f"a part is application/json, or {OCTETS} behind one, not {media_type}")
+            wanted = "application/json" if number < 0 else f"application/json or {OCTETS}"
+            raise MalformedError(f"part {place} must be {wanted}, not {media_type}")
     if number >= 0:
         yield _brought(value, planes or None, f"/{number}")
 

@@ -57,7 +57,9 @@ class ElementRoutes:
         """
         element, data = split_raw(variable(call, "reference"))
         if data:
-            return self._payloads.answer(variable(call, "content"), variable(call, "stream"), element, data)
+            return self._payloads.read(call, element, data)
+        if call.query.keep_s is not None:
+            raise MalformedError("keep_s is said of a payload, not of a description")
         reference = parse_reference(element)
         name, stream = variable(call, "content"), variable(call, "stream").removesuffix(".json")
         query = call.query

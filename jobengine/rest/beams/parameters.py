@@ -54,7 +54,15 @@ class RemovalQuery(BeamQuery):
     dry_run: Flag = Field(False, description="Remove nothing; tell what would go.")
 
 
-class ElementQuery(BeamQuery):
+class PayloadReadQuery(BeamQuery):
+    """Whether reading a payload renews it."""
+
+    keep_s: Lifetime | None = Field(
+        None, description="Seconds for which the payload stays from now on at least, if it has an end."
+    )
+
+
+class ElementQuery(PayloadReadQuery):
     """How a media reference is meant, and which of its elements are wanted."""
 
     offset: Offset = Field(0, description="Elements of a range to leave out at the beginning.")
@@ -93,14 +101,6 @@ class PayloadQuery(BeamQuery):
     """How long a payload is kept."""
 
     expires_s: Lifetime | None = Field(None, description="Seconds until the payload may go.")
-
-
-class PayloadReadQuery(BeamQuery):
-    """Whether reading a payload renews it."""
-
-    keep_s: Lifetime | None = Field(
-        None, description="Seconds for which the payload stays from now on at least, if it has an end."
-    )
 
 
 class BatchQuery(PayloadQuery):

@@ -44,14 +44,17 @@ class PayloadRoutes:
         A payload that is not kept any more is a 404, since it may come back. Byte ranges are answered. With
         `keep_s` a payload that has an end stays so long from now on at least; that takes the role operator.
         """
-        if call.query.keep_s is not None:
+        return self.read(call, variable(call, "reference"), variable(call, "data"))
+
+    def read(self, call: Call[PayloadReadQuery], element: str, data: str) -> Response:
+        """Answer a payload, and renew it if that is asked for."""
+        keep_s = call.query.keep_s
+        if keep_s is not None:
             call.actor.need(Role.OPERATOR)
-        name, stream, element, data = (
-            variable(call, name) for name in ("content", "stream", "reference", "data")
-        )
-        response = self.answer(name, stream, element, data)
-        if call.query.keep_s is not None and request.method == "GET":
-            self._keep(name, stream, _place(element), call.query.keep_s)
+        name, stream = variable(call, "content"), variable(call, "stream")
+        response = self._answer(name, stream, element, data)
+        if keep_s is not None and request.method == "GET":
+            self._keep(name, stream, _place(element), keep_s)
         return response
 
     def _keep(self, name: str, stream: str, at: Direct, keep_s: float) -> None:
@@ -60,7 +63,7 @@ class PayloadRoutes:
         until_us = to_us(self._shelf.clock.now() + timedelta(seconds=keep_s))
         self._shelf.store.commit([KeepPayload(number, at.kind, at.pts, until_us)])
 
-    def answer(self, name: str, stream: str, element: str, data: str) -> Response:
+    def _answer(self, name: str, stream: str, element: str, data: str) -> Response:
         """The payload as an answer. Raises RequestedRangeNotSatisfiable beside what its reader raises."""
         payload = self._shelf.payloads.read(self._shelf.catalogue.get(name), stream, element, data)
         given = request.headers

@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from flask import Request, Response, current_app, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.wsgi import wrap_file
 
 from jobengine.contents.rules import RuleBook
-from jobengine.errors import JobEngineError, MalformedError
+from jobengine.errors import JobEngineError
+from jobengine.model.beam.values import malformed
 from jobengine.model.convert import ConvertSpec, check_convert
+from jobengine.model.media_reference import parse_reference
 from jobengine.model.roots import MediaRoots
 from jobengine.model.rule import Asked, NamedRule
 from jobengine.rest.auth import Actor
+from jobengine.rest.parameters import check_known, refusal
 from jobengine.rest.rules.flights import Flights, Order
 from jobengine.rest.rules.outcome import Outcome
 
+Json = Any
 CHUNK_BYTES = 256 * 1024
 
 
@@ -68,9 +74,8 @@ class RuleHooks:
             groups = named.fits(asked)
             if groups is not None:
                 document = named.document(asked, groups)
-                faults = check_convert(ConvertSpec.model_validate(document), self._roots)
-                if faults:
-                    raise MalformedError("; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults))
+                _check_query(named, request.args)
+                _check_document(named, document, self._roots)
                 timeout = timedelta(milliseconds=named.rule.timeout_ms)
                 yield named, Order(named.name, asked.path, actor, document, timeout)
 
@@ -101,3 +106,25 @@ class RuleHooks:
 def _asked(request: Request, status: int | None, location: str | None = None) -> Asked:
     headers = {name.lower(): text for name, text in request.headers.items()}
     return Asked(request.method, request.path, request.args.to_dict(), headers, status, location)
+
+
+def _check_query(named: NamedRule, given: MultiDict[str, str]) -> None:
+    if named.known_query is not None:
+        check_known(given, named.known_query)
+
+
+def _check_document(named: NamedRule, document: dict[str, Json], roots: MediaRoots) -> None:
+    """Raise MalformedError for what can't be made; what came from the query is told as such."""
+    for source in document["source"]:
+        parse_reference(source["reference"])
+    faults = check_convert(ConvertSpec.model_validate(document), roots)
+    asked = {f"/parameters/{name}": name for name in named.rule.query_parameters}
+    wrong = [
+        {"parameter": asked[fault.pointer], "detail": fault.detail}
+        for fault in faults
+        if fault.pointer in asked
+    ]
+    if wrong:
+        raise refusal(wrong)
+    if faults:
+        raise malformed(faults)

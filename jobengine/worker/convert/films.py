@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 import json
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from jobengine.errors import MalformedError, NotFoundError
 from jobengine.media.window import Window
@@ -19,7 +20,7 @@ from jobengine.model.media_reference import LAST, Places, Times, parse_reference
 from jobengine.model.recipe import Loaded, Recipe, Result, Source, Task
 from jobengine.worker.convert.completing import complete
 
-_CHOICE = r"^([0-9]+|video|audio|subtitle)(,([0-9]+|video|audio|subtitle))*$"
+_CHOICE = re.compile(r"(?:[0-9]+|video|audio|subtitle)(?:,(?:[0-9]+|video|audio|subtitle))*")
 GAPS = "Beam-Gaps"
 MAX_GAPS = 100
 """How many a header tells."""
@@ -72,11 +73,17 @@ class Film(Recipe):
         return found
 
 
+def _check_choice(text: str) -> str:
+    if not _CHOICE.fullmatch(text):
+        raise ValueError("must be indexes or kinds with commas between them, such as 0,2 or video,audio")
+    return text
+
+
 class _Streams(CamelModel):
     """``streams``: which of the sources go into the file, by index (``0,2``) or kind (``video,audio``),
     each first of its kind; none given: all."""
 
-    streams: Annotated[str, Field(pattern=_CHOICE, max_length=500)] | None = None
+    streams: Annotated[str, Field(max_length=500), AfterValidator(_check_choice)] | None = None
 
 
 class _Mixed(Film):

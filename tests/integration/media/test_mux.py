@@ -105,6 +105,13 @@ def test_a_range_of_an_mp4_shows_exactly_its_pictures(tmp_path: Path) -> None:
     np.testing.assert_array_equal(shown[:30], wanted)
 
 
+def test_a_range_of_an_mp4_ends_exactly_with_its_sound(tmp_path: Path) -> None:
+    path = film(tmp_path / "film.mp4")
+    _again(path, tmp_path / "cut.mp4", Window(Fraction("1.4"), Fraction("2.6")))
+
+    assert probe(tmp_path / "cut.mp4", "codec_type,duration")[1] == "audio,1.200000"
+
+
 def test_a_range_without_edit_list_begins_at_the_key_frame_and_says_so(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mp4")
     streams, elements = _taken_apart(path)
@@ -175,6 +182,16 @@ def test_what_has_no_place_is_left_out_and_named(tmp_path: Path) -> None:
     muxed = _again(path, tmp_path / "sound.wav")
     assert muxed.left_out == {0: "stream 0 (video, h264) has no place in wav"}
     assert muxed.encoded == (1,)
+
+
+def test_a_container_of_one_stream_gets_the_first_that_fits(tmp_path: Path) -> None:
+    sines = ["-f", "lavfi", "-i", "sine=duration=1"] * 2
+    path = make(tmp_path / "two.mka", *sines, "-map", "0", "-map", "1", "-c:a", "flac")
+
+    muxed = _again(path, tmp_path / "one.flac")
+
+    assert muxed.copied == (0,)
+    assert muxed.left_out == {1: "stream 1 (audio, flac): flac holds one stream"}
 
 
 def test_a_container_that_takes_nothing_is_refused(tmp_path: Path) -> None:

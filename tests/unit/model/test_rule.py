@@ -93,3 +93,17 @@ def test_a_hostile_pattern_and_path_take_no_time() -> None:
     named = rule(pathPattern="^(([a-z])+.)+[A-Z]([a-z])+$")
 
     assert named.fits(asked("/" + "a" * 100_000)) is None
+
+
+@pytest.mark.parametrize(
+    ("members", "known"),
+    [
+        ({"queryParameters": ["width"], "query": {"x": "1"}}, ("width", "x")),
+        ({}, ()),
+        ({"anyQuery": True}, None),
+        ({"respond": False}, None),
+        ({"postRoute": True}, None),
+    ],
+)
+def test_who_answers_judges_the_query(members: dict[str, Any], known: tuple[str, ...] | None) -> None:
+    assert rule(**members).known_query == known

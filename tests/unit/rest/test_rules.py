@@ -157,10 +157,33 @@ def test_a_rule_sees_payloads_of_names_with_slashes_as_they_are_encoded(bench: B
 
 
 def test_parameters_that_the_recipe_refuses_make_no_job(bench: Bench) -> None:
-    answers = [bench.client.get(f"/beams/a/video/{ref}") for ref in ("1s.jpg?width=x", "wibble.jpg")]
+    answers = [bench.client.get(f"/beams/a/video/{ref}") for ref in ("1s.jpg?width=x", "1wibble.jpg")]
 
     assert [answer.status_code for answer in answers] == [400, 400]
+    wrong_width, wrong_reference = (answer.get_json() for answer in answers)
+    assert [error["parameter"] for error in wrong_width["errors"]] == ["width"]
+    assert wrong_reference["column"] == 2
     assert bench.client.get("/api/jobs?count").get_json() == {"count": 0}
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [("widht=5", "did you mean width?"), ("width=5&width=6", "more than once"), ("height=&x", "known are")],
+)
+def test_a_query_that_the_rule_does_not_know_makes_no_job(bench: Bench, query: str, told: str) -> None:
+    answer = bench.client.get(f"/beams/a/video/1s.jpg?{query}")
+
+    assert answer.status_code == 400
+    assert told in answer.get_json()["errors"][0]["detail"]
+    assert bench.client.get("/api/jobs?count").get_json() == {"count": 0}
+
+
+@pytest.mark.parametrize("members", [{"anyQuery": True}, {"query": {"x": "^1$"}}], ids=["any", "a condition"])
+def test_a_query_may_have_what_the_rule_says(bench: Bench, members: dict[str, Any]) -> None:
+    put(bench, "own", pathPattern="^/beams/(?P<content>[^/]+)/own$", **members)
+    bench.engine.is_away = True
+
+    assert bench.client.get("/beams/a/own?x=1").status_code == 503
 
 
 def test_only_an_admin_changes_rules(bench: Bench) -> None:

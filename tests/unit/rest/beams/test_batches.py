@@ -106,7 +106,7 @@ def test_elements_say_their_stream_where_the_address_means_all(with_f: Beam) -> 
 @pytest.mark.parametrize(
     ("lines", "place"),
     [
-        ([packet(1), "{"], "line 2"),
+        ([packet(1), "{"], "line 2, column 2"),
         ([packet(1), {"type": "Wibble"}], "/1/type"),
         ([packet(1), packet(2, stream_index=1)], "/1/stream_index"),
         ([packet(1), {"type": "Packet", "data": "%"}], "/1/data"),

@@ -163,11 +163,26 @@ def test_b16_names_have_any_characters(beam: Beam, name: str) -> None:
 
 
 def test_a_name_that_ends_in_json_is_found_by_doubling_it(beam: Beam) -> None:
-    beam.post(url="x.json")
+    place = beam.post(url="x.json").headers["Location"]
 
-    assert beam.client.get("/beams/x.json.json").get_json()["url"] == "x.json"
+    assert place == "/beams/x.json.json"
+    assert beam.client.get(place).get_json()["url"] == "x.json"
     assert beam.client.get("/beams/x.json").status_code == 404
     assert beam.client.get("/beams/x.json/video").status_code == 200
+    assert beam.client.get(f"{place}/video").status_code == 200
+
+
+def test_json_behind_a_relation_means_nothing(with_f: Beam) -> None:
+    assert with_f.get("equivalent.json").get_json() == []
+
+
+def test_of_contents_in_each_other_the_inner_is_meant_by_what_rules_make(beam: Beam) -> None:
+    beam.post(url="news", streams=0)
+    beam.post(url="news/late", streams=1)
+
+    assert beam.client.get("/beams/news%2Flate/0/first").get_json()["detail"].endswith("of 'news/late'")
+    refused = beam.client.get("/beams/news%2Flate/0.wibble").get_json()
+    assert refused["detail"] == "content 'news/late' has no stream '0.wibble'"
 
 
 @pytest.mark.parametrize(("first", "second"), [("x", "x/video"), ("x/video", "x"), ("x", "x/1/first")])

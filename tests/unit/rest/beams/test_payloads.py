@@ -300,6 +300,16 @@ def test_a_payload_that_is_read_to_be_kept_stays_longer(packet: Beam) -> None:
     assert is_beam_error(packet.get("0/packet_42/data?keep_s=0"), 400)
 
 
+def test_a_payload_is_kept_whatever_its_address(packet: Beam) -> None:
+    packet.put_data("0/packet_42/data?expires_s=60", b"xyz")
+
+    assert packet.get("0/packet_42.raw?keep_s=120").data == b"xyz"
+    packet.store.expire(to_us(SystemClock().now() + timedelta(seconds=110)))
+
+    assert packet.get("0/packet_42.raw").data == b"xyz"
+    assert is_beam_error(packet.get("0/packet_42?keep_s=120"), 400)
+
+
 @pytest.mark.parametrize(
     ("kind", "setting"), [("packet", "packet_lifetime_s"), ("frame", "frame_lifetime_s")]
 )
