@@ -54,5 +54,10 @@ def _find(value: Json, part: str | int) -> str | int | None:
     if isinstance(value, dict):
         if part in value:
             return part
-        return next((key for key in value if str(key).lower() == str(part).lower()), None)
+        return next((key for key in value if _folded(key) == _folded(part)), None)
     return None
+
+
+def _folded(key: Json) -> str:
+    """A key without its case: documents are read in camelCase, snake_case and any other."""
+    return str(key).replace("_", "").lower()

@@ -1,12 +1,14 @@
 """The sockets of one process: sinks with the same URL and the same options share one.
 
 A socket that nobody uses stays open for a while, counted from its last use, so that the next job needs
-no new connection.
+no new connection. Of two dealers that send one topic to one router the newest is heard, and the other one is
+refused from then on: a dealer that was superseded for a topic is not used for it again.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import zmq
 
@@ -14,7 +16,10 @@ from jobengine.clock import Clock
 from jobengine.messaging.sockets.lane import Lane
 from jobengine.messaging.sockets.writer import SocketWriter
 from jobengine.model.socket_options import SinkOptions
-from jobengine.model.socket_url import SocketUrl
+from jobengine.model.socket_url import SocketType, SocketUrl
+
+TOPICS_MAX: Final = 10_000
+"""So many topics are remembered with their dealers; then all are forgotten."""
 
 
 class SinkPool:
@@ -29,20 +34,33 @@ class SinkPool:
         self._ttl_ns = int(ttl_s * 1e9)
         self._capacity = capacity
         self._writers: dict[tuple[SocketUrl, SinkOptions], SocketWriter] = {}
+        self._superseded: list[SocketWriter] = []
+        self._newest: WeakValueDictionary[tuple[str, str], SocketWriter] = WeakValueDictionary()
 
-    def acquire(self, url: SocketUrl, options: SinkOptions) -> Lane:
-        """A lane on the socket of this sink, opened if there is none. Raises MediaError."""
-        writer = self._writers.get((url, options))
+    def acquire(self, url: SocketUrl, options: SinkOptions, topic: str) -> Lane:
+        """A lane for ``topic`` on the socket of this sink, opened if there is none. Raises MediaError."""
+        writer, place = self._writers.get((url, options)), (url.endpoint, topic)
+        is_fenced = url.type is SocketType.DEALER
+        if is_fenced and writer is not None and self._newest.get(place, writer) is not writer:
+            self._superseded.append(self._writers.pop((url, options)))
+            writer = None
         if writer is None:
             writer = SocketWriter(self._context, url, options, self._clock)
             self._writers[url, options] = writer
         lane = writer.join()
+        if is_fenced:
+            if len(self._newest) >= TOPICS_MAX:
+                self._newest.clear()
+            self._newest[place] = writer
         self.sweep()
         return lane
 
     def sweep(self) -> None:
         """Close sockets that nobody uses any more."""
         now_ns = self._clock.monotonic_ns()
+        for writer in [each for each in self._superseded if not each.users]:
+            self._superseded.remove(writer)
+            writer.close()
         unused = sorted(
             ((writer.idle_since_ns, key) for key, writer in self._writers.items() if not writer.users),
             key=lambda item: item[0],
@@ -54,5 +72,7 @@ class SinkPool:
 
     def close(self) -> None:
         """Close every socket; what libzmq has queued is still sent within the limits of each."""
-        while self._writers:
-            self._writers.popitem()[1].close()
+        for writer in [*self._writers.values(), *self._superseded]:
+            writer.close()
+        self._writers.clear()
+        self._superseded.clear()

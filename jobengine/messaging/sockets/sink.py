@@ -98,4 +98,4 @@ def open_socket_sink(
 ) -> SocketSink:
     """A sink on a socket of the pool. Raises SocketUrlRefused, or MediaError if it can't be opened."""
     codec_of_stream = encoder(codec, stream)
-    return SocketSink(pool.acquire(sink_url(url), options), codec_of_stream)
+    return SocketSink(pool.acquire(sink_url(url), options, stream.name), codec_of_stream)

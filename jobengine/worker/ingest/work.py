@@ -200,7 +200,7 @@ class IngestWork:
             raise MediaError("passThrough names no sink")
         terms = spec.sink.options or SinkTerms()
         self._pool = SinkPool(context, self._clock)
-        lane = self._pool.acquire(sink_url(spec.sink.url), terms.socket_options())
+        lane = self._pool.acquire(sink_url(spec.sink.url), terms.socket_options(), "")
         return Passing(lane, terms.inflight_ops, spec.metadata_only)
 
     def _counts(self) -> dict[str, Any]:

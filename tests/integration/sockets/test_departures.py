@@ -20,7 +20,7 @@ from jobengine.model.socket_url import writer_url
 def lane(zeromq: zmq.Context[Any]) -> Lane:
     """A lane that nobody receives from."""
     pool = SinkPool(zeromq, SystemClock())
-    lane = pool.acquire(writer_url("dealer+connect:tcp://127.0.0.1:9"), SinkOptions())
+    lane = pool.acquire(writer_url("dealer+connect:tcp://127.0.0.1:9"), SinkOptions(), "cam")
     pool.close()
     return lane
 

@@ -189,6 +189,21 @@ def test_a_stored_message_goes_out_as_it_came(pool: SinkPool) -> None:
     assert bytes(frames[1]) == savant.packed(message).replace(sequence, bytes([4 << 3, 1]), 1)
 
 
+def test_a_stock_reader_hears_each_of_several_sinks_that_take_turns_on_a_topic(
+    pool: SinkPool, folder: Path
+) -> None:
+    url, stream = f"dealer+connect:ipc://{folder}/s", SinkStream("vod", {}, DOCUMENT)
+    with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
+        for options in (SinkOptions(), SinkOptions(send_hwm=10), SinkOptions()):
+            record = read(savant.frame().to_message(), b"pixels")
+            assert record.element is not None
+            sink = open_socket_sink(pool, url, options, "savant", stream)
+            assert sink.offer([record.element], [record.planes])
+            frame = received_by(reader, sink).message.as_video_frame()
+            assert UUID(frame.uuid).bytes == record.element.element_id
+            sink.close()
+
+
 def test_a_message_whose_times_were_moved_says_so(pool: SinkPool, folder: Path) -> None:
     record = read(savant.frame(pts=90_000, dts=50_000).to_message(), b"pixels")
     assert record.element is not None

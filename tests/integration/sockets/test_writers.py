@@ -67,7 +67,7 @@ def open_lane(pool: SinkPool, endpoint: str) -> Open:
     """Opens a lane on a connecting socket of a type, and waits for its peer if there should be one."""
 
     def open_(kind: str, options: SinkOptions = BRIEF, is_there: bool = True) -> Lane:
-        lane = pool.acquire(writer_url(f"{kind}+connect:{endpoint}"), options)
+        lane = pool.acquire(writer_url(f"{kind}+connect:{endpoint}"), options, "cam")
         if is_there:
             wait_until(lambda: lane.is_ready, 5, "a peer")
         return lane
@@ -265,19 +265,29 @@ def test_a_closed_lane_takes_back_what_was_not_sent(open_lane: Open, peer: Peer,
 
 def test_equal_sinks_share_a_socket_until_it_was_unused_for_long(pool: SinkPool, clock: ManualClock) -> None:
     url = writer_url("dealer+connect:tcp://127.0.0.1:9")
-    first, second = pool.acquire(url, BRIEF), pool.acquire(url, BRIEF)
-    other = pool.acquire(url, SinkOptions())
+    first, second = pool.acquire(url, BRIEF, "cam-1"), pool.acquire(url, BRIEF, "cam-2")
+    other = pool.acquire(url, SinkOptions(), "cam-3")
     assert first.descriptors == second.descriptors
     assert first.descriptors != other.descriptors
     descriptors = first.descriptors
     first.close()
     clock.advance(timedelta(seconds=3600))
     pool.sweep()
-    assert pool.acquire(url, BRIEF).descriptors == descriptors, "one lane still used it"
+    assert pool.acquire(url, BRIEF, "cam-1").descriptors == descriptors, "one lane still used it"
     second.close()
     clock.advance(timedelta(seconds=59))
-    third = pool.acquire(url, BRIEF)
+    third = pool.acquire(url, BRIEF, "cam-1")
     assert third.descriptors == descriptors
+
+
+@pytest.mark.parametrize("kind", ["dealer", "req", "pub"])
+def test_a_dealer_that_was_superseded_for_a_topic_is_not_used_for_it_again(pool: SinkPool, kind: str) -> None:
+    url = writer_url(f"{kind}+connect:tcp://127.0.0.1:9")
+    first = pool.acquire(url, BRIEF, "cam")
+    pool.acquire(url, SinkOptions(), "cam")
+    assert pool.acquire(url, BRIEF, "another").descriptors == first.descriptors
+    is_used_again = pool.acquire(url, BRIEF, "cam").descriptors == first.descriptors
+    assert is_used_again is (kind != "dealer")
 
 
 def test_a_failing_peer_is_left_alone_for_a_while(open_lane: Open, clock: ManualClock) -> None:
@@ -311,5 +321,5 @@ def test_what_has_left_the_process_is_known(peer: Peer, open_lane: Open, clock: 
 def test_a_file_in_the_place_of_a_socket_is_not_removed(zeromq: zmq.Context[Any], folder: Path) -> None:
     (folder / "file").write_text("precious")
     with pytest.raises(Exception, match="is no socket"):
-        SinkPool(zeromq, ManualClock()).acquire(writer_url(f"dealer+bind:ipc://{folder}/file"), BRIEF)
+        SinkPool(zeromq, ManualClock()).acquire(writer_url(f"dealer+bind:ipc://{folder}/file"), BRIEF, "cam")
     assert (folder / "file").read_text() == "precious"

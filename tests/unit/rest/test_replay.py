@@ -187,6 +187,7 @@ def test_a_stop_condition_is_replaced_and_the_old_one_stays_in_the_history(
         (changed("stop_condition", {"frame_count": 0}), "/stop_condition/frame_count"),
         (changed("stop_condition", {"key_frame_count": 0}), "/stop_condition/key_frame_count"),
         (changed("stop_condition", "soon"), "/stop_condition"),
+        (changed("stop_condition", {"last_frame": {"uuid": "x"}}), "/stop_condition/last_frame/uuid"),
         (changed("attributes", [{"name": "x"}]), "/attributes/0/namespace"),
         ({}, "/sink"),
     ],
