@@ -142,7 +142,7 @@ class _Reader:
     def _refusal(self, name: str) -> str:
         if name in _RETIMING.split():
             text = "pictures or samples are, and parts that are made apart would not fit together"
-            return f"{name!r} changes when {text}; shift a source by its shift member"
+            return f"{name!r} changes when {text}; speed and shift of a source do that"
         there = ", ".join(sorted(FILTERS[self._kind]))
         return f"{name!r} is no {self._kind} filter that may be used; there are {there}"
 

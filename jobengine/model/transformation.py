@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from jobengine.errors import Fault, MalformedError
 from jobengine.model.beam.values import BeamModel, malformed, read_document
@@ -24,6 +25,7 @@ from jobengine.model.filter_graph import FilterGraph, parse_graph
 Json = Any
 MAX_OUTPUTS = 64
 MAX_SOURCES = 16
+SLOWEST, FASTEST = Fraction(1, 100), Fraction(100)
 _KINDS = ("video", "audio")
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
 
@@ -34,13 +36,32 @@ class _Part(BeamModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _check_speed(given: float | list[int]) -> float | list[int]:
+    is_pair = isinstance(given, list) and len(given) == 2 and min(given) > 0
+    if (isinstance(given, list) and not is_pair) or not SLOWEST <= _as_fraction(given) <= FASTEST:
+        raise ValueError(
+            "must be a number from 0.01 to 100, or the two of a fraction, such as [25025, 24000]"
+        )
+    return given
+
+
+def _as_fraction(given: float | list[int]) -> Fraction:
+    return Fraction(*given) if isinstance(given, list) else Fraction(str(given))
+
+
 class RecipeSource(_Part):
     """A stream that is read: ``stream`` of ``content``, one of the transformation's sources, else the first
-    stream of its kind; ``shift`` microseconds later than it is there."""
+    stream of its kind; ``speed`` times as fast, and then ``shift`` microseconds later than it is there."""
 
     content: Name
     stream: Name | None = None
+    speed: Annotated[float | list[int], AfterValidator(_check_speed)] = 1.0
     shift: Annotated[int, Field(ge=-(2**62), le=2**62)] = 0
+
+    @property
+    def pace(self) -> Fraction:
+        """``speed``, exactly as it was written."""
+        return _as_fraction(self.speed)
 
 
 class RecipeOutput(_Part):

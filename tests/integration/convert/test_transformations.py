@@ -79,6 +79,42 @@ def test_a_source_may_be_shifted(film: Kitchen) -> None:
     assert np.abs(picture - film.shown("film")[60 / 25]).mean() < 3
 
 
+@pytest.mark.parametrize(("speed", "pts"), [(2, 30 * TICKS), (0.5, 120 * TICKS), ([3, 1], 20 * TICKS)])
+def test_a_source_may_go_faster_or_slower(film: Kitchen, speed: Json, pts: int) -> None:
+    film.make("paced", H264)
+    sources = [{"content": "film", "speed": speed, "shift": 10_000_000}]
+    transform(film, "film", "paced", {"video": [{"sources": sources, "filter": "null"}]})
+
+    assert film.get("paced", "0", f"packet_{900_000 + pts}", readAhead=0)
+
+    picture = film.shown("paced")[10 + pts / 90_000]
+    assert np.abs(picture - film.shown("film")[60 / 25]).mean() < 4
+    first, second = film.elements("paced")[:2]
+    assert second.element.pts - first.element.pts == first.element.duration == pts // 60
+
+
+def test_sound_goes_faster_without_a_seam(chord: Kitchen) -> None:
+    chord.make("fast", {**PCM, "channels": 2}, base=(1, 44_100))
+    sources = [{"content": "chord", "speed": 1.5}]
+    transform(chord, "chord", "fast", {"audio": [{"sources": sources, "filter": "anull"}]})
+
+    for second in range(3):
+        assert chord.get("fast", "0", f"{second}s-{second}.9s")
+
+    at = np.arange(4410, 120_000) / 44_100
+    left = chord.heard("fast", 0, 44_100, 4410, 120_000)[:, 0]
+    assert np.abs(left - 0.3 * np.sin(2 * np.pi * 660 * at)).max() < 1e-3
+
+
+def test_sound_goes_no_faster_than_its_samples_allow(chord: Kitchen) -> None:
+    chord.make("odd", {**PCM, "channels": 2}, base=(1, 44_100))
+    sources = [{"content": "chord", "speed": [1001, 960]}]
+    transform(chord, "chord", "odd", {"audio": [{"sources": sources, "filter": "anull"}]})
+
+    with pytest.raises(MediaError, match="44100 Hz can't go 1001/960 times as fast"):
+        chord.get("odd", "0", "0s-1s")
+
+
 def test_nothing_is_made_outside_its_bounds(film: Kitchen) -> None:
     film.make("part", H264)
     transform(film, "film", "part", {"video": "hflip"}, 1_000_000, 2_000_000)
@@ -144,6 +180,10 @@ def test_a_filter_that_ffmpeg_refuses_is_told(film: Kitchen) -> None:
         ({"audio": [{"target": "other", "filter": "anull"}]}, "/recipe/audio/0/target"),
         ({"video": [{"filter": 7}]}, "/recipe/video"),
         ({"video": [{"filter": "null", "speed": 2}]}, "/recipe/video"),
+        *(
+            ({"video": {"sources": [{"content": "film", "speed": speed}], "filter": "null"}}, "/recipe/video")
+            for speed in (0, 0.001, 101, -1, "2", [2], [2, 0], [1, 2, 3])
+        ),
     ],
 )
 def test_a_recipe_that_can_not_be_run_is_refused_with_its_place(

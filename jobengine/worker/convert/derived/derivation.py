@@ -31,11 +31,22 @@ class Input:
     channel: int | None = None
     shift_s: Fraction = Fraction(0)
     """How much later it is there than in its source."""
+    speed: Fraction = Fraction(1)
+    """How many times as fast it goes there."""
 
     @property
     def time_base(self) -> Fraction:
+        """Seconds that one tick of the source takes in what is made of it."""
+        return self.source_base / self.speed
+
+    @property
+    def source_base(self) -> Fraction:
         """Seconds of one tick; a `Derivation` has only inputs that tell."""
         return time_base_of(self.source.stream) or Fraction(1)
+
+    def made_at(self, seconds: Fraction) -> Fraction:
+        """When a moment of the source is in what is made of it."""
+        return seconds / self.speed + self.shift_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +145,8 @@ class Derivations:
             found = self._input(original, stream_index(original, given.stream or kind), None)
             if found is None:
                 raise NotFoundError(f"{given.content!r}, a source of {content.name!r}, has no time_base")
-            inputs.append(replace(found, shift_s=Fraction(given.shift, 1_000_000)))
+            shift_s = Fraction(given.shift, 1_000_000)
+            inputs.append(replace(found, shift_s=shift_s, speed=given.pace))
         first_s, end_s = _bounds(noted)
         return Derivation(content, index, tuple(inputs), base, made.graph, first_s, end_s)
 

@@ -7,7 +7,7 @@ renditions of a source have their key packets at the same moments.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any, Literal
@@ -129,11 +129,17 @@ class PictureMaker:
             yield frame.pts or 0, frame
 
     def _encoded(self, pictures: Iterator[Shown]) -> Iterator[Coded]:
-        encoder = CodedPictures(self._stream, self._times.source.stream.get("avg_frame_rate"))
+        encoder = CodedPictures(self._stream, self._rate())
         for frame, pts, duration in pictures:
             yield from encoder.take(frame, pts, duration)
         yield from encoder.finish()
         self.learnt = encoder.learnt
+
+    def _rate(self) -> Sequence[int] | None:
+        """How many pictures a second the source tells of, as fast as it goes here."""
+        leader = self._derivation.inputs[0]
+        given = leader.source.stream.get("avg_frame_rate")
+        return given and (given[0] * leader.speed.numerator, given[1] * leader.speed.denominator)
 
     def _raw(self, frame: Any, pts: int, duration: int | None) -> Coded:
         return frame_element(shaped(frame, self._codec), pts, duration)

@@ -116,7 +116,7 @@ class Rendering:
         made = self._made(content, index, kind)
         if made is None:
             return
-        wanted = made.maker.complete(kind, at + made.derivation.inputs[0].shift_s)
+        wanted = made.maker.complete(kind, made.derivation.inputs[0].made_at(at))
         if wanted is not None and not self._is_here(content.stream_number(index), wanted):
             self.fill(content, index, wanted)
 

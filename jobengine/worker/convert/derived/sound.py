@@ -125,13 +125,24 @@ class SoundMaker:
         rate = self._grid.rate
         shift = round(given.shift_s * rate)
         tick = given.time_base * rate
-        begin, stop = floor((first - shift - _LEAD * rate) / tick), ceil((end - shift) / tick)
-        elements = self._filling.between(given.source, begin, stop)
-        span = sound_between(given.source.stream, elements, rate, first - shift, end - shift)
+        begin, stop = (first - shift) / tick - _LEAD / given.source_base, (end - shift) / tick
+        elements = self._filling.between(given.source, floor(begin), ceil(stop))
+        span = sound_between(given.source.stream, elements, self._rate_of(given), first - shift, end - shift)
         samples, layout = span.samples, places_of(span.layout)
         if given.channel is not None:
             samples, layout = samples[:, given.channel : given.channel + 1], "mono"
         return SoundSpan(rate, first, samples, layout)
+
+    def _rate_of(self, given: Input) -> int:
+        """How many samples of what is made a second of the source gives. Raises MediaError."""
+        rate = self._grid.rate / given.speed
+        if rate.denominator != 1:
+            speed = f"{given.speed.numerator}/{given.speed.denominator}"
+            raise MediaError(
+                f"sound of {self._grid.rate} Hz can't go {speed} times as fast: {self._grid.rate} divided by "
+                "that is no whole number"
+            )
+        return rate.numerator
 
     def _mixed(self, spans: Sequence[SoundSpan]) -> Samples:
         """All channels side by side; mixed down or up if the stream has another number of them."""
