@@ -6,6 +6,7 @@ and what migrations do is elsewhere in this folder.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Any, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, inspect, make_url
 
-from jobengine.clock import Clock, SystemClock
 from jobengine.errors import ConflictError, DocumentError, Fault, SettingsError, UnavailableError
 from jobengine.history import migrations
 from jobengine.model.query import contains
@@ -21,14 +21,12 @@ from jobengine.model.query import contains
 MIGRATION_LOCK = 0x6A6F6265
 """Key of the PostgreSQL advisory lock that lets one process migrate at a time."""
 
-BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+BY_KEY = (
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
+    "-c plan_cache_mode=force_generic_plan"
+)
 """Writers find rows by their key. A plan made while a table was small would go on reading all of it, as plans
-are kept until the table is analysed."""
-
-RESTED_NS = 1_000_000_000
-"""How long a connection must have been out of use until it is asked whether it still lives."""
-_RESTS_SINCE = "rests_since_ns"
-
+are kept until the table is analysed; so whatever the rows are, one plan does, and is made once."""
 
 WRITER_CACHE_KB = 16_384
 """Pages that a group changes are kept until its commit; of only 2 MB, many are written and read again."""
@@ -141,16 +139,15 @@ class Database:
         if not self.is_sqlite:
             session = f"-c lock_timeout={self._busy_timeout_ms} "
             session += "-c default_transaction_read_only=on" if read_only else BY_KEY
+            prepared = {} if read_only else {"prepare_threshold": 0}
             engine = create_engine(
                 self.url,
-                pool_pre_ping=not read_only,
                 paramstyle="format",
                 isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
-                connect_args={"connect_timeout": 5, "options": session},
+                connect_args={"connect_timeout": 5, "options": session, **prepared},
                 **common,
             )
-            if read_only:
-                _ask_rested(engine, SystemClock())
+            _ask_suspicious(engine)
             return engine
         engine = create_engine(self.url, connect_args={"check_same_thread": False}, **common)
         _prepare_sqlite(engine, read_only=read_only, busy_timeout_ms=self._busy_timeout_ms)
@@ -215,20 +212,17 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool, busy_timeout_ms: int) ->
             raise exc.DBAPIError(begin, None, error) from error
 
 
-def _ask_rested(engine: Engine, clock: Clock) -> None:
-    """Ask a reading connection that has rested whether it lives: each time would be a way to the server more.
+def _ask_suspicious(engine: Engine) -> None:
+    """Ask a connection whether it lives only if the server has said something unasked, as it does at its end.
 
-    One that was cut just now fails what it is used for, which can be asked for again.
+    Asking each would be a way to the server more for whatever it is used for.
     """
 
-    @event.listens_for(engine, "checkin")
-    def rest(_connection: Any, record: Any) -> None:
-        record.info[_RESTS_SINCE] = clock.monotonic_ns()
-
     @event.listens_for(engine, "checkout")
-    def ask(connection: Any, record: Any, _proxy: Any) -> None:
-        now_ns = clock.monotonic_ns()
-        if now_ns - record.info.get(_RESTS_SINCE, now_ns) < RESTED_NS:
+    def look(connection: Any, _record: Any, _proxy: Any) -> None:
+        said = select.poll()
+        said.register(connection.fileno(), select.POLLIN)
+        if not said.poll(0):
             return
         try:
             engine.dialect.do_ping(connection)

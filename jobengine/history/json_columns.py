@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Dialect,
     Table,
     cast,
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import UpdateBase
 
-from jobengine.history.row_change import Build, Rows
+from jobengine.history.row_change import Build, Ran, Rows
 from jobengine.history.tables import String
 
 _encode = msgspec.json.Encoder().encode
@@ -35,10 +34,12 @@ class ColumnsStatement:
     def __init__(self, dialect: Dialect, statement: UpdateBase) -> None:
         self.text = str(statement.compile(dialect=dialect))
 
-    def run(self, connection: Connection, rows: Rows) -> int:
-        """Run once for all rows; how many rows of the table were hit."""
+    def run(self, driver: Any, rows: Rows) -> Ran:
+        """Run once for all rows."""
         columns = tuple(_encode(column).decode() for column in zip(*rows, strict=True))
-        return connection.exec_driver_sql(self.text, columns).rowcount
+        cursor = driver.cursor()
+        cursor.execute(self.text, columns)
+        return [cursor]
 
 
 class JsonColumns:

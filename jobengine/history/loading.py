@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
 )
 
-from jobengine.history.fixed_select import FixedSelect
+from jobengine.history.fixed_select import FixedSelect, read_together
 from jobengine.history.rows import JOB_COLUMNS, TRANSITION_COLUMNS, job_from_row, transition_from_row
 from jobengine.history.tables import jobs, transitions
 from jobengine.model.lifecycle import TransitionStatus
@@ -69,9 +69,9 @@ class JobLoading:
     def load(self, connection: Connection, job_ids: Sequence[str]) -> dict[str, LoadedJob]:
         """Those of ``job_ids`` that exist. Blocks for the database; raises DBAPIError."""
         ids = msgspec.json.encode(job_ids).decode() if self._is_sqlite else list(job_ids)
-        found = (job_from_row(row) for row in self._jobs.rows(connection, ids=ids))
-        loaded = {job.job_id: LoadedJob(job, [], []) for job in found}
-        for row in self._rows.rows(connection, ids=ids):
+        found, rows = read_together(connection, [(self._jobs, {"ids": ids}), (self._rows, {"ids": ids})])
+        loaded = {row[0]: LoadedJob(job_from_row(row), [], []) for row in found}
+        for row in rows:
             transition = transition_from_row(row)
             job = loaded[transition.job_id]
             is_pending = transition.status is TransitionStatus.PENDING

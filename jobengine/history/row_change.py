@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Dialect,
     FromClause,
     Select,
@@ -30,6 +29,8 @@ from sqlalchemy.sql.dml import UpdateBase
 from jobengine.history.tables import ROOM
 
 Rows = list[tuple[Any, ...]]
+Ran = list[Any]
+"""Cursors of the driver, to be asked for their rows once their statements have been answered."""
 Conditions = Sequence[ColumnElement[bool]]
 Build = Callable[[FromClause], UpdateBase]
 """Makes a statement over the rows that are given to it."""
@@ -40,9 +41,14 @@ Computed = Callable[[FromClause], ColumnElement[Any]]
 class RowChange(Protocol):
     """One statement, compiled once."""
 
-    def run(self, connection: Connection, rows: Rows) -> int:
-        """Write all ``rows``; how many rows of the table were hit. Blocks for the database."""
+    def run(self, driver: Any, rows: Rows) -> Ran:
+        """Have all ``rows`` written by the driver's connection; raises the driver's error."""
         ...
+
+
+def rows_hit(ran: Ran) -> int:
+    """How many rows of the table a change has hit."""
+    return sum(cursor.rowcount for cursor in ran)
 
 
 class Form(Protocol):

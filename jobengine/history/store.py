@@ -31,6 +31,8 @@ from jobengine.history.batch import Batch, Step
 from jobengine.history.database import Database
 from jobengine.history.fixed_select import FixedSelect
 from jobengine.history.loading import JobLoading, LoadedJob
+from jobengine.history.one_way import in_one_way
+from jobengine.history.row_change import Ran, rows_hit
 from jobengine.history.rows import StoredAnswer, from_json, output_from_row
 from jobengine.history.statements import Statements
 from jobengine.history.tables import HAS_WORKER, events, idempotency, jobs, outputs, services, transitions
@@ -125,9 +127,7 @@ class SqlJobStore:
         """Write what was prepared in one transaction. May be called from another thread than the reads."""
         try:
             with self._database.writing() as connection:
-                self._check_service(connection)
-                for step in prepared.steps:
-                    self._run(connection, step)
+                self._run(connection, prepared.steps)
         except Stale as error:
             raise self._name_stale(prepared.batch) from error
 
@@ -259,18 +259,21 @@ class SqlJobStore:
             values = {"after_time": after[0], "after_id": after[1], **given}
             return [(row[0], row[1], row[2]) for row in connection.execute(wanted, values).all()]
 
-    def _run(self, connection: Connection, step: Step) -> None:
-        if step.statement is self._statements.insert_event and not self._database.is_sqlite:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({EVENT_ORDER_LOCK})")
-        if step.statement.run(connection, step.rows) != len(step.rows) and step.is_guarded:
+    def _run(self, connection: Connection, steps: list[Step]) -> None:
+        """Everything but the commit, in one way: what it comes to is looked at before that."""
+        name, epoch = self._service or ("", 0)
+        with in_one_way(connection) as driver:
+            claim = self._epoch.ask(driver, {"name": name})
+            ran = [self._start(driver, step) for step in steps]
+        if self._service is not None and self._epoch.answer(claim) != [(epoch,)]:
+            raise ConflictError(f"service {name} was claimed by another process", service=name)
+        if any(step.is_guarded and rows_hit(r) != len(step.rows) for step, r in zip(steps, ran, strict=True)):
             raise Stale
 
-    def _check_service(self, connection: Connection) -> None:
-        if self._service is None:
-            return
-        name, epoch = self._service
-        if self._epoch.row(connection, name=name) != (epoch,):
-            raise ConflictError(f"service {name} was claimed by another process", service=name)
+    def _start(self, driver: Any, step: Step) -> Ran:
+        if step.statement is self._statements.insert_event and not self._database.is_sqlite:
+            driver.execute(f"SELECT pg_advisory_xact_lock({EVENT_ORDER_LOCK})")
+        return step.statement.run(driver, step.rows)
 
     def _name_stale(self, batch: Batch) -> ConflictError:
         """Which guarded rows of a refused batch are not as expected."""

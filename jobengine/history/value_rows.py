@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Table, literal_column, select, text
+from sqlalchemy import ColumnElement, Dialect, Table, literal_column, select, text
 
-from jobengine.history.row_change import Build, Rows
+from jobengine.history.row_change import Build, Ran, Rows
 
 SIZES = (64, 32, 16, 8, 4, 2, 1)
 """Numbers of rows that there is a text for; a group takes the largest that fits until none is left."""
@@ -24,15 +24,16 @@ class ValueStatement:
     def __init__(self, text: str, row: str) -> None:
         self._texts = {size: text.replace(row, ", ".join([row] * size)) for size in SIZES}
 
-    def run(self, connection: Connection, rows: Rows) -> int:
-        """Run in as few parts as there are texts for; how many rows of the table were hit in total."""
-        hit = at = 0
+    def run(self, driver: Any, rows: Rows) -> Ran:
+        """Run in as few parts as there are texts for."""
+        ran: Ran = []
+        at = 0
         for size, statement in self._texts.items():
             while len(rows) - at >= size:
                 parameters = tuple(chain.from_iterable(rows[at : at + size]))
-                hit += connection.exec_driver_sql(statement, parameters).rowcount
+                ran.append(driver.execute(statement, parameters))
                 at += size
-        return hit
+        return ran
 
 
 class ValueRows:

@@ -58,16 +58,17 @@ def test_a_postgresql_that_was_restarted_is_used_again(own_server: PostgresServe
             reader.get_job(lost.job_id)
 
 
-def test_a_connection_that_was_cut_between_batches_is_made_again(postgres_url: str) -> None:
-    with Database(postgres_url) as database:
-        store = SqlJobStore(database)
+def test_connections_that_were_cut_between_two_uses_are_made_again(postgres_url: str) -> None:
+    with Database(postgres_url) as database, Database(postgres_url) as other:
+        store, reader = SqlJobStore(database), JobReader(database)
         commit(store, lambda batch: batch.insert_job(a_job()))
-        with database.reading() as connection:
-            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            mine = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            connection.exec_driver_sql(others + mine)
+        assert reader.count_jobs() == 1
+        with other.reading() as connection:
+            cut = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            assert set(connection.exec_driver_sql(cut + others).scalars()) == {True}
         commit(store, lambda batch: batch.insert_job(a_job()))
-        assert JobReader(database).count_jobs() == 2
+        assert reader.count_jobs() == 2
 
 
 def test_an_sqlite_file_locked_beyond_the_timeout_is_unavailable_until_it_is_free(sqlite_url: str) -> None:
