@@ -92,7 +92,7 @@ class Contents:
             place, params = response.links["next"]["url"], None
 
     def remove(self, name: str, stream: str, reference: str) -> int:
-        """Remove elements by kind and pts, by pts or by time, also a range; how many they were.
+        """Remove elements by kind and pts, by pts or by time, also a range, or all; how many they were.
 
         Raises NotFoundError if there are none.
         """

@@ -36,6 +36,8 @@ from jobengine.model.media_reference import (
 from jobengine.ports.contents import ContentStore
 
 TOLERANCE = Fraction(5, 1000)
+MOST_AT_ONCE = 10_000
+"""How many elements one moment stands for at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,9 @@ class LookUp:
             found = self.nearest(number, ticks)
             return [found] if found and _is_half_near(found, ticks) else []
         span = self.span(stream, reference, terms)
-        return self._store.range(number, span.first, span.last) if span.first <= span.last else []
+        if span.first > span.last:
+            return []
+        return self._store.range(number, span.first, span.last, limit=MOST_AT_ONCE)
 
     def _moment(self, stream: TimedStream, reference: Stamps | Times, terms: Terms) -> int:
         if isinstance(reference, Times):

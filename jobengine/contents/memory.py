@@ -302,9 +302,11 @@ class MemoryContents:
             raise NotFoundError(f"the stream has no {write.kind.name.lower()} with pts {write.pts}")
         planes = list(there.planes or ())
         planes += [b""] * (max(write.planes) + 1 - len(planes))
-        for plane, buffer in write.planes.items():
-            planes[plane] = bytes(buffer)
-        return _put(there.with_payload(tuple(planes), write.expires_us), stream, undo)
+        is_new = not any(planes[place] for place in write.planes)
+        for place, buffer in write.planes.items():
+            planes[place] = bytes(buffer)
+        outcome = _put(there.with_payload(tuple(planes), write.expires_us), stream, undo)
+        return msgspec.structs.replace(outcome, created=is_new)
 
     def _keep_payload(self, write: KeepPayload, undo: list[Undo]) -> Outcome:
         stream = self._read(write.stream)

@@ -188,6 +188,7 @@ class Deciding:
         before = self._row(stream, sequence)
         planes = list(self.planes_of(before))
         planes += [b""] * (max(write.planes) + 1 - len(planes))
+        is_new = not any(len(planes[place]) for place in write.planes)
         for place, plane in zip(write.planes, plain_buffers(list(write.planes.values())), strict=True):
             planes[place] = plane
         after = replace(before, stored=tuple(len(plane) for plane in planes))
@@ -198,7 +199,7 @@ class Deciding:
         attributes = self.attributes_of(before)
         self.write_element(write.stream, stream, sequence, after, attributes, planes)
         self.changes.update(stream, sequence, before, after)
-        return Outcome(False, 1, sequence, after.pts, after.element_id)
+        return Outcome(is_new, 1, sequence, after.pts, after.element_id)
 
     def _keep_payload(self, write: KeepPayload) -> Outcome:
         """The payload is written once more, so that it stands with those that go at its new time."""

@@ -53,10 +53,12 @@ def put_planes(draft: StreamDraft, write: PutPlanes) -> Outcome:
         raise NotFoundError(f"the stream has no {write.kind.name.lower()} with pts {write.pts}")
     row = _row(draft, sequence)
     places = [*row.places, *[NOWHERE] * (max(write.planes) + 1 - len(row.places))]
+    is_new = all(places[plane] == NOWHERE for plane in write.planes)
     for plane, buffer in write.planes.items():
         draft.release([places[plane]])
         places[plane] = draft.hold(buffer)
-    return _put(draft, sequence, _with_payload(row, places, write.expires_us))
+    outcome = _put(draft, sequence, _with_payload(row, places, write.expires_us))
+    return msgspec.structs.replace(outcome, created=is_new)
 
 
 def keep_payload(draft: StreamDraft, write: KeepPayload) -> Outcome:

@@ -18,8 +18,17 @@ from jobengine.model.beam.elements import (
     to_element,
 )
 from jobengine.model.beam.values import malformed
-from jobengine.model.element import ElementKind, StoredElement
-from jobengine.model.media_reference import Anchor, Direct, MediaReference, Stamps, Times, parse_reference
+from jobengine.model.element import PTS_MAX, PTS_MIN, ElementKind, StoredElement
+from jobengine.model.media_reference import (
+    LAST,
+    Anchor,
+    Direct,
+    MediaReference,
+    Places,
+    Stamps,
+    Times,
+    parse_reference,
+)
 from jobengine.ports.contents import DeleteElements, Outcome, PutElement, PutMode
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Role
@@ -27,7 +36,13 @@ from jobengine.rest.beams import mixed_answer as mixed
 from jobengine.rest.beams.address import join
 from jobengine.rest.beams.bodies import read_json
 from jobengine.rest.beams.paging import add_links
-from jobengine.rest.beams.parameters import BeamQuery, ElementQuery, ElementRemovalQuery, PayloadQuery
+from jobengine.rest.beams.parameters import (
+    MAX_LIMIT,
+    BeamQuery,
+    ElementQuery,
+    ElementRemovalQuery,
+    PayloadQuery,
+)
 from jobengine.rest.beams.path import variable
 from jobengine.rest.beams.payload_reading import split_raw
 from jobengine.rest.beams.payloads import PayloadRoutes
@@ -118,7 +133,10 @@ class ElementRoutes:
         return self._stored(content, index, self._shelf.store.commit([put])[0], read.kind)
 
     def delete(self, call: Call[ElementRemovalQuery]) -> Response:
-        """Remove elements by kind and pts, by pts or by real time. With `.raw`: the payload only."""
+        """Remove elements by kind and pts, by pts or by real time, or all of them with `first-last`.
+
+        With `.raw`: the payload only.
+        """
         element, data = split_raw(variable(call, "reference"))
         if data:
             return self._payloads.drop(call, element, data)
@@ -127,8 +145,7 @@ class ElementRoutes:
         number = content.stream_number(index)
         first, last, kind = self._span(content, index, reference, call.query)
         if call.query.dry_run:
-            found = self._shelf.store.range(number, first, last) if first <= last else []
-            return json_response({"deleted": sum(kind in (None, each.element.kind) for each in found)})
+            return json_response({"deleted": self._count(number, first, last, kind)})
         (outcome,) = self._shelf.store.commit([DeleteElements(number, first, last, kind)])
         if not outcome.changed:
             raise NotFoundError(f"{element!r} finds nothing in stream {index} of {content.name!r}")
@@ -183,9 +200,21 @@ class ElementRoutes:
                 terms = ElementQuery(tolerance_ms=tolerance_ms).terms(self._shelf.settings.time_tolerance_ms)
                 span = self._shelf.look_up.span(timed(content, index), reference, terms)
                 return span.first, span.last, None
+            case Places(0, last) if last == LAST:
+                return PTS_MIN, PTS_MAX, None
         raise MalformedError(
-            f"elements are removed by packet_P, frame_P, pts or real time, not by {reference}"
+            f"elements are removed by packet_P, frame_P, pts, real time or first-last, not by {reference}"
         )
+
+    def _count(self, stream: int, first: int, last: int, kind: ElementKind | None) -> int:
+        counted = offset = 0
+        while first <= last:
+            page = self._shelf.store.range(stream, first, last, offset, MAX_LIMIT)
+            counted += sum(kind in (None, each.element.kind) for each in page)
+            offset += len(page)
+            if len(page) < MAX_LIMIT:
+                break
+        return counted
 
 
 def _place(reference: MediaReference, document: ElementDocument) -> Direct:

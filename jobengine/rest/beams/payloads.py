@@ -46,9 +46,9 @@ class PayloadRoutes:
         """
         return self.read(call, variable(call, "reference"), variable(call, "data"))
 
-    def read(self, call: Call[PayloadReadQuery], element: str, data: str) -> Response:
-        """Answer a payload, and renew it if that is asked for."""
-        keep_s = call.query.keep_s
+    def read(self, call: Call[Any], element: str, data: str) -> Response:
+        """Answer a payload, and renew it if the query, which is a `PayloadReadQuery`, says so."""
+        keep_s: float | None = call.query.keep_s
         if keep_s is not None:
             call.actor.need(Role.OPERATOR)
         name, stream = variable(call, "content"), variable(call, "stream")
@@ -99,10 +99,9 @@ class PayloadRoutes:
         if stored is None:
             raise NotFoundError(f"there is no {at} in stream {index} of {content.name!r}; put that first")
         planes = _divide(stored, at, plane, body, sizes)
-        is_new = not any(stored.planes[k : k + 1] > (0,) for k in planes)
         put = PutPlanes(number, at.kind, at.pts, planes, self.expires_us(at.kind, call.query.expires_s))
-        self._shelf.store.commit([put])
-        return Response(status=201 if is_new else 200)
+        (outcome,) = self._shelf.store.commit([put])
+        return Response(status=201 if outcome.created else 200)
 
     def delete(self, call: Call[BeamQuery]) -> Response:
         """Let the payload of a packet or a frame go; its description stays."""

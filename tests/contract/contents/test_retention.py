@@ -235,6 +235,18 @@ def test_a_payload_may_come_back(store: ContentStore) -> None:
     assert [each.payload.name for each in found] == ["HERE", "HERE", "GONE"]
 
 
+def test_planes_are_new_where_there_were_none(store: ContentStore) -> None:
+    store.commit([put(1)])
+
+    def is_new(*places: int) -> bool:
+        planes = dict.fromkeys(places, b"x")
+        return store.commit([PutPlanes(STREAM, PACKET, 1, planes)])[0].created
+
+    assert [is_new(0), is_new(0), is_new(2), is_new(1), is_new(0, 3)] == [True, False, True, True, False]
+    store.commit([DropPayloads(STREAM, 1, 1)])
+    assert [is_new(0, 1), is_new(1)] == [True, False]
+
+
 def test_the_time_of_a_payload_is_that_of_its_last_write(store: ContentStore) -> None:
     store.commit([put(n, b"x", expires_us=START_US + 1) for n in range(4)])
     store.commit([put(0, b"y", mode=PutMode.REPLACE)])

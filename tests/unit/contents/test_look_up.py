@@ -283,3 +283,10 @@ def test_distances_count_from_the_base(times: set[int], base: int, distance: int
     found = found_in(times, str(Relative(base, distance, is_backward)))
 
     assert found == ([ordered[wanted]] if 0 <= wanted < len(ordered) else [])
+
+
+def test_a_moment_stands_for_a_bounded_number_of_elements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobengine.contents.look_up.MOST_AT_ONCE", 3)
+
+    assert found_in([0] * 9, "0") == [0] * 3
+    assert found_in(SET10, "0s", tick=TICK_90K) == [-40, -30, -20]
