@@ -15,6 +15,7 @@ BENCHMARKS = (
     "pipe_throughput",
     "recordings",
     "restream",
+    "ingest",
     "paced_jobs",
     "pacing",
     "http_jobs",

@@ -19,9 +19,10 @@ from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any
 
+from benchmarks.element_sink import Sink, receiver
 from benchmarks.harness import Figure, Report, median, percentile, run, scratch
 from benchmarks.processes import cpu_seconds
-from benchmarks.restream import Sink, open_contents, receiver, record, submit
+from benchmarks.restream_rig import open_contents, record, submit
 from benchmarks.rigs import ServiceRig, service
 from jobengine.clock import SystemClock, to_text
 

@@ -22,6 +22,9 @@ from jobengine.worker.restream.shared_store import SharedStore
 BATCH_ELEMENTS = 64
 FIRST_BATCH = 8
 BATCH_BYTES = 4 << 20
+STRETCH_BYTES = 16 << 20
+"""What is read at once where elements are sent one by one, and where they are sent together: a look at the
+store takes as long as sending several elements, and a socket may have more than that under way."""
 AHEAD_ELEMENTS = 16
 """Fewer than so many are few: a job that has time reads on then, in batches of twice as many."""
 
@@ -56,7 +59,8 @@ class Reader:
         self._with_payload = with_payload
         self._next = sequence
         self._ahead: deque[Entry | Gap] = deque()
-        self._limit = FIRST_BATCH
+        self._elements = FIRST_BATCH
+        self._mean_bytes = 1
         self._version = -1
         self._may_get_ahead = True
         self._pin: Pin | None = None
@@ -66,14 +70,14 @@ class Reader:
         ahead = self._ahead
         if not ahead:
             self._may_get_ahead = True
-            self._read_on(self._limit)
+            self._read_on(self._elements, BATCH_BYTES)
         return ahead.popleft() if ahead else None
 
     def plain(self, kind: ElementKind) -> list[Entry]:
         """What comes next, as far as it was read and is plain media of a kind, its times not falling back."""
         if not self._ahead:
             self._may_get_ahead = True
-            self._read_on(self._limit)
+            self._read_on(self._elements, STRETCH_BYTES)
         found: list[Entry] = []
         timestamp = PTS_MIN
         for entry in self._ahead:
@@ -98,7 +102,7 @@ class Reader:
     def get_ahead(self) -> None:
         """Read on before more is wanted. What goes wrong is met again by whoever wants it."""
         try:
-            self._read_on(min(self._limit, 2 * AHEAD_ELEMENTS))
+            self._read_on(min(self._elements, 2 * AHEAD_ELEMENTS), BATCH_BYTES)
         except JobEngineError:
             self._may_get_ahead = False
 
@@ -109,12 +113,16 @@ class Reader:
             self._pins.release(self._pin)
             self._pin = None
 
-    def _read_on(self, limit: int) -> None:
-        """Fetch a batch, unless nothing can have come since there was none."""
+    def _read_on(self, elements: int, size_bytes: int) -> None:
+        """Fetch a batch of at most so much, unless nothing can have come since there was none.
+
+        Its size is told by the elements before; those of the first one are few.
+        """
         version = self._shared.version()
         if version == self._version:
             self._may_get_ahead = False
             return
+        limit = max(1, min(elements, size_bytes // self._mean_bytes))
         entries = self._store.scan(self._stream, self._next, limit)
         self._may_get_ahead = len(entries) == limit
         if not entries:
@@ -141,8 +149,8 @@ class Reader:
             self._ahead.append(Entry(entry, payload, message, timestamp, payload_bytes, is_plain))
             self._next = entry.sequence + 1
             read_bytes += payload_bytes
-        mean_bytes = read_bytes // len(entries) + 1
-        self._limit = max(1, min(BATCH_ELEMENTS, 2 * self._limit, BATCH_BYTES // mean_bytes))
+        self._mean_bytes = read_bytes // len(entries) + 1
+        self._elements = min(BATCH_ELEMENTS, 2 * self._elements)
 
     def _keep_pinned(self) -> None:
         former, now_ns = self._pin, self._clock.monotonic_ns()

@@ -8,7 +8,7 @@ import pytest
 
 from jobengine.clock import Clock, to_us
 from jobengine.contents.memory import MemoryContents
-from jobengine.model.element import Gap, StoredElement
+from jobengine.model.element import ElementKind, Gap, StoredElement
 from jobengine.ports.contents import DeleteElements, DropPayloads, LimitStream
 from jobengine.testing import ManualClock
 from jobengine.worker.restream.reader import Entry, Reader
@@ -102,13 +102,29 @@ class CountedStore(MemoryContents):
         return super().scan(stream, sequence, limit)
 
 
-def test_big_elements_are_read_few_at_a_time() -> None:
+@pytest.fixture
+def big() -> tuple[CountedStore, Reader]:
+    """A reader of 64 elements of a MiB, and its store."""
     clock = ManualClock()
     store = CountedStore(clock)
     camera = StoredCamera(clock, store=store)
     for n in range(64):
         camera.add(n, key=True, payload=bytes(1 << 20))
-    reading = reader(camera)
+    return store, reader(camera)
+
+
+def test_big_elements_are_read_few_at_a_time(big: tuple[CountedStore, Reader]) -> None:
+    store, reading = big
     while reading.take() is not None:
         pass
     assert max(store.limits[1:]) <= 4
+
+
+def test_more_of_them_are_read_at_once_where_they_are_sent_together(big: tuple[CountedStore, Reader]) -> None:
+    store, reading = big
+    seen = []
+    while entries := reading.plain(ElementKind.PACKET):
+        seen += [pts_of(entry) for entry in entries]
+        reading.pass_over(len(entries))
+    assert seen == list(range(64))
+    assert max(store.limits) == 15
