@@ -9,6 +9,7 @@ from jobengine.client.contents import Contents
 from jobengine.client.event_feed import Event, EventFeed
 from jobengine.client.http import Http, path
 from jobengine.client.jobs import Jobs
+from jobengine.client.relations import Relations
 
 Json = Any
 
@@ -69,6 +70,7 @@ class Client:
         self.events = Events(self._http)
         self.variables = Variables(self._http)
         self.contents = Contents(self._http)
+        self.relations = Relations(self._http)
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ from jobengine.errors import ConflictError, NotFoundError
 from tests.integration.media.films import film, make, packets, probe
 from tests.services import Service
 
+VIDEO = {"type": "Stream", "time_base": [1, 25], "codecpar": {"codec_type": "video"}}
 pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.timeout(240)]
 
 
@@ -170,3 +171,28 @@ def test_a_reference_that_finds_nothing_is_told(service: Service, movie: Path) -
     assert [e["pts"] for e in service.client.contents.elements("looked at", "audio", "1st-3rd")] == [
         e["pts"] for e in list(service.client.contents.elements("looked at", "audio", "first-last"))[:3]
     ]
+
+
+def test_contents_are_related_from_python(service: Service) -> None:
+    relations = service.client.relations
+    for name in ("original", "copy/1", "small.json", "mirror"):
+        service.client.contents.create({"type": "format", "url": name, "streams": [VIDEO]})
+
+    assert [relations.add_equivalent("original", "copy/1") for _ in range(2)] == [True, False]
+    assert relations.equivalents("copy/1") == ["original"]
+    stream_map = {"video": "video"}
+    assert relations.add_rendition("small.json", "copy/1", stream_map, "provided")
+    assert relations.rendition("small.json")["stream_map"] == stream_map
+    assert relations.rendition("copy/1", reverse=True)["dependencies"] == ["small.json"]
+    made = relations.add_transformation("mirror", {"sources": ["small.json"], "recipe": {"video": "hflip"}})
+    assert relations.transformation("mirror") == made
+    assert relations.transformation("small.json", reverse=True)["transformations"] == [["mirror"]]
+    with pytest.raises(ConflictError, match="would be a circle"):
+        relations.add_rendition("copy/1", "mirror")
+
+    with pytest.raises(NotFoundError):
+        relations.remove_transformation("mirror", ["mirror", "another"])
+    relations.remove_transformation("mirror", ["mirror"])
+    relations.remove_rendition("small.json", "copy/1")
+    relations.remove_equivalent("copy/1", "original")
+    assert relations.equivalents("original") == relations.rendition("small.json")["sources"] == []
