@@ -41,11 +41,24 @@ class TimeOutOfRange(ValueError):
     """A time that is no signed number of 64 bits; the text is a sentence."""
 
 
-class _Kind(msgspec.Struct):
+class _Said(msgspec.Struct):
+    """An attribute, as far as it is looked at here."""
+
+    namespace: str
+    name: str
+    values: list[msgspec.Raw] = []
+
+
+class _Known(msgspec.Struct):
+    """The members that have a meaning. Reading them tells that they are what they should be."""
+
     message: str = ""
+    labels: list[str] = []
+    attributes: list[_Said] = []
+    shift: int = 0
 
 
-_kind = msgspec.msgpack.Decoder(_Kind)
+_known = msgspec.msgpack.Decoder(_Known)
 _map = msgspec.msgpack.Decoder(dict[str, Any])
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -53,13 +66,13 @@ _pack = msgspec.msgpack.Encoder().encode
 def message_of(element: Element) -> Message | None:
     """What an element is if it is no media; None: a packet or a frame.
 
-    Attributes that can't be read, or a kind of a later version, are ``UNKNOWN``: whoever sends leaves
-    such an element out instead of failing on it.
+    Attributes that can't be read, members that are not what they should be, or a kind of a later version
+    are ``UNKNOWN``: whoever sends leaves such an element out instead of failing on it.
     """
     if not element.attributes:
         return None
     try:
-        text = _kind.decode(element.attributes).message
+        text = _known.decode(element.attributes).message
         return Message(text) if text else None
     except (msgspec.MsgspecError, ValueError):
         return Message.UNKNOWN

@@ -6,13 +6,14 @@ specification is complete. When a job stops is no member: its stop conditions ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from jobengine.errors import Fault
 from jobengine.model.anchor import Anchor, Offset
+from jobengine.model.attribute import Attribute
 from jobengine.model.casing import CamelModel
 from jobengine.model.element import ElementKind
 from jobengine.model.message import Rewrite
@@ -81,59 +82,6 @@ class RoutingLabels(CamelModel):
         if (self.replace is None) == (self.append is None):
             raise ValueError("must hold either replace or append")
         return self
-
-
-_VALUE_TYPES: Mapping[str, tuple[type, ...]] = {
-    "BBox": (dict,),
-    "BBoxVector": (list,),
-    "Boolean": (bool,),
-    "BooleanVector": (list,),
-    "Bytes": (list,),
-    "Float": (float, int),
-    "FloatVector": (list,),
-    "Integer": (int,),
-    "IntegerVector": (list,),
-    "Intersection": (dict,),
-    "None": (type(None),),
-    "Point": (dict,),
-    "PointVector": (list,),
-    "Polygon": (dict,),
-    "PolygonVector": (list,),
-    "String": (str,),
-    "StringVector": (list,),
-}
-
-
-class AttributeValue(CamelModel):
-    """One value: ``value`` is an object with one member, named by its type as Savant names it."""
-
-    confidence: float | None = Field(None, description="How sure it is, from 0 to 1 by custom.")
-    value: dict[str, Any] = Field(
-        min_length=1, max_length=1, description="An object of one member, which names the type."
-    )
-
-    @field_validator("value")
-    @classmethod
-    def _of_a_known_type(cls, value: dict[str, Any]) -> dict[str, Any]:
-        """What a reader would stumble over is refused before anything is sent."""
-        ((name, said),) = value.items()
-        if name not in _VALUE_TYPES:
-            raise ValueError(f"{name} is no type; known are {', '.join(_VALUE_TYPES)}")
-        is_bool = isinstance(said, bool) and name != "Boolean"
-        if is_bool or not isinstance(said, _VALUE_TYPES[name]):
-            raise ValueError(f"what stands under {name} is none")
-        return value
-
-
-class Attribute(CamelModel):
-    """Something said of every element of media that is sent."""
-
-    namespace: str = Field(min_length=1, max_length=255, description="Who says it.")
-    name: str = Field(min_length=1, max_length=255, description="What it is called there.")
-    values: list[AttributeValue] = Field(default_factory=list, max_length=10_000, description="What it says.")
-    hint: Text | None = Field(None, description="A remark for people.")
-    is_persistent: bool = Field(True, description="Goes on with the element behind the next module.")
-    is_hidden: bool = Field(False, description="Is not shown by default.")
 
 
 class EndOfStream(CamelModel):

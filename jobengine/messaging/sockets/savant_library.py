@@ -75,10 +75,16 @@ def attributes_of(owner: Any) -> list[dict[str, Json]]:
 
 
 def attribute(said: Mapping[str, Json]) -> Any:
-    """The library's attribute. Raises ValueError for values that it doesn't know."""
+    """The library's attribute. Raises UnreadableRecord for values that it doesn't know."""
     members = {_PLAIN.get(key, key): value for key, value in said.items()}
-    members["values"] = [_theirs(value) for value in said["values"]]
-    return primitives().Attribute.from_json(msgspec.json.encode(members).decode())
+    try:
+        members["values"] = [_theirs(value) for value in said["values"]]
+        return primitives().Attribute.from_json(msgspec.json.encode(members).decode())
+    except (KeyError, TypeError, ValueError) as error:
+        name = f"{said.get('namespace')}/{said.get('name')}"
+        raise UnreadableRecord(
+            f"has an attribute {name} that Savant's library does not take: {error}"
+        ) from error
 
 
 def _as_map(text: str) -> dict[str, Json]:
@@ -92,7 +98,22 @@ def _ours(value: dict[str, Json]) -> dict[str, Json]:
 
 
 def _theirs(value: Mapping[str, Json]) -> dict[str, Json]:
-    return dict(value) | ({"value": "None"} if value["value"] == {"None": None} else {})
+    match value["value"]:
+        case {"None": None}:
+            return {**value, "value": "None"}
+        case {"BBox": box}:
+            return {**value, "value": {"BBox": _their_box(box)}}
+        case {"BBoxVector": boxes}:
+            return {**value, "value": {"BBoxVector": list(map(_their_box, boxes))}}
+        case _:
+            return dict(value)
+
+
+def _their_box(said: Mapping[str, Json]) -> Json:
+    """A box with all members that this version of the library wants of one."""
+    sides = said["xc"], said["yc"], said["width"], said["height"]
+    box = _module("primitives.geometry").RBBox(*sides, said.get("angle"))
+    return msgspec.json.decode(primitives().AttributeValue.bbox(box).json)["value"]["BBox"]
 
 
 def differing(wanted: Sequence[Mapping[str, Json]], owner: Any) -> list[Mapping[str, Json]]:

@@ -9,13 +9,22 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    RootModel,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from jobengine.model.anchor import MAX_BLOCKS, MAX_OFFSET_S
 from jobengine.model.condition import StreamCondition
 
 Json = Any
-_SECS_MAX = 30 * 24 * 3600
+_MS_MAX = 30 * 24 * 3600 * 1000
 _OPTIONS = (
     "send_timeout",
     "send_retries",
@@ -34,15 +43,15 @@ class ReplayModel(BaseModel):
 
 
 class Duration(ReplayModel):
-    """A span of time."""
+    """A span of time; what is longer than 30 days, such as all that fits in, counts as 30 days."""
 
-    secs: int = Field(ge=0, le=_SECS_MAX)
+    secs: int = Field(ge=0, lt=2**64)
     nanos: int = Field(ge=0, lt=2**32)
 
     @property
     def ms(self) -> float:
         """In milliseconds."""
-        return self.secs * 1000 + self.nanos / 1e6
+        return min(self.secs * 1000 + self.nanos / 1e6, _MS_MAX)
 
 
 class SocketOptions(ReplayModel):
@@ -80,10 +89,20 @@ class Sink(ReplayModel):
 
 
 class RoutingLabels(ReplayModel):
-    """``replace`` those of a message or ``append`` to them."""
+    """Either ``replace`` those of a message or ``append`` to them."""
 
     replace: list[str] | None = None
     append: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> RoutingLabels:
+        if (self.replace is None) == (self.append is None):
+            raise ValueError("must hold either replace or append")
+        return self
+
+
+def _form(value: Json) -> str:
+    return "labels:word" if isinstance(value, str) else "labels:object"
 
 
 class Configuration(ReplayModel):
@@ -98,7 +117,10 @@ class Configuration(ReplayModel):
     max_duration: Duration
     stored_stream_id: str = Field(min_length=1, max_length=255)
     resulting_stream_id: str = Field(min_length=1, max_length=255)
-    routing_labels: Literal["bypass"] | RoutingLabels
+    routing_labels: Annotated[
+        Annotated[Literal["bypass"], Tag("labels:word")] | Annotated[RoutingLabels, Tag("labels:object")],
+        Discriminator(_form),
+    ]
     max_idle_duration: Duration
     max_delivery_duration: Duration
     send_metadata_only: bool

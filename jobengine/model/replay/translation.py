@@ -12,6 +12,7 @@ from typing import Any
 
 from jobengine.errors import Fault
 from jobengine.model.condition import StreamCondition, StreamReading
+from jobengine.model.pacing import MAX_PAUSE_MS
 from jobengine.model.replay.query import Configuration, JobQuery, RoutingLabels, Sink
 
 Json = Any
@@ -155,9 +156,9 @@ def _offset(query: JobQuery) -> dict[str, Json]:
 def _pacing(configuration: Configuration) -> dict[str, Json]:
     return {
         "mode": "absolute" if configuration.ts_sync else "fast",
-        "minDurationMs": configuration.min_duration.ms,
-        "maxDurationMs": configuration.max_duration.ms,
-        "discrepancyFixMs": configuration.ts_discrepancy_fix_duration.ms,
+        "minDurationMs": min(configuration.min_duration.ms, MAX_PAUSE_MS),
+        "maxDurationMs": min(configuration.max_duration.ms, MAX_PAUSE_MS),
+        "discrepancyFixMs": min(configuration.ts_discrepancy_fix_duration.ms, MAX_PAUSE_MS),
         "stopOnIncorrectTs": configuration.stop_on_incorrect_ts,
     }
 

@@ -18,6 +18,7 @@ from jobengine.messaging.sockets.codecs import decoder, encoder
 from jobengine.messaging.sockets.pool import SinkPool
 from jobengine.messaging.sockets.reader import Outcome, Received, SocketReader
 from jobengine.messaging.sockets.sink import SocketSink, open_socket_sink
+from jobengine.model.attribute import Attribute
 from jobengine.model.element import Element, ElementKind
 from jobengine.model.message import Message, Rewrite, labels_of, message_of
 from jobengine.model.socket_options import SinkOptions, SourceOptions
@@ -202,6 +203,44 @@ def test_a_stock_reader_hears_each_of_several_sinks_that_take_turns_on_a_topic(
             frame = received_by(reader, sink).message.as_video_frame()
             assert UUID(frame.uuid).bytes == record.element.element_id
             sink.close()
+
+
+BOX = {"xc": 1, "yc": 2.0, "width": 3.0, "height": 4.0}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"BBox": BOX},
+        {"BBox": {**BOX, "angle": None}},
+        {"BBoxVector": [{**BOX, "angle": 5}]},
+        {"Bytes": [[2, 1], [0, 255]]},
+        {"Intersection": {"kind": "Enter", "edges": [[1, "gate"], [2, None]]}},
+        {"None": None},
+        {"Polygon": {"vertices": [{"x": 0, "y": 0.5}], "tags": [None]}},
+    ],
+)
+def test_values_of_every_shape_reach_a_stock_reader(
+    pool: SinkPool, folder: Path, value: dict[str, Any]
+) -> None:
+    record = read(savant.frame().to_message(), b"pixels")
+    assert record.element is not None
+    said = Attribute.model_validate({"namespace": "n", "name": "m", "values": [{"value": value}]})
+    given = Rewrite(attributes=(said.model_dump(mode="json", by_alias=True),)).of(record.element)
+    with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
+        sink = open_sink(pool, f"dealer+connect:ipc://{folder}/s")
+        assert sink.offer([given], [record.planes])
+        frame = received_by(reader, sink).message.as_video_frame()
+    [received] = frame.get_attribute("n", "m").values
+    assert next(iter(value)) in str(received.json)
+
+
+def test_a_value_that_savant_does_not_take_is_named(pool: SinkPool) -> None:
+    record = read(savant.frame().to_message(), b"pixels")
+    assert record.element is not None
+    given = Rewrite(attributes=({**CARS, "values": [{"value": {"Later": 1}}]},)).of(record.element)
+    with pytest.raises(SinkError, match="has an attribute detector/cars that Savant's library does not take"):
+        encoder("savant", SinkStream("cam", {}, {})).element(given, record.planes)
 
 
 def test_a_message_whose_times_were_moved_says_so(pool: SinkPool, folder: Path) -> None:

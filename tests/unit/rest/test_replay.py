@@ -72,9 +72,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     """The job with one member changed."""
     job = copy.deepcopy(JOB)
     *parents, last = path.split("/")
-    target = job
+    target: Any = job
     for name in parents:
-        target = target[name]
+        target = target[int(name) if name.isdigit() else name]
     target[last] = value
     return job
 
@@ -189,6 +189,13 @@ def test_a_stop_condition_is_replaced_and_the_old_one_stays_in_the_history(
         (changed("stop_condition", "soon"), "/stop_condition"),
         (changed("stop_condition", {"last_frame": {"uuid": "x"}}), "/stop_condition/last_frame/uuid"),
         (changed("attributes", [{"name": "x"}]), "/attributes/0/namespace"),
+        (changed("attributes/0/values/0/value", {"FloatVector": ["a"]}), "/attributes/0/values/0/value"),
+        (changed("configuration/routing_labels", "append"), "/configuration/routing_labels"),
+        (changed("configuration/routing_labels", {}), "/configuration/routing_labels"),
+        (
+            changed("configuration/routing_labels", {"replace": [], "append": []}),
+            "/configuration/routing_labels",
+        ),
         ({}, "/sink"),
     ],
 )
@@ -199,6 +206,15 @@ def test_what_can_not_be_is_refused_with_its_place(bench: Bench, job: dict[str, 
     assert pointer in [fault["pointer"] for fault in problem["errors"]]
     assert problem["error"] == problem["detail"]
     assert bench.client.get("/api/v1/job").get_json() == {"jobs": []}
+
+
+def test_a_duration_without_end_is_as_long_as_can_be(bench: Bench) -> None:
+    job = changed("configuration/max_idle_duration", {"secs": 2**64 - 1, "nanos": 0})
+    job["configuration"]["max_duration"] = {"secs": 2**64 - 1, "nanos": 999_999_999}
+    job_id = put(bench, job)
+    spec = bench.client.get(f"/api/jobs/{job_id}").get_json()["transitions"][0]["jobDescription"]
+    assert spec["restreamSpec"]["maxIdleMs"] == 30 * 24 * 3600 * 1000
+    assert spec["restreamSpec"]["pacing"]["maxDurationMs"] == 24 * 3600 * 1000
 
 
 def test_old_clients_have_the_options_beside_the_url(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -68,3 +69,34 @@ def test_a_content_that_is_deleted_and_made_anew_is_another_one(scene: Scene) ->
     scene.link.at(200, renew)
     scene.restream(pacing=ABSOLUTE, maxIdleMs=10_000)
     assert (scene.end[0], scene.end[1]["code"]) == ("Error", "source-gone")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"attributes": 5},
+        {"attributes": [5]},
+        {"attributes": [{"namespace": "n", "name": 1, "values": []}]},
+        {"labels": 5},
+        {"labels": [1]},
+        {"shift": "far"},
+    ],
+)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attributes": [{"namespace": "n", "name": "m", "values": []}]},
+        {"routingLabels": {"append": ["late"]}},
+        {"timestamps": "rebase"},
+        {"pacing": {"mode": "fast"}},
+    ],
+)
+def test_what_a_peer_wrote_that_can_not_be_is_left_out_and_the_rest_goes_on(
+    scene: Scene, members: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    scene.camera.add(0, key=True)
+    scene.camera.add(40, key=True, **members)
+    scene.camera.add(80, key=True)
+    scene.restream(**changes)
+    assert (scene.end[0], scene.sequences) == ("Finished", [0, 2])
+    assert scene.end[1]["result"]["skippedElements"] == 1
