@@ -43,6 +43,7 @@ class EngineSockets:
         self._requests = _bind(context, zmq.ROUTER, addresses.requests, REQUEST_QUEUE)
         self._workers = _bind(context, zmq.ROUTER, addresses.workers, REPORT_QUEUE)
         self._notices = _bind(context, zmq.PUB, addresses.notices, REQUEST_QUEUE)
+        self._is_closed = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poller = zmq.Poller()
         for ours in (self._requests, self._workers, self._wake):
@@ -72,8 +73,9 @@ class EngineSockets:
         return arrivals
 
     def wake(self) -> None:
-        """End a `poll` that waits. May be called from any thread."""
-        os.eventfd_write(self._wake, 1)
+        """End a `poll` that waits. May be called from any thread, and when all is closed."""
+        if not self._is_closed:
+            os.eventfd_write(self._wake, 1)
 
     def answer(self, client: bytes, answer: Answer) -> None:
         """Answer a request; dropped when the client has gone."""
@@ -93,6 +95,7 @@ class EngineSockets:
         self._notices.send(encode(Committed(job_ids)))
 
     def close(self) -> None:
+        self._is_closed = True
         for socket in (self._requests, self._workers, self._notices):
             socket.close(linger=200)
         os.close(self._wake)

@@ -206,6 +206,7 @@ class Conveyor:
             feed.sequence,
             feed.first,
             feed.loop,
+            feed.goal,
             clock.elements,
             clock.key_elements,
             clock.position,

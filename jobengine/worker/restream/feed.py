@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zlib import crc32
 
 from jobengine.clock import Clock
 from jobengine.model.element import ElementKind, Gap, PayloadState
@@ -25,11 +26,20 @@ END_OF_RECORDING = "end of recording"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to read: on from ``sequence``, in round ``loop`` (from 0) over what begins at ``first``."""
+    """Where to read: on from ``sequence``, in round ``loop`` (from 0) over what begins at ``first``.
+
+    ``goal`` tells what was looked for from anything else (`goal_of`).
+    """
 
     sequence: int
     first: int
     loop: int = 0
+    goal: int = 0
+
+
+def goal_of(spec: RestreamSpec) -> int:
+    """A number of 32 bits for the anchor and offset of a specification."""
+    return crc32(spec.model_dump_json(include={"anchor", "offset"}).encode())
 
 
 class Feed:
@@ -49,6 +59,7 @@ class Feed:
         self.time_base = source.stream.time_base
         self.kind = kind
         self.sequence, self.first, self.loop = place.sequence, place.first, place.loop
+        self.goal = place.goal
         self._shared = shared
         self._clock = clock
         self._idle_since_ns: int | None = None

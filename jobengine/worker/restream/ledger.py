@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-_RECORD = struct.Struct("<QQQQQQQQQqq16sQ")
+_RECORD = struct.Struct("<QQQQQQIQQQqq16sQ")
 _CHECK = struct.Struct("<I")
 _SLOT_BYTES = 128
 _FILE_BYTES = 2 * _SLOT_BYTES
@@ -25,10 +25,10 @@ class Delivered(msgspec.Struct, frozen=True, gc=False):
     """Everything up to here is delivered and safe.
 
     ``stream`` is the store's number of what is read, ``kind`` the kind of elements that are sent,
-    ``sequence`` what to go on with, ``first_sequence`` where the present loop
-    began; ``elements``, ``key_elements``, ``position`` (microseconds of media) and ``last_id`` are the
-    stream clock there. ``timestamp`` is that of the last element as it is stored, in ticks, and ``shift`` how
-    far it was moved.
+    ``sequence`` what to go on with, ``first_sequence`` where the present loop began, ``goal`` tells the
+    anchor and offset that led there. ``elements``, ``key_elements``, ``position`` (microseconds of media) and
+    ``last_id`` are the stream clock there. ``timestamp`` is that of the last element as it is stored, in
+    ticks, and ``shift`` how far it was moved.
     """
 
     stream: int
@@ -36,6 +36,7 @@ class Delivered(msgspec.Struct, frozen=True, gc=False):
     sequence: int
     first_sequence: int
     loop: int
+    goal: int
     elements: int
     key_elements: int
     position: int

@@ -83,5 +83,6 @@ class Search:
         if self._source is None:
             return f"there was no stream {source.stream} of a content {source.content!r}{waited}"
         anchor = self._spec.anchor
-        what = anchor.document() if isinstance(anchor, AnchorPlace) else anchor
+        said = anchor.document() if isinstance(anchor, AnchorPlace) else {"": anchor}
+        what = " ".join(f"{form} {place}" for form, place in said.items() if place is not None).strip()
         return f"the anchor {what} was not in stream {source.stream} of content {source.content!r}{waited}"

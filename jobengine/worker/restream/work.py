@@ -28,7 +28,7 @@ from jobengine.worker.restream.conveyor import SINK_POLL_NS, Conveyor
 from jobengine.worker.restream.counts import RATE, Counters, StreamClock
 from jobengine.worker.restream.delivery import Delivery
 from jobengine.worker.restream.failures import DeliveryTimeout
-from jobengine.worker.restream.feed import Feed, Place
+from jobengine.worker.restream.feed import Feed, Place, goal_of
 from jobengine.worker.restream.ledger import Delivered, Ledger
 from jobengine.worker.restream.look_up import Start
 from jobengine.worker.restream.outgoing import Outgoing
@@ -59,6 +59,7 @@ class RestreamWork:
         self._stream_clock = StreamClock()
         self._pacing = Pacing(PacingSpec())
         self._former: Delivered | None = None
+        self._begun = 0
         self._forward_us = 0
         self._ledger: Ledger | None = None
         self._search: Search | None = None
@@ -128,9 +129,8 @@ class RestreamWork:
             return ()
         url = self._spec.sink.url or ""
         kind = _OUTPUT_KINDS.get(kind_of_sink(url), "stream")
-        begun = self._former.elements if self._former else 0
-        name = self._spec.resulting_stream or ""
-        return (WorkOutput(name, kind, None, url, begun, None, self.elements - begun, self._is_closed),)
+        name, count = self._spec.resulting_stream or "", self.elements - self._begun
+        return (WorkOutput(name, kind, None, url, self._begun, None, count, self._is_closed),)
 
     @property
     def result(self) -> Mapping[str, Any]:
@@ -149,6 +149,7 @@ class RestreamWork:
         self._ledger = Ledger(Path(context.ledger)) if context.ledger else None
         self._former = self._ledger.last if self._ledger else None
         if self._former is not None:
+            self._begun = self._former.elements
             self._stream_clock.take_up(self._former)
             self._outgoing.retiming.take_up(self._former)
         else:
@@ -274,12 +275,15 @@ class RestreamWork:
 
     def _find(self, now_ns: int) -> int:
         """Look for the place to begin; then wait for the sink."""
-        if self._former is not None:
-            source = find_source(self._shared, self._spec.source or StreamSource())
-            if source is not None and source.number == self._former.stream:
-                place = Place(self._former.sequence, self._former.first_sequence, self._former.loop)
-                self._begin(source, place, ElementKind(self._former.kind), now_ns)
+        goal, former = goal_of(self._spec), self._former
+        source = find_source(self._shared, self._spec.source or StreamSource()) if former else None
+        if former is not None and source is not None:
+            if (former.stream, former.goal) == (source.number, goal):
+                place = Place(former.sequence, former.first_sequence, former.loop, goal)
+                self._begin(source, place, ElementKind(former.kind), now_ns)
                 return now_ns
+            self._open(source)
+            self._seek()
         if self._search is None:
             started = self._started or self._clock.now()
             self._search = Search(self._shared, self._clock, self._spec, started)
@@ -289,7 +293,7 @@ class RestreamWork:
         source, start = found
         self._note_start(start)
         sequence = start.stored.sequence
-        self._begin(source, Place(sequence, sequence), start.stored.element.kind, now_ns)
+        self._begin(source, Place(sequence, sequence, goal=goal), start.stored.element.kind, now_ns)
         return now_ns
 
     def _note_start(self, start: Start) -> None:

@@ -62,6 +62,12 @@ def link(context: zmq.Context[Any], ends: Addresses, tmp_path: Path) -> Iterator
     link.close()
 
 
+def test_who_wakes_closed_sockets_is_not_bothered(context: zmq.Context[Any], ends: Addresses) -> None:
+    with engine(context, ends) as sockets:
+        pass
+    sockets.wake()
+
+
 @contextmanager
 def engine(context: zmq.Context[Any], ends: Addresses) -> Iterator[EngineSockets]:
     sockets = EngineSockets(context, ends)

@@ -11,9 +11,8 @@ from jobengine.worker.restream.ledger import Delivered, Ledger
 
 
 def delivered(count: int) -> Delivered:
-    return Delivered(
-        1, 0, count, 0, 0, count, count // 10, count * 33_333, -count, count, count.to_bytes(16, "big")
-    )
+    place = (1, 0, count, 0, 0, 7)
+    return Delivered(*place, count, count // 10, count * 33_333, -count, count, count.to_bytes(16, "big"))
 
 
 def test_a_new_ledger_knows_of_nothing(tmp_path: Path) -> None:

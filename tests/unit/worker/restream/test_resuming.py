@@ -10,6 +10,7 @@ from jobengine.clock import to_text
 from jobengine.messaging.worker_messages import Resume
 from tests.unit.worker.restream.scene import Scene, stop
 from tests.unit.worker.restream.sinks import Died
+from tests.unit.worker.stage import planned
 
 
 @pytest.fixture
@@ -81,6 +82,21 @@ def test_a_loop_is_gone_on_with(scene: Scene) -> None:
     scene.sink.dies_after = None
     scene.restream(loops=3, resume=resume(scene), state="Running")
     assert scene.sequences == [*range(10)] * 3
+
+
+@pytest.mark.parametrize("sent", [0, 3])
+def test_a_place_that_was_sought_before_the_worker_died_is_sought_by_its_successor(
+    scene: Scene, sent: int
+) -> None:
+    scene.camera.add_every(40, 60)
+    scene.sink.dies_after = 5 + sent
+    sought = {"anchor": {"pts": 1600}}
+    seek = planned(1, "Stream", "None", condition={"frameCount": 5}, description={"restreamSpec": sought})
+    with pytest.raises(Died):
+        scene.restream(seek, pacing={})
+    scene.sink.dies_after = None
+    scene.restream(stop({"frameCount": 10}), resume=resume(scene), state="Running", pacing={}, **sought)
+    assert scene.sequences == [*range(5), *range(40, 45)]
 
 
 def test_without_its_ledger_a_job_goes_on_behind_the_last_position_that_was_reported(broken: Scene) -> None:

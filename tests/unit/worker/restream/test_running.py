@@ -260,6 +260,16 @@ def test_a_paused_job_sends_nothing_and_goes_on_with_the_next_element(scene: Sce
     assert scene.sink.times_ms[-1] == pytest.approx(5230 + 14 * 40, abs=1)
 
 
+@pytest.mark.parametrize(
+    ("anchor", "said"), [("first", "first"), ({"pts": -7, "key": None}, "pts -7")], ids=["word", "place"]
+)
+def test_an_anchor_that_does_not_come_is_named(scene: Scene, anchor: Any, said: str) -> None:
+    scene.camera.add(0)
+    scene.restream(anchor=anchor)
+    assert scene.end[0] == "Error"
+    assert scene.end[1]["cause"] == f"the anchor {said} was not in stream 0 of content 'camera'"
+
+
 def test_a_running_job_seeks_to_another_anchor(scene: Scene) -> None:
     ids = scene.camera.add_every(40, 100)
     scene.arm(190, change(1, anchor={"key": text(ids[80])}))
