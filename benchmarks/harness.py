@@ -78,11 +78,11 @@ class Report:
 
 
 def run(title: str, measure: Callable[[Report, argparse.Namespace], None], *options: Any) -> None:
-    """The main function of a benchmark. ``options`` are (name, default) of whole numbers."""
+    """The main function of a benchmark. ``options`` are (name, default), of whole numbers or of text."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes, rougher figures")
     for name, default in options:
-        parser.add_argument(name, type=int, default=default)
+        parser.add_argument(name, type=type(default), default=default)
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped on the way out
     report = Report(title, given.quick)
@@ -128,12 +128,12 @@ def scratch() -> Iterator[Path]:
 
 
 @contextmanager
-def postgres() -> Iterator[PostgresServer]:
-    """A private PostgreSQL with its defaults (fsync on), gone afterwards."""
+def postgres(kept: Path | None = None) -> Iterator[PostgresServer]:
+    """A private PostgreSQL with its defaults (fsync on), gone afterwards; over a copy of what is ``kept``."""
     with scratch() as folder:
         if os.geteuid() == 0:
             shutil.chown(folder, SERVER_USER)
-        server = PostgresServer(folder)
+        server = PostgresServer(folder, kept)
         server.start()
         try:
             yield server

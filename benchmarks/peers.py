@@ -130,10 +130,12 @@ def serve_apscheduler(channel: Connection, url: str) -> None:
         )
         scheduler.start(paused=True)
         # Adding takes about 1 ms each; nothing may fall due meanwhile.
-        first = datetime.now(UTC) + timedelta(seconds=5 + count * 0.003)
+        first = datetime.now(UTC) + timedelta(seconds=5 + count * 0.002)
         for number in range(count):
             due = first + timedelta(seconds=number / count)
             scheduler.add_job(fire, "date", run_date=due, args=[due.timestamp()], misfire_grace_time=None)
+        if datetime.now(UTC) > first:
+            raise RuntimeError("adding took longer than there was time")
         scheduler.resume()
         deadline = first.timestamp() + timeout_s
         while len(late_ms) < count and time.time() < deadline:

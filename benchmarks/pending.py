@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, text
 
 from benchmarks.rigs import HOST
 from jobengine.clock import SystemClock, to_text
@@ -20,12 +21,11 @@ from jobengine.history.row_change import columns_without
 from jobengine.history.rows import job_row, transition_row
 from jobengine.history.statements import JOB_ROOM, TRANSITION_ROOM
 from jobengine.history.tables import ROOM, jobs, transitions
-from jobengine.ids import new_id
 from jobengine.model.lifecycle import TriggerType
 from jobengine.model.record import JobRecord, TransitionRecord
 
-PREFIX = 24
-"""Characters of an id that all rows of one `fill` share; the others count."""
+JOB_PREFIX, TRANSITION_PREFIX = "01900000-0000-7000-8000-", "01900000-0000-7000-9000-"
+"""What the ids of all rows begin with; the rest counts."""
 
 _NUMBERS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :count - 1)",
@@ -48,7 +48,7 @@ def fill(database: Database, count: int, first: datetime, span: timedelta) -> No
     now = to_text(SystemClock().now())
     job, transition = _patterns(now)
     given = {"count": count, "first": to_text(first)[:-1], "days": span / timedelta(days=1), "now": now}
-    given |= {"job": new_id()[:PREFIX], "transition": new_id()[:PREFIX], "trigger": transition["trigger"]}
+    given |= {"job": JOB_PREFIX, "transition": TRANSITION_PREFIX, "trigger": transition["trigger"]}
     job_id, due = _COUNTED[kind].format(prefix="job"), _DUE[kind]
     made = {
         "transition_id": _COUNTED[kind].format(prefix="transition"),
@@ -64,40 +64,48 @@ def fill(database: Database, count: int, first: datetime, span: timedelta) -> No
         _insert(connection, transitions.name, transition, made, given)
 
 
-def make_due(database: Database, count: int, first: datetime, span: timedelta) -> list[str]:
-    """Let ``count`` of the pending rows, spread over all of them, fall due within ``span`` from ``first`` on,
-    in no order; the ids of their jobs.
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """``count`` triggers that fall due evenly within ``span``, from ``first`` on."""
 
-    PostgreSQL writes a changed row to where there is room, so there the table is put in order again.
+    first: datetime
+    count: int
+    span: timedelta
+
+    @property
+    def moments(self) -> list[str]:
+        """When each is due."""
+        return [to_text(self.first + self.span * (at / self.count)) for at in range(self.count)]
+
+
+def make_due(database: Database, pending: int, bursts: Sequence[Burst]) -> list[list[str]]:
+    """Let some of the ``pending`` rows fall due in each of ``bursts``; the ids of their jobs.
+
+    Those of a burst are spread over all rows, and in no order. PostgreSQL writes a changed row to where there
+    is room, so there the table is put in order again.
     """
-    t = transitions.c
     with database.writing() as connection:
-        pending = connection.execute(
-            select(t.transition_id, t.job_id, t.due_time, t.trigger)
-            .where(t.status == "Pending")
-            .order_by(t.transition_id)
-        ).all()
-        chosen = [pending[len(pending) * at // count] for at in range(count)]
-        random.Random(count).shuffle(chosen)
-        connection.execute(_MOVE, list(_moved(chosen, first, span)))
+        chosen = [_choose(pending, len(bursts), number, burst) for number, burst in enumerate(bursts)]
+        for places, burst in zip(chosen, bursts, strict=True):
+            moved = zip(places, burst.moments, strict=True)
+            connection.execute(_MOVE, [{"of": TRANSITION_PREFIX + at, "to": due} for at, due in moved])
         if not database.is_sqlite:
             connection.exec_driver_sql("CLUSTER transitions USING pk_transitions")
-    return [row.job_id for row in chosen]
+    return [[JOB_PREFIX + at for at in places] for places in chosen]
 
 
-_MOVE = (
-    transitions.update()
-    .where(transitions.c.transition_id == bindparam("of"))
-    .values(trigger=bindparam("to"), due_time=bindparam("due"), wake_time=bindparam("due"))
+def _choose(pending: int, bursts: int, number: int, burst: Burst) -> list[str]:
+    """The ends of the ids of every so-manieth row, shuffled."""
+    step = pending / (burst.count * bursts)
+    places = [f"{int((at * bursts + number) * step):012x}" for at in range(burst.count)]
+    random.Random(number).shuffle(places)
+    return places
+
+
+_MOVE = text(
+    "UPDATE transitions SET trigger = replace(trigger, due_time, :to), due_time = :to, wake_time = :to"
+    " WHERE transition_id = :of"
 )
-
-
-def _moved(chosen: Sequence[Any], first: datetime, span: timedelta) -> list[dict[str, str]]:
-    moved = []
-    for at, row in enumerate(chosen):
-        due = to_text(first + span * (at / len(chosen)))
-        moved.append({"of": row.transition_id, "due": due, "to": row.trigger.replace(row.due_time, due)})
-    return moved
 
 
 def _patterns(now: str) -> tuple[dict[str, Any], dict[str, Any]]:

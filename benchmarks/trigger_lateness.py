@@ -3,31 +3,36 @@
 The pending ones go straight into the database, the engine is started over it and does the rest. Those that
 fall due lie among all the others, each on pages of its own where there are enough. Lateness is what the
 history says (``latenessMs``: from due to decided), and what a listener finds: from due to the notice of the
-commit. Memory and start-up are taken with 1,000 and with all of them pending. Beside it APScheduler's SQL job
-store on SQLite with the 10,000 alone.
+commit. Every round is a burst of its own rows, one after the other in one engine, as in a service that runs:
+the first finds all pages cold. Memory and start-up are taken with 1,000 and with all of them pending. Beside
+it APScheduler's SQL job store on SQLite with the 10,000 alone.
 
-    python -m benchmarks.trigger_lateness [--quick] [--pending 1000000] [--due 10000] [--rounds 3]
+    python -m benchmarks.trigger_lateness [--quick] [--only sqlite|postgresql]
+                                          [--pending 1000000] [--due 10000] [--rounds 3]
+
+The databases are built once (``benchmarks.prepared``), which takes a minute and more.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psutil
 import zmq
 from sqlalchemy import select
 
-from benchmarks.databases import Postgresql, Sqlite
-from benchmarks.harness import Figure, Report, median, percentile, postgres, run, scratch, timed
+from benchmarks import prepared
+from benchmarks.harness import Figure, Report, median, percentile, run, scratch
 from benchmarks.peers import peer, serve_apscheduler
-from benchmarks.pending import fill, make_due
-from benchmarks.rigs import bench_settings, started_engine
-from jobengine.clock import from_text, to_text
+from benchmarks.pending import Burst, make_due
+from benchmarks.rigs import EngineRig, bench_settings, started_engine
+from jobengine.clock import from_text
 from jobengine.history.database import Database
 from jobengine.history.tables import jobs, transitions
 from jobengine.messaging.addresses import addresses
@@ -36,11 +41,15 @@ from jobengine.settings import Settings
 
 FEW = 1_000
 MS = timedelta(milliseconds=1)
-MIN_LEAD_S = 8.0
-HEAD_START_S = 2.5
-"""How long the engine may look ahead before the first trigger falls due."""
-PATIENCE_MS = 5_000
+SECOND = timedelta(seconds=1)
+LEAD = {"SQLite": timedelta(seconds=20), "PostgreSQL": timedelta(seconds=32)}
+"""How long making rows fall due, a start and a look at the memory take, before the engine reads ahead."""
+GAP = timedelta(seconds=8)
+"""From burst to burst, so that each is on disk and told before the next."""
+QUIET_MS = 2_000
 """How long nothing more is told before the notices are counted."""
+PATIENCE_MS = 10_000
+"""How long the first notice may take beyond the lead."""
 P99_TARGET_MS = {"SQLite": 10.0, "PostgreSQL": 50.0}
 SETTLE_S = 3.0
 """How long a started engine is left alone before its memory is read."""
@@ -63,79 +72,102 @@ class Lateness:
     on_disk: list[float]
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """CPU of the engine in a burst, in microseconds for each trigger."""
+
+    deciding_us: float
+    others_us: float
+
+
 def measure(report: Report, given: argparse.Namespace) -> None:
     """SQLite with APScheduler beside it, then PostgreSQL."""
     if given.quick:
         given.pending, given.rounds = min(given.pending, 100_000), 2
-    with scratch() as folder:
-        kind = Sqlite(folder)
-        with peer(serve_apscheduler, kind.url("apscheduler")) as apscheduler:
+    if given.pending < given.due * given.rounds:
+        raise SystemExit("--pending must be as many as fall due in all --rounds together")
+    if given.only != "postgresql":
+        with scratch() as folder, peer(serve_apscheduler, f"sqlite:///{folder / 'peer'}") as apscheduler:
             others = [float(late) for late in apscheduler(given.due, 120.0)]
-        measure_on(report, given, kind, others)
-    with postgres() as server:
-        measure_on(report, given, Postgresql(server), [])
+        measure_on(report, given, "SQLite", prepared.sqlite, others)
+    if given.only != "sqlite":
+        measure_on(report, given, "PostgreSQL", prepared.postgresql, [])
 
 
 def measure_on(
-    report: Report, given: argparse.Namespace, kind: Sqlite | Postgresql, others: Sequence[float]
+    report: Report,
+    given: argparse.Namespace,
+    name: str,
+    databases: Callable[[int], AbstractContextManager[str]],
+    others: Sequence[float],
 ) -> None:
-    """Memory with few and with many pending, then rounds of triggers that fall due."""
-    with scratch() as folder:
-        settings = bench_settings(folder, kind.url("ours"))
-        (folder / "media").mkdir()
-        far = datetime.now(UTC) + timedelta(days=1)
-        with Database(settings.database) as database:
-            database.upgrade()
-            fill(database, FEW, far, timedelta(days=365))
-            few = idle(settings)
-            taken_s = timed(lambda: fill(database, given.pending - FEW, far, timedelta(days=365)))
-            with database.writing() as connection:
-                connection.exec_driver_sql("ANALYZE")
-            database.checkpoint()
-            print(f"{kind.name}: {given.pending:,} pending after {taken_s:.0f} s", flush=True)
-            many = idle(settings)
-            lead_s = MIN_LEAD_S + taken_s
-            rounds = [fall_due(settings, database, given.due, lead_s) for _ in range(given.rounds)]
-    tell_memory(report, kind.name, few, many, given.pending)
-    tell_lateness(report, kind.name, rounds, others)
+    """Memory with few and with many pending, and rounds of triggers that fall due."""
+    with databases(FEW) as url, scratch() as folder, started(folder, url) as (rig, start_s):
+        few = idle(rig, start_s)
+    with databases(given.pending) as url, scratch() as folder, Database(url) as database:
+        first = datetime.now(UTC) + LEAD[name]
+        bursts = [Burst(first + GAP * number, given.due, SECOND) for number in range(given.rounds)]
+        due = make_due(database, given.pending, bursts)
+        database.checkpoint()
+        with started(folder, url) as (rig, start_s), notices(rig.settings) as socket:
+            many = idle(rig, start_s)
+            rounds, costs = [], []
+            for burst, job_ids in zip(bursts, due, strict=True):
+                late, cost = fall_due(rig, socket, database, burst, job_ids)
+                rounds.append(late)
+                costs.append(cost)
+    tell_memory(report, name, few, many, given.pending)
+    tell_lateness(report, name, rounds, others)
+    tell_costs(report, name, costs)
 
 
-def idle(settings: Settings) -> Idle:
-    """Start-up time and memory of an engine process."""
+@contextmanager
+def started(folder: Path, url: str) -> Iterator[tuple[EngineRig, float]]:
+    """An engine process, and how long its start took in seconds."""
+    (folder / "media").mkdir()
     start = time.perf_counter()
-    with started_engine(settings) as rig:
-        start_s = time.perf_counter() - start
-        time.sleep(SETTLE_S)
-        memory = psutil.Process(rig.process_id).memory_full_info()
-        return Idle(start_s, memory.rss / 2**20, memory.pss / 2**20)
+    with started_engine(bench_settings(folder, url)) as rig:
+        yield rig, time.perf_counter() - start
 
 
-def fall_due(settings: Settings, database: Database, count: int, lead_s: float) -> Lateness:
-    """Let ``count`` triggers fall due within a second, in ``lead_s``."""
-    first = datetime.now(UTC) + timedelta(seconds=lead_s)
-    due = make_due(database, count, first, timedelta(seconds=1))
-    database.checkpoint()
-    with started_engine(settings), notices(settings) as socket:
-        if datetime.now(UTC) + timedelta(seconds=HEAD_START_S) > first:
-            raise RuntimeError("the engine was not up in time before they fell due")
-        time.sleep((first - datetime.now(UTC)).total_seconds())
-        heard = listen(socket, count)
+def idle(rig: EngineRig, start_s: float) -> Idle:
+    """Start-up time and memory of an engine process that has nothing to do yet."""
+    time.sleep(SETTLE_S)
+    memory = psutil.Process(rig.process_id).memory_full_info()
+    return Idle(start_s, memory.rss / 2**20, memory.pss / 2**20)
+
+
+def fall_due(
+    rig: EngineRig, socket: zmq.Socket[bytes], database: Database, burst: Burst, due: Sequence[str]
+) -> tuple[Lateness, Cost]:
+    """Let the triggers of ``burst`` fall due. Raises RuntimeError unless exactly those pass, none early."""
+    before = cpu_seconds(rig.process_id)
+    heard = listen(socket, burst)
+    spent = {thread: s - before.get(thread, 0.0) for thread, s in cpu_seconds(rig.process_id).items()}
     with database.reading() as connection:
-        mine = (jobs.c.current_state == "Running") & (transitions.c.status == "Passed")
-        wanted = select(jobs.c.job_id, transitions.c.lateness_ms, transitions.c.due_time).join(
-            transitions, transitions.c.job_id == jobs.c.job_id
-        )
+        t = transitions.c
+        wanted = select(t.job_id, t.lateness_ms, t.due_time).join(jobs, jobs.c.job_id == t.job_id)
+        wanted = wanted.where(jobs.c.current_state == "Running", t.status == "Passed")
         passed = {
-            row[0]: row
-            for row in connection.execute(wanted.where(mine, transitions.c.due_time >= to_text(first)))
+            row.job_id: row
+            for row in connection.execute(wanted)
+            if burst.first <= from_text(row.due_time) < burst.first + burst.span
         }
     if passed.keys() != set(due):
-        raise RuntimeError(f"{len(passed):,} jobs are running, {count:,} should be")
+        raise RuntimeError(f"{len(passed):,} jobs are running, {len(due):,} should be")
     decided = [float(row.lateness_ms) for row in passed.values()]
     if min(decided) < 0:
         raise RuntimeError("a trigger fired early")
     told = [(heard[job_id] - from_text(row.due_time)) / MS for job_id, row in passed.items()]
-    return Lateness(decided, told)
+    deciding_s = spent.pop(rig.process_id)
+    cost = Cost(deciding_s / len(due) * 1e6, sum(spent.values()) / len(due) * 1e6)
+    return Lateness(decided, told), cost
+
+
+def cpu_seconds(process_id: int) -> dict[int, float]:
+    """What each thread of a process has used; the first, which decides, has the number of the process."""
+    threads = psutil.Process(process_id).threads()
+    return {thread.id: thread.user_time + thread.system_time for thread in threads}
 
 
 @contextmanager
@@ -150,12 +182,13 @@ def notices(settings: Settings) -> Iterator[zmq.Socket[bytes]]:
     context.term()
 
 
-def listen(socket: zmq.Socket[bytes], count: int) -> dict[str, datetime]:
-    """When each job was told of, until there are ``count``; read afterwards, so as not to disturb."""
+def listen(socket: zmq.Socket[bytes], burst: Burst) -> dict[str, datetime]:
+    """When each job of a burst was told of; what is heard is read afterwards, so as not to disturb."""
     packed: list[tuple[datetime, bytes]] = []
     heard: dict[str, datetime] = {}
-    while len(heard) < count:
-        if socket.poll(PATIENCE_MS):
+    wait_ms = max(0, int((burst.first - datetime.now(UTC)) / MS)) + PATIENCE_MS
+    while len(heard) < burst.count:
+        if socket.poll(QUIET_MS if packed else wait_ms):
             packed.append((datetime.now(UTC), socket.recv()))
             continue
         if not packed:
@@ -163,6 +196,7 @@ def listen(socket: zmq.Socket[bytes], count: int) -> dict[str, datetime]:
         for moment, message in packed:
             heard.update(dict.fromkeys(notice_decoder.decode(message).job_ids, moment))
         packed.clear()
+        wait_ms = PATIENCE_MS
     return heard
 
 
@@ -185,8 +219,15 @@ def tell_lateness(report: Report, name: str, rounds: Sequence[Lateness], others:
         )
         told = median([percentile(late.on_disk, percent) for late in rounds])
         report.add(Figure(f"{name}: from due to on disk, {what}", "ms", told))
-    each = ", ".join(f"{percentile(late.decided, 99):.1f}" for late in rounds)
-    print(f"{name}: p99 of the rounds: {each} ms", flush=True)
+    each = [f"{percentile(late.decided, 99):.1f} ({percentile(late.on_disk, 99):.0f})" for late in rounds]
+    print(f"{name}: p99 of the rounds, decided (on disk): {', '.join(each)} ms", flush=True)
+
+
+def tell_costs(report: Report, name: str, costs: Sequence[Cost]) -> None:
+    """Medians over the rounds."""
+    deciding, others = median([c.deciding_us for c in costs]), median([c.others_us for c in costs])
+    report.add(Figure(f"{name}: CPU of the thread that decides, a trigger", "us", deciding))
+    report.add(Figure(f"{name}: CPU of the engine's other threads, a trigger", "us", others))
 
 
 def tell_memory(report: Report, name: str, few: Idle, many: Idle, pending: int) -> None:
@@ -201,4 +242,5 @@ def tell_memory(report: Report, name: str, few: Idle, many: Idle, pending: int) 
 
 
 if __name__ == "__main__":
-    run("Lateness of triggers", measure, ("--pending", 1_000_000), ("--due", 10_000), ("--rounds", 3))
+    options = (("--pending", 1_000_000), ("--due", 10_000), ("--rounds", 3), ("--only", ""))
+    run("Lateness of triggers", measure, *options)

@@ -28,15 +28,20 @@ SERVER_USER = "postgres"
 
 
 class PostgresServer:
-    """A private PostgreSQL server, trusted on the loopback only."""
+    """A private PostgreSQL server, trusted on the loopback only; new, or over a copy of ``kept``, the
+    ``data`` of one that was stopped.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept: Path | None = None) -> None:
         self.folder = folder
+        self.data = folder / "data"
         self.port = _free_port()
         self._programs = _find_programs()
-        self._run(
-            "initdb", "-D", str(folder / "data"), "-U", "jobengine", "-A", "trust", "-E", "UTF8", "--no-sync"
-        )
+        if kept is not None:
+            subprocess.run(["cp", "-a", str(kept), str(self.data)], check=True)
+            subprocess.run(["sync", "-f", str(self.data)], check=True)
+            return
+        self._run("initdb", "-D", str(self.data), "-U", "jobengine", "-A", "trust", "-E", "UTF8", "--no-sync")
 
     def start(self) -> None:
         """Start and wait until it answers (at most 30 s)."""
@@ -61,7 +66,7 @@ class PostgresServer:
             connection.execute(statement.encode())
 
     def _control(self, *arguments: str) -> None:
-        self._run("pg_ctl", "-D", str(self.folder / "data"), *arguments)
+        self._run("pg_ctl", "-D", str(self.data), *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), *arguments]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -24,6 +23,7 @@ from jobengine.contents.opening import open_store
 from jobengine.engine.admission import Admission, AdmissionTerms
 from jobengine.engine.chores import Chores, ChoreTerms
 from jobengine.engine.engine import Engine, EngineParts
+from jobengine.engine.garbage import Garbage
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
 from jobengine.engine.requests import Requests
@@ -53,7 +53,6 @@ def run_engine(settings: Settings, finish_jobs: bool) -> None:
     with ExitStack() as stack:
         service = build_engine(settings, stack)
         signal.signal(signal.SIGTERM, lambda *_: service.stop(finish_jobs))
-        _collect_seldom()
         sys.setswitchinterval(SWITCH_S)
         service.run()
 
@@ -98,7 +97,7 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
     )
     engine = Engine(name, parts, settings.engine.group_size)
     chores = Chores(store, executor, clock, _chore_terms(settings, name, epoch))
-    driven = ServiceParts(engine, chores, sockets, launcher, timer, clock)
+    driven = ServiceParts(engine, chores, sockets, launcher, timer, clock, Garbage(clock))
     return EngineService(driven, ServiceTerms(settings.engine.group_size, settings.engine.finish_timeout_s))
 
 
@@ -110,16 +109,6 @@ def _sweep(settings: Settings) -> PayloadSweep:
         timedelta(hours=settings.engine.idempotency_hours),
         Capacity(settings.contents.capacity_bytes, settings.contents.capacity_elements),
     )
-
-
-def _collect_seldom() -> None:
-    """Let the collector alone: jobs in memory are no garbage, and looking at all of them makes triggers late.
-
-    What there is in cycles (of errors, of statements) is little; it goes when some 50,000 objects are new.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
 
 
 def _measure(path: Path) -> int | None:

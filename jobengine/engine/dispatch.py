@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,11 +49,11 @@ class Dispatch:
         self._events = carriers.events
 
     def take(
-        self, requests: Sequence[tuple[bytes, AnyRequest]], decisions: Decisions, before: Decisions | None
+        self, requests: Sequence[tuple[bytes, AnyRequest]], decisions: Decisions, before: Iterable[Decisions]
     ) -> None:
-        """Decide about ``requests``. ``before``: the group that is on its way to the disk."""
+        """Decide about ``requests``. ``before``: the groups that are on their way to the disk."""
         decisions.requests += requests
-        ahead = before.remembered if before else {}
+        ahead = {key: answer for group in before for key, answer in group.remembered.items()}
         known = self._known_answers(requests) | ahead | decisions.remembered
         decisions.must_follow |= not ahead.keys().isdisjoint(_keys(requests))
         for client, request in requests:

@@ -103,6 +103,8 @@ class Engine:
         self._dispatch = Dispatch(parts.store, self._cache, carriers)
         self._wakes = Wakes(parts.store, service)
         self._ahead: deque[str] = deque()
+        self._held: dict[str, set[str]] = {}
+        """What was woken while the last decision about its job was on its way to the disk."""
         self._untaken: list[tuple[bytes, AnyRequest]] = []
         self._unsettled: list[News] = []
         self._was_down = False
@@ -127,6 +129,7 @@ class Engine:
         with self._giving_up():
             decided = self._round(reports)
             self._read_ahead()
+            self._cache.trim(self._is_in_flight)
             has_due = self._wakes.has_due(decided)
             has_more = has_due or bool(self._ahead) or self._workers.admission.has_room
         return has_more
@@ -189,22 +192,20 @@ class Engine:
         return len(self._workers.all())
 
     def tick(self) -> None:
-        """Once in a while: deadlines of edits, silent workers, and what is no longer used leaves memory."""
+        """Once in a while: deadlines of edits, and silent workers."""
         for edit, error in self._edits.expired():
             self._teller.answer(edit.client, refusal(edit.request, error))
         if not self._was_down:
             silent = self._workers.given_up()
             self._unsettled += [WorkerEnded(worker.process_id, None, worker.job_id) for worker in silent]
-        before = self._commits.group
-        self._cache.trim({*self._open.touched, *(before.touched if before else ())})
         now_ns = self._clock.monotonic_ns()
         if not self._was_down:
             self._silence_changes |= self._silence.changes(now_ns)
 
     def _round(self, reports: Sequence[tuple[str, FromWorker]]) -> datetime:
         """Decide about what has arrived and what is due; the moment for which that was decided."""
-        if self._commits.is_done:
-            self._conclude()
+        while self._commits.is_done:
+            self._conclude_first()
         if self._open.batch or self._open.must_follow:
             self._hand_over()
         if self._wakes.is_blind(self._clock.now()):
@@ -213,7 +214,7 @@ class Engine:
             self._catch_up()
         decisions = self._begin_round()
         now, limit = decisions.now, self._group_size if self._untaken or reports else OPEN_LIMIT
-        woken = self._wakes.take(now, min(self._group_size, max(1, limit - len(decisions.touched))))
+        woken = self._take_woken(now, min(self._group_size, max(1, limit - self._in_flight)))
         for job_id in self._workers.admission.admissible():
             woken.setdefault(job_id, set())
         self._load([*self._arrived(reports), *woken])
@@ -223,10 +224,28 @@ class Engine:
         self._note_silence(decisions)
         self._advance(decisions, woken)
         self._evict(decisions)
-        if self._commits.is_under_way and len(decisions.touched) >= limit:
-            self._conclude()
+        if len(decisions.touched) >= self._group_size and self._in_flight >= limit:
+            self._conclude_first()
         self._hand_over()
         return now
+
+    def _take_woken(self, now: datetime, limit: int) -> dict[str, set[str]]:
+        """What is due, by job. A job whose last decision is on its way to the disk waits for that, alone."""
+        woken = self._wakes.take(now, limit)
+        for job_id, transition_ids in self._held.items():
+            woken.setdefault(job_id, set()).update(transition_ids)
+        self._held = {
+            job_id: woken.pop(job_id) for job_id in list(woken) if self._commits.concerns((job_id,))
+        }
+        return woken
+
+    @property
+    def _in_flight(self) -> int:
+        """How many jobs have been decided about of which the decision is not known to be on disk."""
+        return len(self._open.touched) + self._commits.job_count
+
+    def _is_in_flight(self, job_id: str) -> bool:
+        return job_id in self._open.touched or self._commits.concerns((job_id,))
 
     def _arrived(self, reports: Sequence[tuple[str, FromWorker]]) -> Iterator[str]:
         """The jobs that somebody wants something of or tells something about."""
@@ -237,10 +256,14 @@ class Engine:
                 yield from (worker.job_id for worker in self._workers.ended(one))
 
     def _read_ahead(self) -> None:
-        """Have the jobs that fall due next in memory, and looked at, before they are due."""
+        """Have the jobs that fall due next in memory, and looked at, before they are due.
+
+        Those that have been decided about meanwhile are left alone: nobody waits here for the disk.
+        """
         now = self._clock.now()
         self._ahead.extend(self._wakes.read_ahead(now))
-        job_ids = [self._ahead.popleft() for _ in range(min(PREPARED_AT_ONCE, len(self._ahead)))]
+        found = [self._ahead.popleft() for _ in range(min(PREPARED_AT_ONCE, len(self._ahead)))]
+        job_ids = [job_id for job_id in found if not self._is_in_flight(job_id)]
         self._load(job_ids)
         for job_id in job_ids:
             job = self._cache.get(job_id)
@@ -257,8 +280,8 @@ class Engine:
     def _load(self, job_ids: Iterable[str]) -> None:
         """Have jobs in memory, as they are on disk or in the open group."""
         wanted = list(job_ids)
-        if self._commits.concerns(wanted):
-            self._conclude()
+        while self._commits.concerns(wanted):
+            self._conclude_first()
         missing = self._cache.missing(wanted)
         if missing:
             loaded = self._store.load_jobs(missing)
@@ -269,7 +292,7 @@ class Engine:
 
     def _take_requests(self, decisions: Decisions) -> None:
         requests, self._untaken = self._untaken, []
-        self._dispatch.take(requests, decisions, self._commits.group)
+        self._dispatch.take(requests, decisions, self._commits.groups)
 
     def _take_reports(self, reports: Sequence[tuple[str, FromWorker]], decisions: Decisions) -> None:
         in_order: dict[str, list[AnyReport]] = {}
@@ -355,9 +378,12 @@ class Engine:
                 self._requests.finish(job, reason, decisions)
 
     def _hand_over(self) -> None:
-        """Send the open group off, if the way is free; one that has nothing to write needs no way."""
+        """Send the open group off, if the way is free or it is large; one without anything to write needs no
+        way.
+        """
         group = self._open
-        if (group.batch or group.must_follow) and self._commits.is_under_way:
+        is_small = len(group.touched) < self._group_size
+        if (group.batch or group.must_follow) and self._commits.is_under_way and is_small:
             return
         self._open = self._new_group()
         if not group.batch:
@@ -368,16 +394,13 @@ class Engine:
             self._conclude()
 
     def _conclude(self) -> None:
-        """Wait for the group under way, if any, and tell what it decided. Raises if it was not written."""
-        group = self._commits.group
-        if group is None:
-            return
-        try:
-            self._commits.end()
-        except JobEngineError:
-            self._open.take_over(group)
-            raise
-        self._tell(group)
+        """Wait for all groups under way, and tell what they decided. Raises if one was not written."""
+        while self._commits.is_under_way:
+            self._conclude_first()
+
+    def _conclude_first(self) -> None:
+        """As `_conclude`, for the first of the groups under way."""
+        self._tell(self._commits.end())
 
     def _catch_up(self) -> None:
         """Have everything that was decided on disk and told. Raises if it was not written."""
@@ -421,6 +444,8 @@ class Engine:
     def _give_up(self, error: JobEngineError) -> None:
         with suppress(UnavailableError, ConflictError):  # it is given up along with the rest
             self._conclude()
+        for group in reversed(self._commits.give_up()):
+            self._open.take_over(group)
         if not self._was_down:
             self._log.error("database.away", detail=error.detail)
         self._was_down = True
@@ -429,6 +454,7 @@ class Engine:
         self._silence_changes = failed.silence | self._silence_changes
         self._cache.clear()
         self._wakes.forget()
+        self._held.clear()
         self._events.forget()
         requests, self._untaken = failed.requests + self._untaken, []
         requests += [(edit.client, edit.request) for edit in self._edits.abandoned()]

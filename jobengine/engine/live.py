@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
@@ -23,6 +23,7 @@ ON_STREAM_CLOCK = frozenset({TriggerType.DURATION, TriggerType.STREAM})
 """Triggers whose point is told on the stream clock, however late they pass."""
 PREPARING = frozenset({RequestedState.WAIT, RequestedState.PAUSE, RequestedState.START})
 """Requests that need a worker, if the job has work."""
+TRIMMED_AT_ONCE = 100
 
 
 class Loaded(Protocol):
@@ -209,12 +210,17 @@ class JobCache:
         """Everything: what the database holds is not what is here."""
         self._jobs.clear()
 
-    def trim(self, busy: Collection[str]) -> None:
-        """Let the least used go, but for those of which the database does not know everything yet."""
-        excess = len(self._jobs) - self._limit
-        if excess > 0:
-            idle = [i for i, job in self._jobs.items() if job.is_idle and i not in busy]
-            self.forget(idle[:excess])
+    def trim(self, is_busy: Callable[[str], bool]) -> None:
+        """Let some of the least used go, as long as there are too many: to free many at once takes long.
+
+        Those that are awaited, or of which the database does not know everything yet, count as used.
+        """
+        for _ in range(min(TRIMMED_AT_ONCE, len(self._jobs) - self._limit)):
+            job_id, job = next(iter(self._jobs.items()))
+            if job.is_idle and job.appointment is None and not is_busy(job_id):
+                del self._jobs[job_id]
+            else:
+                self._jobs.move_to_end(job_id)
 
     def __iter__(self) -> Iterator[LiveJob]:
         return iter(self._jobs.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from typing import Protocol
 
 import structlog
@@ -12,12 +13,15 @@ import structlog
 from jobengine.clock import Clock, from_text
 from jobengine.engine.chores import Chores
 from jobengine.engine.engine import Engine, News
+from jobengine.engine.garbage import Garbage
 from jobengine.errors import UnavailableError
 from jobengine.messaging.engine_sockets import EngineSockets
 from jobengine.ports.work import Timer
 
 IDLE_POLL_MS = 1000
 NEAR_MS = 20.0
+QUIET_MS = 1000.0
+"""How long nothing may fall due for what can wait to be done now."""
 HOUSEKEEPING_PERIOD_S = 1.0
 
 
@@ -38,6 +42,7 @@ class ServiceParts:
     launcher: Launcher
     timer: Timer
     clock: Clock
+    garbage: Garbage
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class EngineService:
         self._launcher = parts.launcher
         self._timer = parts.timer
         self._clock = parts.clock
+        self._garbage = parts.garbage
         self._terms = terms
         self._stop_requested = False
         self._finish_jobs = False
@@ -72,6 +78,7 @@ class EngineService:
     def run(self) -> None:
         """Serve until `stop`. Workers are left running unless their jobs are to be finished."""
         self._engine.resume()
+        self._garbage.begin()
         more = False
         while not self._stop_requested:
             more = self._turn(0 if more else self._wait_ms())
@@ -96,16 +103,19 @@ class EngineService:
 
         Never less than 1 ms: what falls due meanwhile is decided together, and whoever commits has its turn.
         """
-        wake = self._engine.next_wake()
+        wake, left_ms = self._engine.next_wake(), self._left_ms()
         if wake is None:
             self._timer.wake_at(None)
             return IDLE_POLL_MS
-        moment = from_text(wake)
-        left_ms = (moment - self._clock.now()) / timedelta(milliseconds=1)
         if left_ms <= NEAR_MS:
             return max(1, min(int(left_ms) + 1, int(NEAR_MS)))
-        self._timer.wake_at(moment)
+        self._timer.wake_at(from_text(wake))
         return IDLE_POLL_MS
+
+    def _left_ms(self) -> float:
+        """How long until something falls due; infinite if nothing will, as far as it is known."""
+        wake = self._engine.next_wake()
+        return (from_text(wake) - self._clock.now()) / timedelta(milliseconds=1) if wake else inf
 
     def _housekeeping(self) -> None:
         now_ns = self._clock.monotonic_ns()
@@ -113,8 +123,10 @@ class EngineService:
             return
         self._next_housekeeping_ns = now_ns + int(HOUSEKEEPING_PERIOD_S * 1e9)
         self._engine.tick()
-        if not self._chores.begin(self._engine.is_busy):
+        is_quiet = not self._engine.is_busy and self._left_ms() > QUIET_MS
+        if not self._chores.begin(not is_quiet):
             self._stop_requested = True
+        self._garbage.look(is_quiet)
 
     def _finish(self) -> None:
         """Finish all jobs in order; what has not ended in time is terminated and noted as such."""

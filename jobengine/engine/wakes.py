@@ -15,8 +15,10 @@ from jobengine.clock import to_text
 from jobengine.engine.workers import LAUNCH_RETRY_S
 from jobengine.model.record import TransitionRecord
 
-HORIZON = timedelta(seconds=2)
-SLICE = timedelta(milliseconds=200)
+HORIZON = timedelta(seconds=10)
+"""How far is read ahead. Finding out what a job will pass takes longer than passing it, so there must be time
+for it before a burst; an idle engine looks once a second."""
+SLICE = timedelta(seconds=1)
 READ_AT_ONCE = 1_000
 """Rows of the table that are read in one step: what falls due meanwhile has to wait for them."""
 KNOWN_LIMIT = 20_000

@@ -78,6 +78,7 @@ class InMemoryEngine:
     `SyntheticWork`. lead: how early workers are prepared. restart_limit: as in the settings.
     database_url: a migrated database to use in place of a temporary one. admission: bounds on
     re-streaming jobs, as in the settings. executor: who commits, by default a thread.
+    group_size: as in the settings.
     """
 
     def __init__(  # noqa: PLR0913 - what a test may want to be otherwise
@@ -90,12 +91,14 @@ class InMemoryEngine:
         database_url: str | None = None,
         admission: AdmissionTerms | None = None,
         executor: Executor | None = None,
+        group_size: int = 500,
     ) -> None:
         self.clock = clock or ManualClock()
         self.workers = workers or InProcessWorkers(self.clock, lambda kind: SyntheticWork())
         self._lead = lead
         self._restart_limit = restart_limit
         self._admission = admission
+        self._group_size = group_size
         self._folder = tempfile.TemporaryDirectory(prefix="jobengine-test-")
         self.path = Path(self._folder.name)
         self.database = Database(
@@ -164,7 +167,7 @@ class InMemoryEngine:
             executor=self._executor,
             wake=lambda: None,
         )
-        self._engine = Engine(SERVICE, parts, group_size=500)
+        self._engine = Engine(SERVICE, parts, group_size=self._group_size)
         self.workers.service_is_back()
         self._engine.resume()
         self._wake = to_text(self.clock.now())

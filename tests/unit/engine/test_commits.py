@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +15,12 @@ from jobengine.clock import to_text
 from jobengine.errors import UnavailableError
 from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import AnyRequest, ChangeJob, RaiseEvent
+from jobengine.model.query import parse_filter
 from jobengine.testing import InMemoryEngine, ManualClock, PuppetWorkers
 from tests.unit.engine.documents import immediate, job, on
+
+GROUP_SIZE = 8
+RUNNING = parse_filter('currentState == "Running"')
 
 
 class _Waited(Future[Any]):
@@ -46,7 +50,7 @@ class _LateDisk(Executor):
 def late() -> Iterator[InMemoryEngine]:
     """An engine whose disk is late."""
     clock = ManualClock()
-    with InMemoryEngine(clock, PuppetWorkers(clock), executor=_LateDisk()) as engine:
+    with InMemoryEngine(clock, PuppetWorkers(clock), executor=_LateDisk(), group_size=GROUP_SIZE) as engine:
         yield engine
 
 
@@ -114,8 +118,7 @@ def test_a_group_behind_one_that_fails_is_given_up_too(late: InMemoryEngine) -> 
     first, second = (late.submission(job(immediate("Start"))) for _ in range(2))
     begin(late, first)
     begin(late, second)
-    with closing(sqlite3.connect(str(late.database.url.database), isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with nothing_written(late):
         late.engine.settle()
     for request in (first, second):
         with pytest.raises(UnavailableError):
@@ -123,6 +126,82 @@ def test_a_group_behind_one_that_fails_is_given_up_too(late: InMemoryEngine) -> 
     assert late.reader.count_jobs() == 0
     late.submit(job(immediate("Start")))
     assert late.reader.count_jobs() == 1
+
+
+@contextmanager
+def nothing_written(late: InMemoryEngine) -> Iterator[None]:
+    """Somebody else writes to the database meanwhile."""
+    with closing(sqlite3.connect(str(late.database.url.database), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@pytest.fixture
+def many_due(late: InMemoryEngine) -> list[str]:
+    """Jobs of three groups and some, all due now and read ahead; nothing is on its way."""
+    start = late.clock.now() + timedelta(seconds=1)
+    due = {"trigger": {"type": "Time", "startTime": to_text(start), "requestedProcState": "Start"}}
+    ids = [late.submit(job(due)) for _ in range(3 * GROUP_SIZE + 3)]
+    while late.engine.step():
+        pass
+    late.clock.advance(timedelta(seconds=1))
+    return ids
+
+
+def test_large_groups_go_one_behind_the_other_and_none_waits_for_the_disk(
+    late: InMemoryEngine, many_due: list[str]
+) -> None:
+    late.notices.clear()
+    while late.engine.step():
+        pass
+    assert (late.reader.count_jobs(RUNNING), late.notices) == (0, [])
+    late.clock.advance(timedelta(seconds=5))
+    late.engine.settle()
+    assert [len(told) for told in late.notices] == [GROUP_SIZE] * 3 + [3]
+    passed = [row for job_id in many_due for row in late.history(job_id)]
+    assert [row.lateness_ms for row in passed] == [0.0] * len(many_due)
+    assert late.audit().is_intact
+
+
+def test_only_the_job_itself_waits_for_the_disk_when_it_is_due_again(late: InMemoryEngine) -> None:
+    moments = [late.clock.now() + timedelta(seconds=seconds) for seconds in (1, 2)]
+    start, finish = (
+        {"trigger": {"type": "Time", "startTime": to_text(moment), "requestedProcState": requested}}
+        for moment, requested in zip(moments, ("Start", "Finish"), strict=True)
+    )
+    both, second = late.submit(job(start, finish)), late.submit(job(finish))
+    for _ in moments:
+        while late.engine.step():
+            pass
+        late.clock.advance(timedelta(seconds=1))
+    while late.engine.step():
+        pass
+    assert late.notices[2:] == []
+    late.clock.advance(timedelta(seconds=1))
+    late.engine.settle()
+    while late.engine.step():
+        pass
+    late.engine.settle()
+    assert [row.lateness_ms for row in late.history(second)] == [0.0]
+    assert [row.lateness_ms for row in late.history(both)] == [0.0, 1000.0]
+    assert late.audit().is_intact
+
+
+def test_no_group_is_written_behind_one_that_failed_and_all_pass_later(
+    late: InMemoryEngine, many_due: list[str]
+) -> None:
+    while late.engine.step():
+        pass
+    with nothing_written(late):
+        late.engine.tick()
+        late.engine.settle()
+    assert late.reader.count_jobs(RUNNING) == 0
+    while late.engine.step():
+        pass
+    late.engine.settle()
+    assert late.reader.count_jobs(RUNNING) == len(many_due)
+    assert [len(late.history(job_id)) for job_id in many_due] == [1] * len(many_due)
+    assert late.audit().is_intact
 
 
 def test_a_key_is_known_while_its_answer_is_on_its_way_and_both_are_told_then(late: InMemoryEngine) -> None:

@@ -1,0 +1,36 @@
+"""When garbage in cycles is looked for: a look stops every thread, the longer the more objects are new."""
+
+from __future__ import annotations
+
+import gc
+
+from jobengine.clock import Clock
+
+MANY = 50_000
+"""New objects, most of them jobs in memory, from which on a look is worth it. There is little in cycles: of
+errors, of statements."""
+PATIENCE_NS = 60_000_000_000
+"""How long it may wait for a quiet moment."""
+
+
+class Garbage:
+    """Collected by whoever has a quiet moment, in place of when it comes to many objects."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last_ns = clock.monotonic_ns()
+
+    def begin(self) -> None:
+        """From now on nothing but `look` collects, for the rest of this process. What is there now stays."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
+    def look(self, is_quiet: bool) -> None:
+        """Collect if there may be much of it, in a quiet moment or once it has waited for long."""
+        if gc.get_count()[0] < MANY:
+            return
+        now_ns = self._clock.monotonic_ns()
+        if is_quiet or now_ns - self._last_ns > PATIENCE_NS:
+            self._last_ns = now_ns
+            gc.collect()
