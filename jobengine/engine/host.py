@@ -46,7 +46,8 @@ class HostRunner:
         """Pass everything that is due, or ask for a worker; then see to it that the engine wakes in time."""
         job_id = job.record.job_id
         if not (job.has_worker or job_id in decisions.launching or self._workers.of(job_id) is not None):
-            self._go_on(job, decisions, woken)
+            if not job.state.is_final:
+                self._go_on(job, decisions, woken)
             if job.state.is_final and job.record.kind is not None:
                 decisions.after_commit(lambda: self._workers.clear_up(job_id))
         if job.state.is_final:

@@ -282,10 +282,12 @@ class TestLead:
         assert (puppets.launched, stage.state(job_id)) == ([], "Pending")
         assert [str(row.status) for row in stage.history(job_id)] == ["Skipped"]
 
+    @pytest.mark.parametrize("ahead_s", [0, 8])
     def test_cancel_before_the_start_needs_no_worker(
-        self, stage: InMemoryEngine, puppets: PuppetWorkers
+        self, stage: InMemoryEngine, puppets: PuppetWorkers, ahead_s: int
     ) -> None:
         job_id = stage.submit(pipe_job(at("00:10", "Start")))
+        stage.advance(timedelta(seconds=ahead_s))
         stage.request(job_id, "Cancel")
         stage.advance(timedelta(seconds=20))
         assert (puppets.launched, stage.state(job_id)) == ([], "Cancelled")
