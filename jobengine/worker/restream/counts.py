@@ -16,8 +16,9 @@ RATE = Fraction(1_000_000)
 POSITION_MAX = 2**63 - 1
 """What absurd timestamps add up to is cut here, so that it can be kept and told."""
 
-STEP_NS = 100_000
-LATEST_STEP = 1000
+TENTH_NS = 100_000
+LATENESS_STEPS = 168
+"""Up to 14 minutes."""
 
 
 class StreamClock:
@@ -83,28 +84,47 @@ class StreamClock:
 
 
 class Lateness:
-    """How late elements were handed on: counted in steps of a tenth of a millisecond, up to 100 ms."""
+    """How late elements were handed on, counted in steps: of a tenth of a millisecond up to 1.6 ms, then an
+    eighth of the power of two that they are in. The last step has no end."""
 
     def __init__(self) -> None:
-        self._counts = [0] * (LATEST_STEP + 1)
+        self._counts = [0] * LATENESS_STEPS
         self.last_ns = 0
         self.worst_ns = 0
 
     def note(self, late_ns: int, count: int = 1) -> None:
         """One element more, or some; before its time is never."""
         self.last_ns = late_ns
-        self._counts[min(late_ns // STEP_NS, LATEST_STEP) if late_ns > 0 else 0] += count
+        tenths = late_ns // TENTH_NS if late_ns > 0 else 0
+        if tenths >= 16:
+            shift = tenths.bit_length() - 4
+            tenths = min(8 * shift + (tenths >> shift), LATENESS_STEPS - 1)
+        self._counts[tenths] += count
         if late_ns > self.worst_ns:
             self.worst_ns = late_ns
+
+    @property
+    def steps(self) -> list[tuple[float, int]]:
+        """How many elements were less than so many milliseconds late, and not within the step before."""
+        return [(end_ms, count) for end_ms, count in zip(_ENDS_MS, self._counts, strict=True) if count]
 
     def percentile_ms(self, percent: float) -> float:
         """What ``percent`` of all elements did not exceed, rounded up to a step; 0 where there are none."""
         left = sum(self._counts) * percent / 100
-        for step, count in enumerate(self._counts):
+        for end_ms, count in self.steps:
             left -= count
             if left <= 0:
-                return (step + 1) * STEP_NS / 1e6 if count else 0.0
-        return self.worst_ns / 1e6
+                return end_ms
+        return 0.0
+
+
+def _end_ms(step: int) -> float:
+    """Where a step ends."""
+    shift = max(0, step // 8 - 1)
+    return float((step - 8 * shift + 1) << shift) / 10
+
+
+_ENDS_MS = [_end_ms(step) for step in range(LATENESS_STEPS)]
 
 
 @dataclass(slots=True)
@@ -131,4 +151,5 @@ class Counters:
             "beganAtOldest": self.is_oldest,
             "driftMs": round(self.lateness.last_ns / 1e6, 3),
             "worstLateMs": round(self.lateness.worst_ns / 1e6, 3),
+            "lateness": self.lateness.steps,
         }
