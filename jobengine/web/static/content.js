@@ -8,8 +8,8 @@ const base = `/beams/${encodeURIComponent(name)}`;
 const byId = (id) => document.getElementById(id);
 const put = (id, ...children) => byId(id).replaceChildren(...children);
 const seconds = (value) => String(Math.round(value * 1000) / 1000);
-const whole = `${base}.json`;  // one .json is dropped, so that a name may end in another
-byId("json").href = whole;
+const address = `${base}.json`;  // one .json is dropped, so that a name may end in another
+byId("json").href = address;
 byId("name").textContent = name;
 document.title = `${name} · jobengine`;
 
@@ -73,7 +73,7 @@ function formatLines() {
 }
 
 const refresh = calmly(async () => {
-  format = await read(whole);
+  format = await read(address);
   range ??= await whole();
   if (!isShown) [byId("from").value, byId("to").value] = range.map(seconds);
   const streams = await Promise.all(format.streams.map(looked));
