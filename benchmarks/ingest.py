@@ -37,8 +37,8 @@ from jobengine.ports.sink import SinkStream
 from jobengine.worker.ingest.work import GROUP
 
 SIZES = (1_000, 16_000, 128_000)
-BYTES = 320_000_000
-ELEMENTS = 20_000
+BYTES = 160_000_000
+ELEMENTS = 10_000
 PATIENCE_MS = 60_000
 FILE_BYTES = 128 << 20
 
