@@ -49,7 +49,9 @@ class Prior:
 
 def kind_of(description: Mapping[str, Json] | None) -> str | None:
     """The kind of work that a description is for; None if it names none."""
-    return next((kind.name for kind in KINDS if (description or {}).get(kind.key) is not None), None)
+    if not description:
+        return None
+    return next((kind.name for kind in KINDS if description.get(kind.key) is not None), None)
 
 
 def check_transitions(
