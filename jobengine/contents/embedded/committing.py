@@ -8,7 +8,7 @@ caller alone never waits; where there are several, they are gathered for the com
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ from jobengine.contents.embedded.write_turn import WriteTurn
 from jobengine.contents.eviction import store_full
 from jobengine.errors import DiskFull, JobEngineError, UnavailableError
 
+_MOMENTS: Final = 2
+"""So many moments in which a caller that was answered comes again are in one interval."""
 _CLOSED: Final = "the contents store is closed"
 
 
@@ -63,6 +65,7 @@ class Committer:
         self._is_led = False
         self._last_size = 0
         self._last_start_ns = 0
+        self._last_end_ns = 0
         self._fault = ""
 
     def do(self, request: Request) -> list[Any]:
@@ -100,7 +103,7 @@ class Committer:
                 )
             self._queue.append(request)
             self._queued_bytes += request.log_bytes
-            if self._queued_bytes >= self._options.group_bytes:
+            if self._is_much_queued() or len(self._queue) == self._last_size:
                 self._news.notify_all()
             leads, self._is_led = not self._is_led, True
             return leads
@@ -138,13 +141,18 @@ class Committer:
             self._hand_over(batch, request)
 
     def _gather(self) -> list[Request]:
-        """Everything that is queued, after waiting for more where there were several before."""
+        """Everything that is queued, after waiting for more where there were several before.
+
+        Those who were answered last come again in a moment. A slow group ends behind its interval, and who
+        is not waited for then waits for the next group and for its own.
+        """
+        interval_ns = int(self._options.interval_ms * 1e6)
         with self._lock:
             if self._last_size > 1 or len(self._queue) > 1:
-                since_ms = (self._clock.monotonic_ns() - self._last_start_ns) / 1e6
-                self._news.wait_for(
-                    lambda: self._queued_bytes >= self._options.group_bytes,
-                    max(0.0, self._options.interval_ms - since_ms) / 1e3,
+                self._wait_until(self._last_start_ns + interval_ns, self._is_much_queued)
+                self._wait_until(
+                    self._last_end_ns + interval_ns // _MOMENTS,
+                    lambda: len(self._queue) >= self._last_size or self._is_much_queued(),
                 )
             batch, self._queue = self._queue, []
             self._queued_bytes = 0
@@ -153,9 +161,17 @@ class Committer:
             self._news.notify_all()
             return batch
 
+    def _wait_until(self, moment_ns: int, is_enough: Callable[[], bool]) -> None:
+        """Let others come until a moment, or until they are enough. The lock is held."""
+        self._news.wait_for(is_enough, max(0, moment_ns - self._clock.monotonic_ns()) / 1e9)
+
+    def _is_much_queued(self) -> bool:
+        return self._queued_bytes >= self._options.group_bytes
+
     def _hand_over(self, batch: Sequence[Request], leader: Request) -> None:
         with self._lock:
             self._is_led = bool(self._queue)
+            self._last_end_ns = self._clock.monotonic_ns()
             if self._queue:
                 self._queue[0].is_leader = True
                 self._queue[0].turn.set()
