@@ -44,8 +44,8 @@ MS = timedelta(milliseconds=1)
 SECOND = timedelta(seconds=1)
 LEAD = {"SQLite": timedelta(seconds=20), "PostgreSQL": timedelta(seconds=32)}
 """How long making rows fall due, a start and a look at the memory take, before the engine reads ahead."""
-GAP = timedelta(seconds=8)
-"""From burst to burst, so that each is on disk and told before the next."""
+GAP = timedelta(seconds=12)
+"""From burst to burst, so that each is on disk and told before the engine looks ahead to the next."""
 QUIET_MS = 2_000
 """How long nothing more is told before the notices are counted."""
 PATIENCE_MS = 10_000
