@@ -13,11 +13,13 @@ from typing import Any, cast
 import zmq
 
 from jobengine import logs
+from jobengine.app.content_events import ContentEvents
 from jobengine.app.finished_jobs import FinishedJobs
 from jobengine.app.late_store import LateStore
 from jobengine.app.parent import end_service, leave_template
 from jobengine.app.proxy_link import ProxyLink
 from jobengine.clock import SystemClock
+from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.opening import open_store
 from jobengine.history.database import Database
 from jobengine.history.keys import ApiKeys
@@ -79,6 +81,9 @@ def build_http(settings: Settings, stopping: Connection, link: ProxyLink | None)
         proxy=None if link is None else ProxyBefore(link.secret, link.answers),
     )
     FinishedJobs(services.reader, services.engine, services.clock, settings.convert).start()
+    events = ContentEvents(Catalogue(services.contents, services.clock), services.engine, services.clock)
+    Finalize(None, events.end, exitpriority=2)  # before the store is closed
+    events.start()
     return create_app(services, [pages()])
 
 

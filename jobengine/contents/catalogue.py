@@ -7,7 +7,7 @@ What a format or a stream says is JSON that was checked before (`jobengine.model
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -27,6 +27,9 @@ MAX_STREAMS = 1 << 16
 _CONTENTS = "contents"
 _ORDER = "contents-in-order"
 _COUNTERS = "counters"
+_COUNT_CHANGE = PutDocument(_COUNTERS, "changes", {}, None)
+"""Its revision is how many changes there were; it contends with nobody."""
+_PAGE = 500
 _RACES = 100
 _REMEMBERED = 1_000
 
@@ -133,6 +136,22 @@ class Catalogue:
         """All names in order of creation."""
         return [document.value["name"] for document in self._store.documents(_ORDER)]
 
+    def contents(self) -> Iterator[Content]:
+        """All of them in order of their names' characters, read page by page beside whoever changes them."""
+        after: str | None = None
+        while page := self._store.documents(_CONTENTS, after, _PAGE):
+            for document in page:
+                yield _from_document(document.key, document.value, document.revision)
+            after = page[-1].key
+
+    def changes(self) -> int:
+        """How often contents were made, changed or deleted by any process: one short read.
+
+        Take it before `contents`: what happens in between is then counted by the next one.
+        """
+        counted = self._store.document(_COUNTERS, _COUNT_CHANGE.key)
+        return 0 if counted is None else counted.revision
+
     def names_beginning(self, prefix: str, limit: int) -> list[str]:
         """Names that are longer than ``prefix`` and begin with it, in order of their characters."""
         found = [document.key for document in self._store.documents(_CONTENTS, prefix, limit)]
@@ -150,7 +169,7 @@ class Catalogue:
             if stream is not None and (index >= len(content.streams) or content.streams[index] is None)
         ]
         put = PutDocument(_CONTENTS, content.name, _as_document(content), expected_revision)
-        outcomes = self._store.commit([put, *dropped, *_limits(content), *further])
+        outcomes = self._store.commit([put, *dropped, *_limits(content), _COUNT_CHANGE, *further])
         return replace(content, revision=outcomes[0].revision or 0)
 
     def change_until(self, name: str, change: Callable[[Content | None], Wanted]) -> Content | Wanted:
@@ -181,7 +200,7 @@ class Catalogue:
         revision = content.revision if expected_revision is None else expected_revision
         streams = [DropStream(content.stream_number(index)) for index in range(len(content.streams))]
         removal = [DeleteDocument(_CONTENTS, name, revision), DeleteDocument(_ORDER, _place(content))]
-        self._store.commit([*removal, *streams, *further])
+        self._store.commit([*removal, *streams, _COUNT_CHANGE, *further])
         return content
 
     def _create(self, content: Content, further: Sequence[Write]) -> Content:
@@ -194,6 +213,7 @@ class Catalogue:
                 PutDocument(_CONTENTS, content.name, _as_document(numbered), 0),
                 PutDocument(_ORDER, _place(numbered), {"name": content.name}, 0),
                 *_limits(numbered),
+                _COUNT_CHANGE,
                 *further,
             ]
         )

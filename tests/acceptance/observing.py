@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,12 @@ def history_of(service: Service, job: Job) -> list[Row]:
     ids = [row["id"] for row in rows]
     assert len(set(ids)) == len(ids), "a transition is in the history twice"
     return rows
+
+
+def info_of(row: Row) -> dict[str, object]:
+    """What a transition's ``info`` says."""
+    info: dict[str, object] = json.loads(row["info"])
+    return info
 
 
 def assert_intact(service: Service, jobs: int) -> None:

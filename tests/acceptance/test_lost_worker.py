@@ -14,8 +14,8 @@ import pytest
 from jobengine.client import Job
 from tests.acceptance.documents import after, assert_counts, at_once, pipe, recording, samples_of, timeline
 from tests.acceptance.observing import (
-    Row,
     history_of,
+    info_of,
     output_of,
     reach,
     record_on,
@@ -32,11 +32,6 @@ def start_recording(service: Service, name: str, seconds: float = 1.0, **members
     job = reach(service.client.jobs.submit(recording(name, **members)), "Running")
     record_on(output_of(job), seconds)
     return job
-
-
-def info_of(row: Row) -> dict[str, object]:
-    info: dict[str, object] = json.loads(row["info"])
-    return info
 
 
 def assert_valid(path: str, samples: int) -> None:
