@@ -139,6 +139,7 @@ def arrivals() -> Iterator[tuple[int, Connection]]:
     port = free_port()
     process = multiprocessing.get_context("spawn").Process(target=receive, args=(port, theirs), daemon=True)
     process.start()
+    ours.recv()
     try:
         yield port, ours
     finally:
@@ -150,6 +151,7 @@ def receive(port: int, told: Connection) -> None:
     """The process of the receiver; ends are confirmed and not told."""
     socket: zmq.Socket[bytes] = zmq.Context().socket(zmq.ROUTER)
     socket.bind(f"tcp://127.0.0.1:{port}")
+    told.send(True)
     while True:
         sender, topic, _, *planes = socket.recv_multipart()
         moment_ns = time.monotonic_ns()

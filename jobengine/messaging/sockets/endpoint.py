@@ -20,6 +20,8 @@ from jobengine.model.socket_url import SocketUrl
 ZERO_COPY_BYTES: Final = 65_536
 """Letting go of a buffer that was not copied costs more than copying less than this."""
 
+_EVENTS = int(zmq.EVENTS)
+_POLLIN = int(zmq.POLLIN)
 _DONTWAIT = int(zmq.DONTWAIT)
 _DONTWAIT_MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
 _RECONNECT_MS = 50
@@ -39,9 +41,11 @@ class Endpoint:
         for option, value in (_COMMON | dict(options)).items():
             self.socket.setsockopt(option, value)
         backend: Any = super(zmq.Socket, self.socket)
-        self._send, self._recv = backend.send, backend.recv
+        self._send, self._recv, self._events = backend.send, backend.recv, backend.get
         self.socket.setsockopt(zmq.IPV6, int("[" in url.endpoint))
         self._monitor = self.socket.get_monitor_socket(_WATCHED)
+        monitor_backend: Any = super(zmq.Socket, self._monitor)
+        self._monitor_events = monitor_backend.get
         self.descriptor = int(self._monitor.getsockopt(zmq.FD))
         """Becomes readable when peers come or go."""
         self.peers = 0
@@ -54,16 +58,19 @@ class Endpoint:
     def look(self) -> bool:
         """Take note of peers that came and went; whether one came."""
         came = False
-        while True:
-            try:
-                frames = self._monitor.recv_multipart(zmq.DONTWAIT)
-            except zmq.Again:
-                return came
+        while self._monitor_events(_EVENTS) & _POLLIN:
+            frames = self._monitor.recv_multipart(zmq.DONTWAIT)
             if parse_monitor_message(frames)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self.peers += 1
                 came = True
             else:
                 self.peers = max(0, self.peers - 1)
+        return came
+
+    def has_arrivals(self) -> bool:
+        """Whether there may be something to receive: a late answer to a repeated request is dropped when it
+        is read."""
+        return bool(self._events(_EVENTS) & _POLLIN)
 
     def send(self, frames: Sequence[Any]) -> bool:
         """Send a message, or False: not now. Parts from 64 kB on are not copied, smaller ones are.

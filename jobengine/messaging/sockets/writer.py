@@ -27,7 +27,6 @@ CONFIRMATION: Final = b"OK"
 LOOK_PERIOD_NS: Final = 5_000_000
 _MS: Final = 1_000_000
 _IPC_MODE: Final = 0o777
-_POLLIN: Final = int(zmq.POLLIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +156,9 @@ class SocketWriter:
         self._look_ns = now_ns + LOOK_PERIOD_NS
         if self._endpoint.look():
             self._breaker.succeeded()
-        while self._has_arrivals() and (frames := self._endpoint.receive()):
+        while self._endpoint.has_arrivals() and (frames := self._endpoint.receive()):
             self._receive([frame.bytes for frame in frames])
         self._departures.look()
-
-    def _has_arrivals(self) -> bool:
-        """Whether there may be something to receive: a late answer to a repeated request is dropped when
-        it is read."""
-        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & _POLLIN)
 
     def _receive(self, frames: list[bytes]) -> None:
         if self._rules.kind == zmq.XPUB:

@@ -26,7 +26,6 @@ from jobengine.worker.restream.stretch import Stretch, short_of
 TURN_NS: Final = 1_000_000
 TURN_ENTRIES: Final = 64
 """How long, and with how many elements, one job may keep the thread that it shares with others."""
-SINK_POLL_NS: Final = 1_000_000
 
 
 class Conveyor:
@@ -134,7 +133,7 @@ class Conveyor:
         if self._delivery.under_way:
             self._delivery.settle(now_ns)
             self.awaits_sink = True
-            return min(self._due_ns, now_ns + SINK_POLL_NS)
+            return min(self._due_ns, self._delivery.news_ns(now_ns))
         return self._due_ns
 
     def _send(self, entry: Entry, now_ns: int) -> bool:

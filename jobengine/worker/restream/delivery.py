@@ -16,6 +16,9 @@ from jobengine.worker.restream.stretch import Stretch
 
 RETRY_NS = 1_000_000
 RETRY_MAX_NS = 20_000_000
+NEWS_MAX_NS = 50_000_000
+"""How often a job looks by itself for a peer or an answer, at least; its sink's descriptors wake it sooner.
+Hundreds of jobs may wait for one sink that is not there, beside others that have elements to send."""
 
 
 @dataclass(slots=True)
@@ -72,11 +75,16 @@ class Delivery:
         self._unsafe.append(_Unsafe(begin, self._offered, stretch.record, stretch))
         self._note_safe()
 
-    def retry_ns(self, now_ns: int) -> int:
+    def retry_ns(self, now_ns: int, max_ns: int = RETRY_MAX_NS) -> int:
         """When to try again what was refused: soon at first, then less often."""
-        wait_ns = self._retry_ns
-        self._retry_ns = min(2 * wait_ns, RETRY_MAX_NS)
+        wait_ns = min(self._retry_ns, max_ns)
+        self._retry_ns = 2 * wait_ns
         return now_ns + wait_ns
+
+    def news_ns(self, now_ns: int) -> int:
+        """When to look again for what the sink's descriptors tell, no later than it may take."""
+        wake_ns, oldest_ns = self.retry_ns(now_ns, NEWS_MAX_NS), self._oldest_ns
+        return wake_ns if oldest_ns is None else min(wake_ns, oldest_ns + self.limit_ns + 1)
 
     def settle(self, now_ns: int) -> None:
         """Take note of what has arrived. Raises DeliveryTimeout for what has not in time."""
@@ -85,9 +93,14 @@ class Delivery:
         delivered = self.sink.delivered
         while self._under_way and self._under_way[0][0] <= delivered:
             self._under_way.popleft()
-        oldest_ns = self._under_way[0][1] if self._under_way else self._attempt_ns
+        oldest_ns = self._oldest_ns
         if oldest_ns is not None and now_ns - oldest_ns > self.limit_ns:
             self._overdue((now_ns - oldest_ns) / 1e6)
+
+    @property
+    def _oldest_ns(self) -> int | None:
+        """Since when what is not delivered has been on its way; None: all is delivered."""
+        return self._under_way[0][1] if self._under_way else self._attempt_ns
 
     def _overdue(self, waited_ms: float) -> None:
         if not self.skips:

@@ -24,7 +24,7 @@ from jobengine.model.restream import EndOfStream, RestreamSpec, StreamSource
 from jobengine.model.sink import SinkKind, SinkSpec, kind_of_sink
 from jobengine.ports.sink import Sink, SinkStream
 from jobengine.ports.work import WorkContext, WorkOutput
-from jobengine.worker.restream.conveyor import SINK_POLL_NS, Conveyor
+from jobengine.worker.restream.conveyor import Conveyor
 from jobengine.worker.restream.counts import RATE, Counters, StreamClock
 from jobengine.worker.restream.delivery import Delivery
 from jobengine.worker.restream.failures import DeliveryTimeout
@@ -39,6 +39,7 @@ from jobengine.worker.restream.source import Source, find_source
 
 _OUTPUT_KINDS = {SinkKind.CONTENT: "content", SinkKind.FILE: "file"}
 _SEEKS = frozenset({"anchor", "offset"})
+_END_OF_STREAM = EndOfStream()
 
 OpenSink = Callable[[SinkSpec, SinkStream, WorkContext, int | None], Sink]
 """The last is the mark of a former worker's sink: 0 for a first one, None where the ledger is lost."""
@@ -66,7 +67,7 @@ class RestreamWork:
         self._conveyor: Conveyor | None = None
         self._delivery: Delivery | None = None
         self._sink_since_ns: int | None = None
-        self._has_said_end = False
+        self._is_ending = self._has_said_end = False
         self._is_closed = False
         self._started: datetime | None = None
 
@@ -104,9 +105,9 @@ class RestreamWork:
         conveyor = self._conveyor
         if conveyor is None:
             return self._shared.descriptors if self._search is not None else ()
-        if conveyor.is_timely and not conveyor.awaits_sink:
+        if conveyor.is_timely and not (conveyor.awaits_sink or self._is_ending):
             return ()
-        if conveyor.awaits_sink or self._sink_since_ns is not None:
+        if conveyor.awaits_sink or self._is_ending or self._sink_since_ns is not None:
             return self._delivered.sink.descriptors
         return self._shared.descriptors if conveyor.feed.is_waiting else ()
 
@@ -175,7 +176,8 @@ class RestreamWork:
             if self._conveyor is None:
                 return wake_ns
         if self._sink_since_ns is not None and not self._is_sink_ready():
-            return self._clock.monotonic_ns() + SINK_POLL_NS
+            limit_ns = self._sink_since_ns + self._delivered.limit_ns + 1
+            return min(self._delivered.news_ns(self._clock.monotonic_ns()), limit_ns)
         return self._conveyor.run(milestone)
 
     def finish(self, state: JobState) -> int | None:
@@ -183,7 +185,7 @@ class RestreamWork:
         delivery, now_ns = self._delivery, self._clock.monotonic_ns()
         if delivery is None or self._is_closed or state is JobState.TERMINATED:
             return None
-        wants_end = self._wants_end(state)
+        self._is_ending, wants_end = True, self._wants_end(state)
         try:
             if wants_end and not self._has_said_end:
                 labels = self._outgoing.labels()
@@ -196,7 +198,7 @@ class RestreamWork:
                 raise
             return None
         must_arrive = wants_end or state is JobState.FINISHED
-        return now_ns + SINK_POLL_NS if delivery.under_way and must_arrive else None
+        return delivery.news_ns(now_ns) if delivery.under_way and must_arrive else None
 
     def progress(self) -> dict[str, Any]:
         sink = self._delivery.sink if self._delivery else None
@@ -349,7 +351,7 @@ class RestreamWork:
         return derived_id(made_ms, f"{self._context.job_id}/{self.elements}")
 
     def _wants_end(self, state: JobState) -> bool:
-        policy = self._spec.end_of_stream or EndOfStream()
+        policy = self._spec.end_of_stream or _END_OF_STREAM
         wanted = {
             JobState.FINISHED: policy.on_finish,
             JobState.ERROR: policy.on_failure,

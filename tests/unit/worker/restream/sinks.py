@@ -21,7 +21,8 @@ class RememberingSink:
     """A `jobengine.ports.sink.Sink`.
 
     The test sets ``room`` (elements it still takes; None: any), ``is_ready``, ``confirms`` (whether what was
-    taken counts as delivered) and ``unsafe`` (how many of the last ones may be lost).
+    taken counts as delivered) and ``unsafe`` (how many of the last ones may be lost). ``polls`` counts how
+    often it was looked at.
     """
 
     def __init__(self, clock: ManualClock) -> None:
@@ -34,7 +35,7 @@ class RememberingSink:
         self.fault = ""
         self.dies_after: int | None = None
         """The worker dies when it offers more than this in all."""
-        self.retries = 0
+        self.retries = self.polls = 0
         self.has_open_circuit = False
         self.given_up = 0
         self.mark = 0
@@ -98,6 +99,7 @@ class RememberingSink:
         return count
 
     def poll(self) -> None:
+        self.polls += 1
         if self.fault:
             raise SinkError(self.fault)
 

@@ -134,6 +134,26 @@ def test_nobody_at_the_sink_fails_the_job_in_time(scene: Scene) -> None:
     scene.sink.is_ready = False
     scene.restream(maxDeliveryMs=300)
     assert (scene.end[0], scene.end[1]["code"]) == ("Error", "delivery")
+    assert 300 <= (scene.clock.monotonic_ns() - scene.sink.start_ns) / 1e6 < 303
+
+
+def test_a_sink_that_is_not_there_takes_little_of_the_loop(scene: Scene) -> None:
+    """Many jobs may wait for one; it is watched, so there is no need to look at it all the time."""
+    scene.camera.add_every(40, 10)
+    scene.sink.is_ready = False
+    scene.restream(maxDeliveryMs=10_000)
+    assert 200 < scene.sink.polls < 250
+
+
+def test_an_end_that_is_not_confirmed_takes_little_of_the_loop(scene: Scene) -> None:
+    scene.camera.add_every(40, 10)
+    scene.link.at(600, lambda: setattr(scene.sink, "confirms", False))
+    scene.sink.descriptors = (5,)
+    scene.restream(pacing=ABSOLUTE, maxIdleMs=400, maxDeliveryMs=10_000)
+    assert scene.end[1]["code"] == "delivery"
+    assert scene.sink.polls < 400
+    assert scene.work is not None
+    assert scene.work.descriptors == (5,)
 
 
 def test_a_sink_that_breaks_fails_the_job_with_its_own_words(scene: Scene) -> None:
