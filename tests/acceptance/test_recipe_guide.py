@@ -82,7 +82,9 @@ def test_a_wrong_parameter_makes_no_job(http: httpx.Client) -> None:
     answer = http.get("/beams/news/video/10s-20s.digest?algorithm=crc")
 
     assert answer.status_code == 400
-    assert "/parameters/algorithm" in answer.json()["detail"]
+    (fault,) = answer.json()["errors"]
+    assert fault["parameter"] == "algorithm"
+    assert "md5" in fault["detail"]
     assert http.get("/beams/news/video/50s-60s.digest").status_code == 404
 
 
