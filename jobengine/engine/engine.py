@@ -224,7 +224,8 @@ class Engine:
         self._note_silence(decisions)
         self._advance(decisions, woken)
         self._evict(decisions)
-        if len(decisions.touched) >= self._group_size and self._in_flight >= limit:
+        is_full = len(decisions.touched) >= self._group_size and self._in_flight >= limit
+        if is_full and self._commits.is_under_way:
             self._conclude_first()
         self._hand_over()
         return now

@@ -136,6 +136,17 @@ def nothing_written(late: InMemoryEngine) -> Iterator[None]:
         yield
 
 
+@pytest.mark.parametrize("count", [GROUP_SIZE, 3 * GROUP_SIZE])
+def test_more_may_arrive_at_once_than_a_group_holds_while_the_disk_is_idle(
+    late: InMemoryEngine, count: int
+) -> None:
+    requests = [late.submission(job(immediate("Start"))) for _ in range(count)]
+    begin(late, *requests)
+    late.engine.settle()
+    assert answered(late, *requests) == [True] * count
+    assert late.reader.count_jobs(RUNNING) == count
+
+
 @pytest.fixture
 def many_due(late: InMemoryEngine) -> list[str]:
     """Jobs of three groups and some, all due now and read ahead; nothing is on its way."""
