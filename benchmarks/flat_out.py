@@ -15,7 +15,6 @@ turns, and what counts is the median.
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from multiprocessing.connection import Connection
 
 import zmq
 
+from benchmarks.beside import beside
 from benchmarks.element_sink import PATIENCE_S, Sink
 from benchmarks.harness import Figure, Report, median, take_turns
 from benchmarks.restream_rig import element, submit
@@ -89,17 +89,8 @@ def bare_rate(bare: Connection, sink: Sink, kind: str, count: int) -> float:
 @contextmanager
 def bare_sender(size: int, count: int) -> Iterator[Connection]:
     """A process that has everything ready; told kind of socket, address and topic it sends, then answers."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(
-        target=serve_bare, args=(theirs, size, count), daemon=True
-    )
-    process.start()
-    ours.recv()
-    try:
-        yield ours
-    finally:
-        process.kill()
-        process.join()
+    with beside(serve_bare, size, count) as connection:
+        yield connection
 
 
 def serve_bare(connection: Connection, size: int, count: int) -> None:

@@ -17,7 +17,6 @@ be told apart.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import Any
 
+from benchmarks.beside import beside
 from benchmarks.element_sink import Sink, receiver
 from benchmarks.harness import Figure, Report, percentile, run, scratch
 from benchmarks.processes import cpu_seconds
@@ -172,15 +172,8 @@ def post(rig: ServiceRig, sink: Sink, jobs: Jobs, begin: datetime, topic: str) -
 def sleeper() -> Iterator[Connection]:
     """A process that only sleeps, from the first word that it is sent to the second one; then it tells how
     late it was, p99 in ms."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=sleep_on, args=(theirs,), daemon=True)
-    process.start()
-    ours.recv()
-    try:
-        yield ours
-    finally:
-        process.kill()
-        process.join()
+    with beside(sleep_on) as connection:
+        yield connection
 
 
 def sleep_on(connection: Connection) -> None:
