@@ -34,6 +34,16 @@ PROXY_ANSWERS = Metric(
     "jobengine_proxy_answers_total",
     "GETs of payloads that the proxy answered without asking; the durations of calls do not count them.",
 )
+TASK_FAILURES = Metric(
+    "jobengine_task_failures_total",
+    "How often what the http process does by itself has failed; it is tried again.",
+    ("task",),
+)
+TASK_OVERDUE = Metric(
+    "jobengine_task_overdue_seconds",
+    "How long it has been due since it was last done; near 0 unless it fails or hangs.",
+    ("task",),
+)
 OPEN_CIRCUITS = Metric(
     "jobengine_restream_open_circuits", "Running jobs whose sink failed so often that it is left alone now."
 )

@@ -1,18 +1,17 @@
-"""Takes ended jobs that rules made off the list: one thread of an http process.
+"""Takes ended jobs that rules made off the list, in steps that an http process repeats.
 
 They are deleted as a client would delete them, so their history stays, and auditors see them.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
 import structlog
 
 from jobengine.clock import Clock, to_text
-from jobengine.errors import NotFoundError, UnavailableError
+from jobengine.errors import NotFoundError
 from jobengine.history.reader import JobReader
 from jobengine.messaging.engine_client import EngineClient
 from jobengine.messaging.engine_messages import DeleteJob
@@ -41,12 +40,11 @@ class FinishedJobs:
         self._engine = engine
         self._clock = clock
         self._settings = settings
-        self._thread = threading.Thread(target=self._run, name="finished-jobs", daemon=True)
         self._log = structlog.get_logger("jobs")
 
-    def start(self) -> None:
-        """Begin; returns at once. Ends with the process, at whatever it is: each deletion is one commit."""
-        self._thread.start()
+    def step(self) -> float:
+        """A `sweep`; the seconds until the next one. May be cut off anywhere: each deletion is one commit."""
+        return 0.0 if self.sweep() == AT_ONCE else INTERVAL_S
 
     def sweep(self) -> int:
         """Delete what is too old or too many, up to `AT_ONCE`; how many that were.
@@ -74,12 +72,3 @@ class FinishedJobs:
         for place, job in enumerate(oldest):
             if place < excess or (limit is not None and job.created_time < limit):
                 yield job
-
-    def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(INTERVAL_S):
-            try:
-                while self.sweep() == AT_ONCE:
-                    continue
-            except UnavailableError as error:
-                self._log.warning("jobs.not_swept", detail=error.detail)

@@ -13,11 +13,12 @@ from typing import Any, cast
 import zmq
 
 from jobengine import logs
-from jobengine.app.content_events import ContentEvents
-from jobengine.app.finished_jobs import FinishedJobs
+from jobengine.app.content_events import RETRY_S, ContentEvents
+from jobengine.app.finished_jobs import INTERVAL_S, FinishedJobs
 from jobengine.app.late_store import LateStore
 from jobengine.app.parent import end_service, leave_template
 from jobengine.app.proxy_link import ProxyLink
+from jobengine.app.repeated import Repeated
 from jobengine.clock import SystemClock
 from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.opening import open_store
@@ -38,6 +39,7 @@ from jobengine.settings import Settings
 from jobengine.web.pages import pages
 
 PROBE_TIMEOUT_MS = 1_000
+WATCH_END_TIMEOUT_S = 2.0
 
 
 def load_http(settings: Settings, stopping: Connection, link: ProxyLink | None) -> Callable[..., Any]:
@@ -60,30 +62,36 @@ def build_http(settings: Settings, stopping: Connection, link: ProxyLink | None)
     notices.start()
     threading.Thread(target=_end_notices, args=(stopping, notices), name="stopping", daemon=True).start()
     whole_jobs = WholeJobs(database)
-    contents = LateStore(partial(open_store, settings.contents_url), SystemClock())
+    clock = SystemClock()
+    contents = LateStore(partial(open_store, settings.contents_url), clock)
     # The server ends its workers without exit handlers; a store that was not closed looks itself through.
     Finalize(None, contents.close, exitpriority=1)
+    reader, engine = JobReader(database), EngineClient(context, ends.requests)
+    finished = FinishedJobs(reader, engine, clock, settings.convert)
+    events = ContentEvents(Catalogue(cast(ContentStore, contents), clock), engine, clock)
+    sweeping = Repeated("finished-jobs", finished.step, "jobs.not_swept", INTERVAL_S, clock)
+    watching = Repeated("content-events", events.step, "contents.not_watched", RETRY_S, clock)
+    Finalize(None, watching.end, (WATCH_END_TIMEOUT_S,), exitpriority=2)  # before the store is closed
     services = HttpServices(
         settings=settings,
         contents=cast(ContentStore, contents),
-        reader=JobReader(database),
+        reader=reader,
         whole_jobs=whole_jobs,
         priors=Priors(whole_jobs),
         keys=ApiKeys(database),
-        engine=EngineClient(context, ends.requests),
+        engine=engine,
         probe=EngineClient(context, ends.requests, PROBE_TIMEOUT_MS),
-        clock=SystemClock(),
+        clock=clock,
         notices=notices,
         roots=media_roots(settings),
         check_migrations=database.check_head,
         worker_log=settings.worker_log,
         shut_down=end_service,
+        tasks=(sweeping, watching),
         proxy=None if link is None else ProxyBefore(link.secret, link.answers),
     )
-    FinishedJobs(services.reader, services.engine, services.clock, settings.convert).start()
-    events = ContentEvents(Catalogue(services.contents, services.clock), services.engine, services.clock)
-    Finalize(None, events.end, exitpriority=2)  # before the store is closed
-    events.start()
+    sweeping.start(INTERVAL_S)
+    watching.start()
     return create_app(services, [pages()])
 
 

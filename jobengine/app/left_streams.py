@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import structlog
 
 from jobengine.clock import Clock
-from jobengine.errors import ConflictError
+from jobengine.errors import JobEngineError, UnavailableError
 from jobengine.ports.contents import ContentStore
 
 MAX_WAITING = 10_000
@@ -41,6 +41,8 @@ class LeftStreams:
             try:
                 end_left(store, self._clock, job_id, url)
                 self._log.info("stream.ended", job_id=job_id, url=url)
-            except ConflictError as error:
+            except UnavailableError:
+                raise
+            except JobEngineError as error:
                 self._log.error("stream.left_open", job_id=job_id, url=url, detail=error.detail)
             self._waiting.popleft()

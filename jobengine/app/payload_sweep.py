@@ -5,16 +5,15 @@ A store that can't be reached is tried again; the engine never waits for it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
 
 from jobengine.app.left_streams import LeftStreams
+from jobengine.app.repeated import Repeated
 from jobengine.clock import Clock, to_us
 from jobengine.contents.repeats import Repeats
-from jobengine.errors import UnavailableError
 from jobengine.ports.contents import Capacity, ContentStore, Expiry
 
 FORGET_EVERY_S = 3600.0
@@ -45,54 +44,48 @@ class PayloadSweep:
         self._capacity = capacity
         self._is_full = False
         self._left = LeftStreams(clock)
-        self._ending = threading.Event()
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="payload-sweep", daemon=True)
+        self._store: ContentStore | None = None
+        self._forget_at_ns = clock.monotonic_ns()
+        self._task = Repeated("payload-sweep", self._step, "contents.not_swept", interval_s, clock)
         self._log = structlog.get_logger("contents")
 
     def start(self) -> None:
         """Begin; returns at once."""
-        self._thread.start()
+        self._task.start()
 
     def end_streams(self, job_id: str, urls: Sequence[str]) -> None:
         """End the streams that a job has left open. Returns at once; for one thread."""
         self._left.add(job_id, urls)
-        self._wake.set()
+        self._task.wake()
 
     def end(self) -> None:
         """Stop behind the step that is going on, and close the store; blocks for at most ten seconds."""
-        self._ending.set()
-        self._wake.set()
-        self._thread.join(END_TIMEOUT_S)
+        if self._task.end(END_TIMEOUT_S):
+            self._close()
 
-    def _run(self) -> None:
-        is_away = False
-        while not self._ending.is_set():
-            try:
-                store = self._open_store()
-                try:
-                    is_away = False
-                    self._sweep_until_end(store)
-                finally:
-                    store.close()
-            except UnavailableError as error:
-                if not is_away:
-                    self._log.warning("contents.not_swept", detail=error.detail)
-                is_away = True
-                self._ending.wait(self._interval_s)
+    def _step(self) -> float:
+        """End streams that were left, let go, forget; a store that failed is opened anew next time."""
+        if self._store is None:
+            self._store = self._open_store()
+        try:
+            self._left.end_all(self._store)
+            self._sweep(self._store)
+            self._forget(self._store)
+        except Exception:
+            self._close()
+            raise
+        return self._interval_s
 
-    def _sweep_until_end(self, store: ContentStore) -> None:
-        repeats = Repeats(store, self._clock)
-        forget_at_ns = self._clock.monotonic_ns()
-        while not self._ending.is_set():
-            self._wake.clear()
-            self._left.end_all(store)
-            self._sweep(store)
-            now_ns = self._clock.monotonic_ns()
-            if now_ns >= forget_at_ns:
-                repeats.forget(self._clock.now() - self._remembered)
-                forget_at_ns = now_ns + int(FORGET_EVERY_S * 1e9)
-            self._wake.wait(self._interval_s)
+    def _close(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def _forget(self, store: ContentStore) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._forget_at_ns:
+            Repeats(store, self._clock).forget(self._clock.now() - self._remembered)
+            self._forget_at_ns = now_ns + int(FORGET_EVERY_S * 1e9)
 
     def _sweep(self, store: ContentStore) -> None:
         payloads = payload_bytes = freed_bytes = elements = 0
@@ -103,7 +96,7 @@ class PayloadSweep:
             payload_bytes += step.payload_bytes
             freed_bytes += step.freed_bytes
             elements += step.elements
-            if self._ending.is_set() or step.did_nothing:
+            if self._task.is_ending or step.did_nothing:
                 break
         if payloads or freed_bytes or elements:
             self._log.info(

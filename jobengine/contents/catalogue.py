@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from jobengine.clock import Clock, to_text
+from jobengine.contents.last_changes import LastChanges, changes_since, count_change
 from jobengine.errors import ConflictError, NotFoundError, RevisionMismatch
 from jobengine.ports.contents import (
     ContentStore,
@@ -27,8 +28,6 @@ MAX_STREAMS = 1 << 16
 _CONTENTS = "contents"
 _ORDER = "contents-in-order"
 _COUNTERS = "counters"
-_COUNT_CHANGE = PutDocument(_COUNTERS, "changes", {}, None)
-"""Its revision is how many changes there were; it contends with nobody."""
 _PAGE = 500
 _RACES = 100
 _REMEMBERED = 1_000
@@ -144,13 +143,12 @@ class Catalogue:
                 yield _from_document(document.key, document.value, document.revision)
             after = page[-1].key
 
-    def changes(self) -> int:
-        """How often contents were made, changed or deleted by any process: one short read.
+    def changes_since(self, count: int) -> LastChanges:
+        """What was made, changed or deleted by any process since there were ``count`` such changes.
 
-        Take it before `contents`: what happens in between is then counted by the next one.
+        Take it before you look at contents: what happens in between is then counted by the next one.
         """
-        counted = self._store.document(_COUNTERS, _COUNT_CHANGE.key)
-        return 0 if counted is None else counted.revision
+        return changes_since(self._store, count)
 
     def names_beginning(self, prefix: str, limit: int) -> list[str]:
         """Names that are longer than ``prefix`` and begin with it, in order of their characters."""
@@ -169,7 +167,8 @@ class Catalogue:
             if stream is not None and (index >= len(content.streams) or content.streams[index] is None)
         ]
         put = PutDocument(_CONTENTS, content.name, _as_document(content), expected_revision)
-        outcomes = self._store.commit([put, *dropped, *_limits(content), _COUNT_CHANGE, *further])
+        counted = count_change(self._store, content.name)
+        outcomes = self._store.commit([put, *dropped, *_limits(content), counted, *further])
         return replace(content, revision=outcomes[0].revision or 0)
 
     def change_until(self, name: str, change: Callable[[Content | None], Wanted]) -> Content | Wanted:
@@ -200,7 +199,7 @@ class Catalogue:
         revision = content.revision if expected_revision is None else expected_revision
         streams = [DropStream(content.stream_number(index)) for index in range(len(content.streams))]
         removal = [DeleteDocument(_CONTENTS, name, revision), DeleteDocument(_ORDER, _place(content))]
-        self._store.commit([*removal, *streams, _COUNT_CHANGE, *further])
+        self._store.commit([*removal, *streams, count_change(self._store, name), *further])
         return content
 
     def _create(self, content: Content, further: Sequence[Write]) -> Content:
@@ -213,7 +212,7 @@ class Catalogue:
                 PutDocument(_CONTENTS, content.name, _as_document(numbered), 0),
                 PutDocument(_ORDER, _place(numbered), {"name": content.name}, 0),
                 *_limits(numbered),
-                _COUNT_CHANGE,
+                count_change(self._store, content.name),
                 *further,
             ]
         )

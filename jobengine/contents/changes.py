@@ -55,11 +55,11 @@ class Seen:
 
 
 Catalogued = Mapping[str, Seen]
-"""A whole catalogue as it was seen, by names."""
+"""A catalogue, or a part of it, as it was seen, by names."""
 
 
-def look(contents: Iterable[Content], before: Catalogued) -> Catalogued:
-    """A catalogue as it is now; of what was like that ``before`` nothing is made anew."""
+def look(contents: Iterable[Content], before: Catalogued) -> dict[str, Seen]:
+    """Contents as they are now, by names; of what was like that ``before`` nothing is made anew."""
     return {content.name: _seen(content, before.get(content.name)) for content in contents}
 
 

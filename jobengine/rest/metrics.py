@@ -113,6 +113,7 @@ class _Facts(Collector):
         if self._services.proxy is not None:
             metric, count = telemetry.PROXY_ANSWERS, self._services.proxy.answers()
             yield CounterMetricFamily(metric.name, metric.help, value=count)
+        yield from self._tasks()
         yield from self._sinks()
         try:
             yield self._jobs()
@@ -120,6 +121,15 @@ class _Facts(Collector):
         except UnavailableError:
             return
         yield CounterMetricFamily(telemetry.EVENTS_NEWEST.name, telemetry.EVENTS_NEWEST.help, value=newest)
+
+    def _tasks(self) -> Iterator[Metric]:
+        failures, overdue = telemetry.TASK_FAILURES, telemetry.TASK_OVERDUE
+        failed = CounterMetricFamily(failures.name, failures.help, labels=failures.labels)
+        late = GaugeMetricFamily(overdue.name, overdue.help, labels=overdue.labels)
+        for task in self._services.tasks:
+            failed.add_metric([task.name], task.failures)
+            late.add_metric([task.name], task.overdue_s())
+        yield from (failed, late)
 
     def _sinks(self) -> Iterator[Metric]:
         """Of the jobs that run now; nothing while the engine can't answer."""

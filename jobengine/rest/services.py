@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +36,24 @@ class Notices(Protocol):
         ...
 
 
+class Task(Protocol):
+    """Something that a thread of this process does again and again. Thread-safe."""
+
+    @property
+    def name(self) -> str:
+        """What metrics call it."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """How often it has failed; never falls."""
+        ...
+
+    def overdue_s(self) -> float:
+        """How long it should have been done again and was not, in seconds."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ProxyBefore:
     """The proxy that stands before this process. ``secret`` shows that a request was marked by it;
@@ -51,7 +69,7 @@ class HttpServices:
 
     ``check_migrations`` raises when the tables are not those of this version. ``worker_log`` is where the
     log of a job's workers is. ``shut_down`` tells the service to end, and returns at once.
-    ``proxy`` is None where clients reach this process directly.
+    ``tasks`` are shown by the metrics. ``proxy`` is None where clients reach this process directly.
     """
 
     settings: Settings
@@ -68,4 +86,5 @@ class HttpServices:
     check_migrations: Callable[[], None]
     worker_log: Callable[[str], Path]
     shut_down: Callable[[], None]
+    tasks: Sequence[Task] = ()
     proxy: ProxyBefore | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from jobengine.app.content_events import LOOK_EVERY_S, ContentEvents
+from jobengine.app.content_events import LOOK_EVERY_S, TOLD_AT_ONCE, ContentEvents
+from jobengine.app.repeated import Repeated
 from jobengine.clock import SystemClock
 from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.embedded import EmbeddedContents
@@ -108,11 +110,11 @@ def test_an_element_raises_nothing_and_is_not_a_reason_to_read_the_catalogue(
     bench: Bench, store: ContentStore, catalogue: Catalogue
 ) -> None:
     made = catalogue.create("a", {"type": "format"}, [STREAM])
-    events, count = events_of(bench, catalogue), catalogue.changes()
+    events, before = events_of(bench, catalogue), catalogue.changes_since(0)
     store.commit([PutElement(made.stream_number(0), Element(ElementKind.PACKET, 0), [b"x"])])
     events.step()
 
-    assert catalogue.changes() == count
+    assert catalogue.changes_since(0) == before
     assert raised(bench) == []
 
 
@@ -128,6 +130,7 @@ def test_what_the_engine_could_not_be_told_is_told_once_it_is_back(
     catalogue.delete("a")
     bench.engine.is_away = False
 
+    assert events.step() == 0.0
     assert events.step() >= LOOK_EVERY_S
     assert [name for name, _ in raised(bench)] == [
         "content:a:created",
@@ -147,13 +150,39 @@ def test_more_contents_than_are_read_at_once_are_all_seen(bench: Bench, catalogu
     assert [name for name, _ in raised(bench)] == ["content:000:deleted", "content:500:deleted"]
 
 
-def test_it_watches_by_itself_until_its_end(bench: Bench, catalogue: Catalogue) -> None:
-    catalogue.create("first", {"type": "format"}, [])
+def test_more_events_than_one_step_raises_are_raised_by_the_next_ones(
+    bench: Bench, catalogue: Catalogue
+) -> None:
     events = events_of(bench, catalogue)
-    events.start()
-    record(catalogue)
-    wait_until(lambda: ("content:a:closed", CLOSED) in raised(bench), 10, "the recording's end is told")
-    events.end()
-    catalogue.delete("a")
+    for number in range(TOLD_AT_ONCE + 1):
+        catalogue.create(f"{number:03d}", {"type": "format"}, [])
 
-    assert "content:a:deleted" not in [name for name, _ in raised(bench)]
+    assert events.step() == 0.0
+    assert events.step() == 0.0
+    assert events.step() >= LOOK_EVERY_S
+    assert [name for name, _ in raised(bench)] == [
+        f"content:{number:03d}:created" for number in range(TOLD_AT_ONCE + 1)
+    ]
+
+
+def test_an_error_that_nobody_foresaw_does_not_end_the_watch_and_nothing_is_lost_or_told_twice(
+    bench: Bench, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = events_of(bench, catalogue)
+    ask = bench.engine.ask
+    faults = deque([None, ValueError("no answer of this kind"), KeyError("name"), None])
+
+    def ask_with_faults(*given: Any, **members: Any) -> Any:
+        if faults and (fault := faults.popleft()):
+            raise fault
+        return ask(*given, **members)
+
+    monkeypatch.setattr(bench.engine, "ask", ask_with_faults)
+    record(catalogue)
+    task = Repeated("content-events", events.step, "contents.not_watched", 0.01, CLOCK)
+    task.start()
+    wait_until(lambda: ("content:a:closed", CLOSED) in raised(bench), 10, "the recording's end is told")
+    assert task.end(10)
+
+    assert task.failures == 2
+    assert [name for name, _ in raised(bench)] == ["content:a:created", "content:a:closed"]

@@ -63,6 +63,16 @@ class CountedNotices:
             return self.count
 
 
+class FailingTask:
+    """As a process that watches contents and can't shows it."""
+
+    name = "content-events"
+    failures = 3
+
+    def overdue_s(self) -> float:
+        return 7.5
+
+
 class NoWorkers:
     """There is no way to a worker, and none is launched."""
 
@@ -210,6 +220,7 @@ def make_bench(folder: Path, url: str, contents: dict[str, Any] | None = None, *
         check_migrations=database.check_head,
         worker_log=settings.worker_log,
         shut_down=engine.shut_down,
+        tasks=(FailingTask(),),
     )
     app = create_app(services, [pages()])
     return Bench(app.test_client(), engine, keys, settings, database, notices, store)

@@ -91,6 +91,12 @@ def test_metrics_tell_of_sinks_as_long_as_the_engine_answers(bench: Bench) -> No
     assert "jobengine_restream" not in bench.client.get("/metrics").text
 
 
+def test_metrics_tell_what_the_process_fails_to_do_by_itself(bench: Bench) -> None:
+    text = bench.client.get("/metrics").text
+    assert 'jobengine_task_failures_total{task="content-events"} 3.0' in text
+    assert 'jobengine_task_overdue_seconds{task="content-events"} 7.5' in text
+
+
 def test_metrics_tell_how_late_transitions_passed(bench: Bench) -> None:
     bench.submit(immediate("Start"))
     assert "jobengine_trigger_lateness_seconds_count 0.0" in bench.client.get("/metrics").text
