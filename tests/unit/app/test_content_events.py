@@ -64,7 +64,8 @@ def record(catalogue: Catalogue) -> None:
 
 def raised(bench: Bench) -> list[tuple[str, Any]]:
     """The named events of the feed."""
-    listed = bench.client.get("/api/events", query_string={"filter": 'type == "event.raised"'}).get_json()
+    query = {"filter": 'type == "event.raised"', "limit": 500}
+    listed = bench.client.get("/api/events", query_string=query).get_json()
     assert all(event["data"]["actor"] == "contents" for event in listed)
     return [(event["data"]["name"], event["data"]["data"]) for event in listed]
 
