@@ -10,24 +10,38 @@ from typing import Any
 from granian._granian import SocketHolder
 from granian.server.mp import MPServer, WorkerProcess
 
+from jobengine.app.crash_loop import CrashLoop
 from jobengine.app.template import TemplateFork
+from jobengine.clock import Clock
 
 
 class HttpServer(MPServer):
-    """granian's supervisor. The pipe ``stopping`` ends as soon as it is told to stop, or is killed.
+    """granian's supervisor of one process. The pipe ``stopping`` ends as soon as it is told to stop, or is
+    killed.
 
     ``on_stop`` is called then, by the signal handler.
     """
 
-    def __init__(self, *args: Any, on_stop: Callable[[], None], **options: Any) -> None:
+    def __init__(self, *args: Any, on_stop: Callable[[], None], clock: Clock, **options: Any) -> None:
         super().__init__(*args, **options)
         self._on_stop = on_stop
+        self._clock = clock
+        self._crashes = CrashLoop()
         self.stopping, self._until_stop = multiprocessing.Pipe(duplex=False)
 
     def signal_handler_interrupt(self, *args: Any, **options: Any) -> None:
         self._until_stop.close()
         self._on_stop()
         super().signal_handler_interrupt(*args, **options)  # type: ignore[no-untyped-call]
+
+    def _respawn_workers(self, *args: Any, **options: Any) -> None:
+        """granian takes any two ends within 5.5 s for a crash loop, as a process that is killed twice makes
+        them. It forgets this one, unless the rule of the other processes says that it counts."""
+        (ended,) = self.wrks
+        self._crashes.note_end(self._clock.monotonic_ns() / 1e9 - ended.birth)
+        super()._respawn_workers(*args, **options)
+        if not self._crashes.is_at_last_start:
+            self.respawned_wrks.clear()
 
     def _spawn_worker(self, *args: Any, **options: Any) -> WorkerProcess:
         """What granian would spawn, or fork from here, is forked from the template."""

@@ -11,14 +11,16 @@ import sys
 from jobengine.worker.process_name import name_process
 
 _PR_SET_PDEATHSIG = 1
+_LOADED_IN = os.getpid()
+"""The template, which loads this before it forks; its forks have it from there."""
 
 
-def end_with_parent() -> None:
+def end_with_parent(parent: int) -> None:
     """Linux: the kernel kills this process when its parent is gone, however that went.
 
+    ``parent`` is the id of the process that should be it: if it has ended already, this one ends here.
     Killing is safe: engine and http processes keep nothing that is not in the database.
     """
-    parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
@@ -26,7 +28,7 @@ def end_with_parent() -> None:
 
 def leave_template(name: str) -> None:
     """What a fork of the template begins with: it ends with that, can be told to end, and has a name."""
-    end_with_parent()
+    end_with_parent(_LOADED_IN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     name_process(name)
 

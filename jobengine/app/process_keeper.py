@@ -15,10 +15,9 @@ from multiprocessing.process import BaseProcess
 
 import structlog
 
+from jobengine.app.crash_loop import CrashLoop
 from jobengine.clock import Clock
 
-CRASH_LOOP_S = 5.0
-CRASH_LIMIT = 3
 TOLD_TOO_S = 2.0
 """How long after an orderly end of the process it may show that the whole service was told to stop."""
 _ORDERLY = (0, -signal.SIGTERM)
@@ -28,8 +27,8 @@ class ProcessKeeper:
     """Runs what ``new_process`` makes from `start` to `stop`; both are called once, by the same thread.
 
     ``name`` is for the log. stop_timeout_s: how long the process may take to end after SIGTERM before it is
-    killed. ``give_up`` is called, in the keeper's thread, when the process ended at once three times in a
-    row, or can't be started.
+    killed. ``give_up`` is called, in the keeper's thread, when the process ended at once too often
+    (`jobengine.app.crash_loop`), or can't be started.
     """
 
     def __init__(
@@ -71,9 +70,9 @@ class ProcessKeeper:
 
         The template may be a child of this thread (`jobengine.app.template`), so it stays until `stop`.
         """
-        quick_ends = 0
+        crashes = CrashLoop()
         try:
-            while quick_ends < CRASH_LIMIT:
+            while not crashes.is_over:
                 started_ns = self._clock.monotonic_ns()
                 process = self._new_process()
                 process.start()
@@ -85,8 +84,7 @@ class ProcessKeeper:
                     _wait((self._stop,), None)
                     return
                 self._log.error(f"{self._name}.ended", exit_code=process.exitcode)
-                is_quick = self._clock.monotonic_ns() - started_ns < CRASH_LOOP_S * 1e9
-                quick_ends = quick_ends + 1 if is_quick else 0
+                crashes.note_end((self._clock.monotonic_ns() - started_ns) / 1e9)
         except (OSError, EOFError) as error:
             self._log.error(f"{self._name}.not_started", detail=str(error))
         self.has_given_up = True

@@ -67,7 +67,7 @@ class _Tree:
         self._public = public
         self._finish_jobs = finish_jobs
         self._link = ProxyLink(addresses(settings.data).http) if settings.has_contents_in_files else None
-        self._server = self._new_server()
+        self._server = self._new_server(clock)
         stop_timeout_s = ENGINE_STOP_MARGIN_S + (settings.engine.finish_timeout_s if finish_jobs else 0.0)
         kept = [("engine", self._new_engine, stop_timeout_s)]
         if self._link is not None:
@@ -118,7 +118,7 @@ class _Tree:
         for keeper in self._keepers:
             keeper.expect_end()
 
-    def _new_server(self) -> HttpServer:
+    def _new_server(self, clock: Clock) -> HttpServer:
         http = self._settings.http
         return HttpServer(
             "jobengine",
@@ -133,6 +133,7 @@ class _Tree:
             respawn_failed_workers=True,
             workers_kill_timeout=HTTP_STOP_TIMEOUT_S,
             on_stop=self._on_stop,
+            clock=clock,
             log_level=LogLevels.error,
         )
 

@@ -11,7 +11,7 @@ import threading
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 
-DYING_LIMIT_S = 5.0
+DYING_LIMIT_S = 20.0
 """How long a template that was killed may take until the kernel shows that it has ended."""
 _LOOK_AGAIN_S = 0.01
 _one_start = threading.Lock()

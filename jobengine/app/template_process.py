@@ -8,6 +8,7 @@ through (`jobengine.app.parent`).
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from importlib import import_module
@@ -24,7 +25,7 @@ _NEEDED = (
 
 
 def _become_template() -> None:
-    end_with_parent()
+    end_with_parent(os.getppid())
     name_process("template")
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     gc.disable()

@@ -79,10 +79,7 @@ def check_moments(service: Service, job: Job, moment: str) -> None:
 def test_a_part_of_the_service_that_is_killed_is_put_back(service: Service, part: str) -> None:
     job = reach(service.client.jobs.submit(recording(f"part-{part}", after(300))), "Running")
     output, worker = output_of(job), worker_of(job)
-    victim = part_of(service, part)
-    victim.kill()
-    wait_until(lambda: not victim.is_running(), 20, f"the {part} is gone and cleared away")
-    wait_until(service.is_ready, 90, f"the service is ready without its {part}")
+    kill_part(service, part)
     record_on(output, 0.3)
     after_it = reach(service.client.jobs.submit(recording(f"after-{part}")), "Running")
     assert worker.is_running()
@@ -91,6 +88,12 @@ def test_a_part_of_the_service_that_is_killed_is_put_back(service: Service, part
         reach(one, "Finished")
     assert_whole(service, job, changes=1)
     assert_whole(service, after_it, changes=0)
+
+
+def test_parts_that_are_killed_again_within_seconds_are_put_back_again(new_service: NewService) -> None:
+    service = new_service().start()
+    for part in ("http", "http", "template"):
+        kill_part(service, part)
 
 
 def test_reports_that_a_dying_engine_never_stored_are_told_to_the_next(service: Service) -> None:
@@ -103,6 +106,14 @@ def test_reports_that_a_dying_engine_never_stored_are_told_to_the_next(service: 
     reach(job, "Finished")
     assert_whole(service, job, changes=0)
     wait_until(lambda: not worker.is_running(), 20, "the worker has gone")
+
+
+def kill_part(service: Service, part: str) -> None:
+    """It is gone, and the service is ready again."""
+    victim = part_of(service, part)
+    victim.kill()
+    wait_until(lambda: not victim.is_running(), 20, f"the {part} is gone and cleared away")
+    wait_until(service.is_ready, 90, f"the service is ready without its {part}")
 
 
 def part_of(service: Service, part: str) -> psutil.Process:

@@ -15,7 +15,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from jobengine.app.process_keeper import CRASH_LIMIT, ProcessKeeper
+from jobengine.app.crash_loop import LIMIT
+from jobengine.app.process_keeper import ProcessKeeper
 from jobengine.clock import SystemClock
 from tests.unit.app.stand_ins import deaf, end_at_once, until_sigterm
 from tests.waiting import wait_until
@@ -127,7 +128,7 @@ def test_it_gives_up_when_the_engine_ends_at_once_again_and_again(log: list[Any]
     with keeping(end_at_once) as kept:
         wait_until(lambda: kept.has_told, TIMEOUT_S, "it has given up")
     assert kept.keeper.has_given_up
-    assert [line["exit_code"] for line in log] == [3] * CRASH_LIMIT
+    assert [line["exit_code"] for line in log] == [3] * LIMIT
 
 
 def test_another_thread_may_look_at_the_process_too(log: list[Any]) -> None:

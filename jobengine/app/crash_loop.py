@@ -1,0 +1,30 @@
+"""When a process that ends by itself is started no more: one rule for all processes of a service."""
+
+from __future__ import annotations
+
+QUICK_S = 5.0
+"""An end sooner than this behind the start is a quick one."""
+LIMIT = 5
+"""Quick ends in a row that are too many. Processes that are killed from outside, one by one or all with their
+template, come back; one that can't begin ends the service within seconds."""
+
+
+class CrashLoop:
+    """Counts the quick ends of one process. For one thread."""
+
+    def __init__(self) -> None:
+        self._quick_ends = 0
+
+    def note_end(self, age_s: float) -> None:
+        """It has ended by itself, ``age_s`` behind its start."""
+        self._quick_ends = self._quick_ends + 1 if age_s < QUICK_S else 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is to be started no more."""
+        return self._quick_ends >= LIMIT
+
+    @property
+    def is_at_last_start(self) -> bool:
+        """Whether one more quick end is one too many."""
+        return self._quick_ends == LIMIT - 1
