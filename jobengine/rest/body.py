@@ -20,6 +20,7 @@ from jobengine.rest.plain_json import UNSURE, read_plain
 Json = Any
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+_PIECE = 1 << 20
 _INTEGERS = range(-(2**63), 2**64)
 """What goes between the processes; a text of more than 20 digits is none of them."""
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -32,8 +33,30 @@ def read_body(limit_bytes: int, *accepted: str) -> tuple[Json, bytes]:
     DocumentError for text that can't be kept.
     """
     _check_type(accepted)
-    data = _read_limited(limit_bytes)
+    data = read_bytes(limit_bytes)
     return parse(data), data
+
+
+def read_bytes(limit_bytes: int) -> bytes:
+    """The whole body, its length told before or not.
+
+    Raises TooLargeError (having read no more than the limit), MalformedError if it is a part of what was
+    announced, or of a representation, and UnsupportedMediaType if it is coded.
+    """
+    _check_coding()
+    length = request.content_length
+    if length is not None and length > limit_bytes:
+        raise TooLargeError(f"the body has {length} bytes; {limit_bytes} are accepted", limit=limit_bytes)
+    pieces, total = [], 0
+    while piece := request.stream.read(min(_PIECE if length is None else length, limit_bytes + 1 - total)):
+        pieces.append(piece)
+        total += len(piece)
+        if total > limit_bytes:
+            raise TooLargeError(f"the body has more than {limit_bytes} bytes", limit=limit_bytes)
+    if length is not None and total < length:
+        # The server ends the stream, as if that were all, when a client goes away.
+        raise MalformedError(f"the body ended after {total} of {length} bytes")
+    return b"".join(pieces)
 
 
 def parse(data: bytes) -> Json:
@@ -76,14 +99,12 @@ def _check_type(accepted: tuple[str, ...]) -> None:
         raise UnsupportedMediaType(f"the body must be {wanted}, {given}")
 
 
-def _read_limited(limit_bytes: int) -> bytes:
-    length = request.content_length
-    if length is not None and length > limit_bytes:
-        raise TooLargeError(f"the body has {length} bytes; {limit_bytes} are accepted", limit=limit_bytes)
-    data = request.stream.read(limit_bytes + 1)
-    if len(data) > limit_bytes:
-        raise TooLargeError(f"the body has more than the accepted {limit_bytes} bytes", limit=limit_bytes)
-    return data
+def _check_coding() -> None:
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise UnsupportedMediaType(f"the body is coded ({coding[:40]}); send it as it is")
+    if "Content-Range" in request.headers:
+        raise MalformedError("Content-Range says that the body is a part; only whole ones are stored")
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -31,7 +31,7 @@ _PROBLEMS = {
     409: "The present state forbids it",
     412: "The resource has changed since it was read",
     413: "The body is larger than this service accepts",
-    415: "The body has another media type",
+    415: "The body has another media type, or is coded",
     416: "No byte of the range is there",
     422: "The document is not valid",
     428: "If-Match is required",
@@ -143,6 +143,7 @@ def _responses(route: Route[Any]) -> dict[int, Any]:
     known = {400, *route.problems, *((401, 403, 503) if route.role else ())}
     known |= {404} if _VARIABLE.search(route.rule) else set()
     known |= {413, 415, 422} if route.body else set()
+    known |= {415} if route.uploads else set()
     documented = {status: _answer(answer) for status, answer in route.answers.items()}
     return documented | {status: _problem(status) for status in sorted(known)}
 

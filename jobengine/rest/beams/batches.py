@@ -20,15 +20,17 @@ from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import Buffer, Outcome, PutElement, PutMode
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Role
-from jobengine.rest.beams.bodies import parse_json, read_bytes
+from jobengine.rest.beams.bodies import parse_json
 from jobengine.rest.beams.multipart import read_parts
 from jobengine.rest.beams.parameters import BatchQuery
 from jobengine.rest.beams.path import variable
 from jobengine.rest.beams.payload_answer import OCTETS
 from jobengine.rest.beams.payloads import PayloadRoutes
+from jobengine.rest.beams.revisions import refuse_conditions
 from jobengine.rest.beams.shapes import BatchShape
 from jobengine.rest.beams.shelf import Shelf, refuse_closed
 from jobengine.rest.beams.streams import STREAM
+from jobengine.rest.body import read_bytes
 
 Json = Any
 ELEMENTS = f"{STREAM}/elements"
@@ -58,6 +60,7 @@ class BatchRoutes:
         list of it, one for each plane); or `multipart/mixed`, where each `application/json` part is a
         document and the `application/octet-stream` parts behind it are its planes.
         """
+        refuse_conditions()
         limit, query = self._shelf.settings.max_batch_bytes, call.query
         brought = _read_lines(read_bytes(limit)) if _is_ndjson() else _read_mixed(read_bytes(limit))
         name, stream = variable(call, "content"), variable(call, "stream").removesuffix(".json")

@@ -6,17 +6,16 @@ from typing import Any
 
 from flask import request
 
-from jobengine.errors import DocumentError, MalformedError, TooLargeError
+from jobengine.errors import DocumentError, MalformedError
 from jobengine.model.beam.values import malformed
 from jobengine.rest.beams.payload_answer import OCTETS
-from jobengine.rest.body import JSON, parse
+from jobengine.rest.body import JSON, parse, read_bytes
 
 Json = Any
-_PIECE = 1 << 20
 
 
 def read_json(limit_bytes: int, *accepted: str) -> tuple[Json, bytes]:
-    """The body as a JSON value, and its bytes. Raises MalformedError or TooLargeError."""
+    """The body as a JSON value, and its bytes. Raises as `read_bytes` does, or MalformedError."""
     _check_type(JSON, *accepted)
     data = read_bytes(limit_bytes)
     return parse_json(data), data
@@ -31,23 +30,9 @@ def parse_json(data: bytes) -> Json:
 
 
 def read_octets(limit_bytes: int) -> bytes:
-    """The body of a payload, its length told before or not. Raises MalformedError or TooLargeError."""
+    """The body of a payload. Raises as `read_bytes` does, or MalformedError."""
     _check_type(OCTETS)
     return read_bytes(limit_bytes)
-
-
-def read_bytes(limit_bytes: int) -> bytes:
-    """The body. Raises TooLargeError having read no more than the limit."""
-    length = request.content_length
-    if length is not None and length > limit_bytes:
-        raise TooLargeError(f"the body has {length} bytes; {limit_bytes} are accepted", limit=limit_bytes)
-    pieces, total = [], 0
-    while piece := request.stream.read(min(_PIECE if length is None else length, limit_bytes + 1 - total)):
-        pieces.append(piece)
-        total += len(piece)
-        if total > limit_bytes:
-            raise TooLargeError(f"the body has more than {limit_bytes} bytes", limit=limit_bytes)
-    return b"".join(pieces)
 
 
 def _check_type(*accepted: str) -> None:

@@ -9,7 +9,7 @@ from flask import Response
 from jobengine.contents.catalogue import Content
 from jobengine.contents.look_up import Found, is_range, pts_of
 from jobengine.contents.stream_names import ALL
-from jobengine.errors import Fault, MalformedError, NotFoundError
+from jobengine.errors import ConflictError, Fault, MalformedError, NotFoundError, RevisionMismatch
 from jobengine.model.beam.elements import (
     ElementDocument,
     PacketDocument,
@@ -46,6 +46,7 @@ from jobengine.rest.beams.parameters import (
 from jobengine.rest.beams.path import variable
 from jobengine.rest.beams.payload_reading import split_raw
 from jobengine.rest.beams.payloads import PayloadRoutes
+from jobengine.rest.beams.revisions import creates_only, refuse_conditions
 from jobengine.rest.beams.shapes import ElementBody, ElementShape, ElementsShape, RemovedShape
 from jobengine.rest.beams.shelf import Shelf, all_timed, timed
 from jobengine.rest.beams.streams import STREAM
@@ -104,7 +105,8 @@ class ElementRoutes:
     def put(self, call: Call[PayloadQuery]) -> Response:
         """Store a packet or a frame, or replace its description; the payload that it has stays.
 
-        The address names it by kind and pts, or by pts only: then `type` says the kind.
+        The address names it by kind and pts, or by pts only: then `type` says the kind. With
+        `If-None-Match: *` nothing is replaced: one that is there is a 412.
         """
         text = variable(call, "reference")
         element, data = split_raw(text)
@@ -117,14 +119,22 @@ class ElementRoutes:
         content, index = self._shelf.stream_to_write(variable(call, "content"), variable(call, "stream"))
         _check_index(document, index)
         read = to_element(document.model_copy(update={"pts": at.pts}))
-        put = PutElement(content.stream_number(index), read, mode=PutMode.REPLACE)
-        return self._stored(content, index, self._shelf.store.commit([put])[0], read.kind)
+        mode = PutMode.CREATE if creates_only() else PutMode.REPLACE
+        number = content.stream_number(index)
+        try:
+            (outcome,) = self._shelf.store.commit([PutElement(number, read, mode=mode)])
+        except ConflictError:
+            if mode is PutMode.CREATE and self._shelf.look_up.direct(number, at.kind, at.pts):
+                raise RevisionMismatch(f"there is {at} already") from None
+            raise
+        return self._stored(content, index, outcome, read.kind)
 
     def append(self, call: Call[BeamQuery]) -> Response:
         """Append a packet or a frame. Without `pts` it gets the next number of the stream.
 
         One whose `id` the stream has already changes nothing, so writers may repeat.
         """
+        refuse_conditions()
         document = self._read()
         content, index = self._shelf.stream_to_write(variable(call, "content"), variable(call, "stream"))
         _check_index(document, index)
@@ -140,6 +150,7 @@ class ElementRoutes:
         element, data = split_raw(variable(call, "reference"))
         if data:
             return self._payloads.drop(call, element, data)
+        refuse_conditions()
         reference = parse_reference(element)
         content, index = self._shelf.stream(variable(call, "content"), variable(call, "stream"))
         number = content.stream_number(index)
@@ -272,7 +283,7 @@ def install(api: Api, shelf: Shelf, payloads: PayloadRoutes) -> None:
     got = {200: found, 302: redirected}
     api.add(
         Route("GET", ELEMENT, r.get, "getElements", tag, got, ElementQuery),
-        Route("PUT", ELEMENT, r.put, "putElement", tag, stored, PayloadQuery, body, writing, (409,)),
+        Route("PUT", ELEMENT, r.put, "putElement", tag, stored, PayloadQuery, body, writing, (409, 412)),
         Route("POST", STREAM, r.append, "appendElement", tag, stored, BeamQuery, body, writing, (409,)),
         Route(
             "DELETE", ELEMENT, r.delete, "deleteElements", tag, removed, ElementRemovalQuery, None, writing

@@ -12,7 +12,7 @@ from jobengine.model.element import StoredElement
 from jobengine.ports.contents import Buffer
 
 _RANGE = re.compile(
-    r"bytes\s*=\s*(?:(?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})?|-(?P<suffix>[0-9]{1,18}))\s*"
+    r"bytes\s*=\s*(?:(?P<first>[0-9]{1,40})-(?P<last>[0-9]{1,40})?|-(?P<suffix>[0-9]{1,40}))\s*"
 )
 OCTETS = "application/octet-stream"
 

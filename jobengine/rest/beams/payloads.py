@@ -23,6 +23,7 @@ from jobengine.rest.beams.parameters import BeamQuery, PayloadQuery, PayloadRead
 from jobengine.rest.beams.path import variable
 from jobengine.rest.beams.payload_answer import OCTETS, Conditions, answer_payload
 from jobengine.rest.beams.payload_reading import plane_index
+from jobengine.rest.beams.revisions import refuse_conditions
 from jobengine.rest.beams.shelf import Shelf
 from jobengine.rest.beams.streams import STREAM
 
@@ -87,6 +88,7 @@ class PayloadRoutes:
 
     def put_data(self, call: Call[PayloadQuery], element: str, data: str) -> Response:
         """Store the body as payload."""
+        refuse_conditions()
         plane = plane_index(data)
         at = _place(element)
         body = memoryview(read_octets(self._shelf.settings.max_payload_bytes))
@@ -109,6 +111,7 @@ class PayloadRoutes:
 
     def drop(self, call: Call[Any], element: str, data: str) -> Response:
         """Let a payload go."""
+        refuse_conditions()
         if plane_index(data) is not None:
             raise MalformedError("a payload goes as a whole: name it data or .raw")
         at = _place(element)
@@ -150,7 +153,7 @@ def _sizes(kind: ElementKind) -> list[int] | None:
         return None
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise MalformedError(f"{name} is {text[:80]!r}, which is not JSON") from None
     sizes = value if isinstance(value, list) else [value]
     if not 1 <= len(sizes) <= MAX_PLANES or not all(type(size) is int and size >= 0 for size in sizes):

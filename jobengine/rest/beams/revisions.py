@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from jobengine.contents.catalogue import Content
-from jobengine.errors import RevisionMismatch
+from jobengine.errors import MalformedError, RevisionMismatch
 
 
 def etag(content: Content) -> str:
@@ -21,6 +21,25 @@ def check_match(content: Content) -> None:
     given = request.if_match
     if given and not given.star_tag and not given.contains(_tag(content)):
         raise RevisionMismatch(f"the content is at {_tag(content)}", revision=_tag(content))
+
+
+def refuse_conditions() -> None:
+    """Raise MalformedError if the request asks for a condition: elements and payloads have no revisions, and
+    a condition that is passed over would let a client write over what it meant to guard."""
+    for name in ("If-Match", "If-None-Match"):
+        if name in request.headers:
+            raise MalformedError(
+                f"{name} is not known here; elements are put with If-None-Match: * only where there is none"
+            )
+
+
+def creates_only() -> bool:
+    """Whether an element is to be put only if there is none of its kind and pts. Raises MalformedError for
+    any other condition."""
+    is_asked = request.if_none_match.star_tag and "If-Match" not in request.headers
+    if not is_asked:
+        refuse_conditions()
+    return is_asked
 
 
 def is_known(content: Content) -> bool:

@@ -220,6 +220,40 @@ def test_d28_a_payload_may_come_in_chunks(packet: Beam) -> None:
     assert packet.get("0/packet_42/data").data == K_BYTES[:16383]
 
 
+def test_an_upload_that_breaks_off_changes_nothing(packet: Beam) -> None:
+    packet.put_data("0/packet_42/data", b"whole")
+    builder = EnvironBuilder(
+        "/beams/test_url/0/packet_42/data", method="PUT", input_stream=BytesIO(b"par"), content_type=OCTETS
+    )
+    environ = builder.get_environ() | {"wsgi.input_terminated": True, "CONTENT_LENGTH": "4"}
+
+    _, status, _ = run_wsgi_app(packet.client.application, environ)
+
+    assert status == "400 BAD REQUEST"
+    assert packet.get("0/packet_42/data").data == b"whole"
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "status"),
+    [
+        ("Content-Encoding", "gzip", 415),
+        ("Content-Range", "bytes 0-2/9", 400),
+        ("If-Match", '"tag"', 400),
+        ("If-None-Match", "*", 400),
+        ("Beam-Buf-Size", "[" * 5000, 400),
+    ],
+)
+def test_what_a_header_says_of_an_upload_is_not_passed_over(
+    packet: Beam, header: str, text: str, status: int
+) -> None:
+    assert is_beam_error(packet.put_data("0/packet_42/data", b"abc", **{header: text}), status)
+    assert is_beam_error(packet.get("0/packet_42/data"), 404)
+
+
+def test_a_body_that_is_not_coded_may_say_so(packet: Beam) -> None:
+    assert packet.put_data("0/packet_42/data", b"abc", Content_Encoding="identity").status_code == 201
+
+
 def test_a_payload_over_the_limit_is_refused(packet: Beam, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = packet.bench.settings.contents
     monkeypatch.setitem(settings.__dict__, "max_payload_bytes", 10)
@@ -232,6 +266,7 @@ def test_a_payload_over_the_limit_is_refused(packet: Beam, monkeypatch: pytest.M
     ("given", "status", "body", "content_range"),
     [
         ("bytes=0-0", 206, b"a", "bytes 0-0/8"),
+        ("bytes=1-18446744073709551615", 206, b"aaabbcc", "bytes 1-7/8"),
         ("bytes=3-5", 206, b"abb", "bytes 3-5/8"),
         ("bytes=5-", 206, b"bcc", "bytes 5-7/8"),
         ("bytes=-3", 206, b"bcc", "bytes 5-7/8"),

@@ -30,6 +30,31 @@ def test_e1_and_e2_a_packet_is_stored_then_replaced(with_f: Beam) -> None:
     assert with_f.get("0/first-last").get_json() == [{**K0, "duration": 50}]
 
 
+def test_an_element_is_put_only_where_there_is_none_if_the_client_says_so(with_f: Beam) -> None:
+    only_new = {"If-None-Match": "*"}
+    assert with_f.put("0/packet_42", K0, headers=only_new).status_code == 201
+
+    assert is_beam_error(with_f.put("0/packet_42", {**K0, "duration": 50}, headers=only_new), 412)
+
+    assert with_f.get("0/packet_42").get_json() == K0
+    assert with_f.put("0/packet_43", {**K0, "pts": 43}, headers=only_new).status_code == 201
+
+
+@pytest.mark.parametrize("condition", ["If-Match", "If-None-Match"])
+def test_conditions_on_elements_that_can_not_be_looked_at_are_refused(with_f: Beam, condition: str) -> None:
+    headers = {condition: '"1-1"'}
+    with_f.put("0/packet_42", K0)
+    refused = [
+        with_f.put("0/packet_42", {**K0, "duration": 50}, headers=headers),
+        with_f.client.post("/beams/test_url/0", json={**K0, "pts": 43}, headers=headers),
+        with_f.client.delete("/beams/test_url/0/packet_42", headers=headers),
+        with_f.put("0/elements", data=b"", content_type="application/x-ndjson", headers=headers),
+    ]
+
+    assert all(is_beam_error(response, 400) for response in refused)
+    assert with_f.get("0/first-last").get_json() == [K0]
+
+
 @pytest.mark.parametrize(
     ("path", "document", "pointer"),
     [
