@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 BENCHMARKS = (
+    "steadiness",
     "durable_jobs",
     "trigger_lateness",
     "append_to_effect",

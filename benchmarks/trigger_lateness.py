@@ -4,7 +4,8 @@ The pending ones go straight into the database, the engine is started over it an
 fall due lie among all the others, each on pages of its own where there are enough. Lateness is what the
 history says (``latenessMs``: from due to decided), and what a listener finds: from due to the notice of the
 commit. Every round is a burst of its own rows, one after the other in one engine, as in a service that runs:
-the first finds all pages cold. Memory and start-up are taken with 1,000 and with all of them pending. Beside
+the first finds all pages cold. How long the processor itself was slow in that second stands beside each round
+(``benchmarks.steadiness``). Memory and start-up are taken with 1,000 and with all of them pending. Beside
 it APScheduler's SQL job store on SQLite with the 10,000 alone.
 
     python -m benchmarks.trigger_lateness [--quick] [--only sqlite|postgresql]
@@ -32,6 +33,7 @@ from benchmarks.harness import Figure, Report, median, percentile, run, scratch
 from benchmarks.peers import peer, serve_apscheduler
 from benchmarks.pending import Burst, make_due
 from benchmarks.rigs import EngineRig, bench_settings, started_engine
+from benchmarks.steadiness import watched
 from jobengine.clock import from_text
 from jobengine.history.database import Database
 from jobengine.history.tables import jobs, transitions
@@ -48,6 +50,8 @@ GAP = timedelta(seconds=12)
 """From burst to burst, so that each is on disk and told before the engine looks ahead to the next."""
 QUIET_MS = 2_000
 """How long nothing more is told before the notices are counted."""
+STEADY_MS = 10.0
+"""For how long the processor may be slow in a second that is called steady: a hundredth of what is due."""
 PATIENCE_MS = 10_000
 """How long the first notice may take beyond the lead."""
 P99_TARGET_MS = {"SQLite": 10.0, "PostgreSQL": 50.0}
@@ -70,6 +74,14 @@ class Lateness:
 
     decided: list[float]
     on_disk: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One burst, and for how many ms of it the processor was slow, which no program can help."""
+
+    late: Lateness
+    slow_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +121,12 @@ def measure_on(
         bursts = [Burst(first + GAP * number, given.due, SECOND) for number in range(given.rounds)]
         due = make_due(database, given.pending, bursts)
         database.checkpoint()
-        with started(folder, url) as (rig, start_s), notices(rig.settings) as socket:
+        with started(folder, url) as (rig, start_s), notices(rig.settings) as socket, watched() as watch:
             many = idle(rig, start_s)
             rounds, costs = [], []
             for burst, job_ids in zip(bursts, due, strict=True):
                 late, cost = fall_due(rig, socket, database, burst, job_ids)
-                rounds.append(late)
+                rounds.append(Round(late, watch.slow_ms(burst.first, burst.span)))
                 costs.append(cost)
     tell_memory(report, name, few, many, given.pending)
     tell_lateness(report, name, rounds, others)
@@ -200,15 +212,16 @@ def listen(socket: zmq.Socket[bytes], burst: Burst) -> dict[str, datetime]:
     return heard
 
 
-def tell_lateness(report: Report, name: str, rounds: Sequence[Lateness], others: Sequence[float]) -> None:
-    """Medians over the rounds of p50, p99 and the largest."""
+def tell_lateness(report: Report, name: str, rounds: Sequence[Round], others: Sequence[float]) -> None:
+    """Medians over the rounds of p50, p99 and the largest; of p99 also over those with a steady processor."""
+    all_late = [one.late for one in rounds]
     for what, percent in (("p50", 50), ("p99", 99), ("max", 100)):
-        ours = median([percentile(late.decided, percent) for late in rounds])
+        ours = median([percentile(late.decided, percent) for late in all_late])
         other = percentile(others, percent) if others else None
         limit = P99_TARGET_MS[name] if what == "p99" else None
         report.add(
             Figure(
-                f"{name}: lateness {what} of {len(rounds[0].decided):,}",
+                f"{name}: lateness {what} of {len(all_late[0].decided):,}",
                 "ms",
                 ours,
                 other,
@@ -217,10 +230,16 @@ def tell_lateness(report: Report, name: str, rounds: Sequence[Lateness], others:
                 ours < limit if limit else None,
             )
         )
-        told = median([percentile(late.on_disk, percent) for late in rounds])
+        told = median([percentile(late.on_disk, percent) for late in all_late])
         report.add(Figure(f"{name}: from due to on disk, {what}", "ms", told))
-    each = [f"{percentile(late.decided, 99):.1f} ({percentile(late.on_disk, 99):.0f})" for late in rounds]
-    print(f"{name}: p99 of the rounds, decided (on disk): {', '.join(each)} ms", flush=True)
+    steady = [percentile(one.late.decided, 99) for one in rounds if one.slow_ms < STEADY_MS]
+    if steady:
+        label = f"{name}: p99 of the {len(steady)} of {len(rounds)} rounds with a steady processor"
+        report.add(Figure(label, "ms", median(steady)))
+    print(f"{name}: p99 decided (on disk), and for how long the processor was slow:", flush=True)
+    for one in rounds:
+        decided, on_disk = (percentile(late, 99) for late in (one.late.decided, one.late.on_disk))
+        print(f"  {decided:.1f} ({on_disk:.0f}) ms, slow for {one.slow_ms:.0f} ms", flush=True)
 
 
 def tell_costs(report: Report, name: str, costs: Sequence[Cost]) -> None:
