@@ -35,7 +35,7 @@ def test_callers_stay_together_when_each_sync_outlasts_the_interval(
             store.commit([put(caller * COMMITS + n)])
 
     monkeypatch.setattr(os, "fdatasync", slow_sync)
-    options = replace(SMALL, interval_ms=400.0)
+    options = replace(SMALL, interval_ms=1000.0)
     with closing(begun(EmbeddedContents(tmp_path, clock, options), [STREAM])) as store:
         synced.clear()
         with ThreadPoolExecutor(CALLERS) as pool:
