@@ -28,7 +28,10 @@ COUNT = 300
 
 
 class Receiver:
-    """A ROUTER socket of another program: what came, by topic; ends are confirmed."""
+    """A ROUTER socket of another program: what came, by topic; ends are confirmed.
+
+    Of the sockets that have sent a topic it hears the newest, as Savant's readers do.
+    """
 
     def __init__(self) -> None:
         self._context: zmq.Context[Any] = zmq.Context()
@@ -37,6 +40,8 @@ class Receiver:
         self.url = f"dealer+connect:tcp://127.0.0.1:{port}"
         self.places: dict[str, list[int]] = {}
         self.ends: list[str] = []
+        self.refused = 0
+        self._senders: dict[bytes, list[bytes]] = {}
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._receive)
         self._thread.start()
@@ -55,8 +60,16 @@ class Receiver:
             if header["message"] == "end":
                 self._socket.send_multipart((sender, b"OK"))
                 self.ends.append(topic.decode())
+            elif self._is_superseded(topic, sender):
+                self.refused += 1
             else:
                 self.places.setdefault(topic.decode(), []).append(header["pts"] // STEP_MS)
+
+    def _is_superseded(self, topic: bytes, sender: bytes) -> bool:
+        senders = self._senders.setdefault(topic, [])
+        if sender not in senders:
+            senders.append(sender)
+        return senders[-1] != sender
 
 
 @pytest.fixture

@@ -132,3 +132,18 @@ def test_jobs_of_the_dialect_that_wait_are_told_apart(new_service: NewService, r
     assert httpx.get(f"{base}/job").json() == {"jobs": []}
     running.cancel()
     reach(running, "Cancelled")
+
+
+def test_jobs_of_two_processes_that_send_one_stream_by_turns_are_all_heard(
+    new_service: NewService, receiver: Receiver
+) -> None:
+    """Each service's worker keeps the sockets of its jobs, and a router hears the newest only."""
+    services = [new_service().start() for _ in range(2)]
+    for service in services:
+        record(service)
+    for number in range(4):
+        job = submit(services[number % 2].client, "vod", receiver.url, pacing={"mode": "fast"})
+        reach(job, "Finished")
+
+    assert receiver.places["vod"] == [*range(COUNT)] * 4
+    assert receiver.refused == 0

@@ -13,16 +13,20 @@ if TYPE_CHECKING:
 
 
 class Lane:
-    """Messages of one user. The counts have the meaning that `jobengine.ports.sink.Sink` gives them.
+    """Messages of one user, all of one topic. The counts have the meaning that `jobengine.ports.sink.Sink`
+    gives them.
 
-    ``delivered``, ``safe``, ``retries`` and ``awaits_end`` are kept by the writer.
+    ``delivered``, ``safe``, ``retries``, ``awaits_end`` and ``has_ended`` (the peer has confirmed the end of
+    the stream, so it has read all before) are kept by the writer.
     """
 
-    def __init__(self, writer: SocketWriter) -> None:
+    def __init__(self, writer: SocketWriter, topic: str) -> None:
         self._writer = writer
+        self.topic = topic
         self._fault = ""
         self.is_closed = False
         self.awaits_end = False
+        self.has_ended = False
         self.offered = 0
         self.delivered = 0
         self.safe = 0

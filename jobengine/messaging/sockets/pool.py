@@ -2,7 +2,8 @@
 
 A socket that nobody uses stays open for a while, counted from its last use, so that the next job needs
 no new connection. Of two dealers that send one topic to one router the newest is heard, and the other one is
-refused from then on: a dealer that was superseded for a topic is not used for it again.
+refused from then on, and nobody is told. Whether another process has sent a topic is not known here, so a
+dealer is used for each topic but once, and for others meanwhile.
 """
 
 from __future__ import annotations
@@ -41,13 +42,14 @@ class SinkPool:
         """A lane for ``topic`` on the socket of this sink, opened if there is none. Raises MediaError."""
         writer, place = self._writers.get((url, options)), (url.endpoint, topic)
         is_fenced = url.type is SocketType.DEALER
-        if is_fenced and writer is not None and self._newest.get(place, writer) is not writer:
+        is_newest = self._newest.get(place, writer) is writer
+        if is_fenced and writer is not None and not (is_newest and writer.is_fresh(topic)):
             self._superseded.append(self._writers.pop((url, options)))
             writer = None
         if writer is None:
             writer = SocketWriter(self._context, url, options, self._clock)
             self._writers[url, options] = writer
-        lane = writer.join()
+        lane = writer.join(topic)
         if is_fenced:
             if len(self._newest) >= TOPICS_MAX:
                 self._newest.clear()

@@ -25,6 +25,10 @@ from jobengine.ports.contents import Buffer
 
 CONFIRMATION: Final = b"OK"
 LOOK_PERIOD_NS: Final = 5_000_000
+SETTLED_NS: Final = 5_000_000_000
+"""Behind a user that has left, what it sent last is on its way for no longer."""
+TOPICS_MAX: Final = 10_000
+"""So many topics one socket carries at most."""
 _MS: Final = 1_000_000
 _IPC_MODE: Final = 0o777
 
@@ -82,6 +86,8 @@ class SocketWriter:
         self._look_ns = 0
         self.descriptors = (int(self._socket.getsockopt(zmq.FD)), self._endpoint.descriptor)
         self.users = 0
+        self._left_ns: dict[str, int] = {}
+        """By topics: since when what was sent of them may be superseded by others."""
         self.idle_since_ns = clock.monotonic_ns()
 
     @property
@@ -95,15 +101,28 @@ class SocketWriter:
         """Whether the peer failed so often that it is left alone for a while."""
         return self._breaker.is_open
 
-    def join(self) -> Lane:
-        """A new lane."""
+    def join(self, topic: str) -> Lane:
+        """A new lane, for ``topic``."""
         self.users += 1
-        return Lane(self)
+        return Lane(self, topic)
+
+    def is_fresh(self, topic: str) -> bool:
+        """Whether a router hears a topic from this socket, whoever else sent it in between.
+
+        Of the sockets that have sent a topic it hears the newest only, so each is good for one user of it.
+        The next one may follow at once where nobody knows that all of the first has been read: on another
+        socket it would overtake the rest, which would be refused.
+        """
+        left_ns = self._left_ns.get(topic)
+        if left_ns is None:
+            return len(self._left_ns) < TOPICS_MAX
+        return self._clock.monotonic_ns() - left_ns < SETTLED_NS
 
     def leave(self, lane: Lane) -> None:
         """A lane is not used any more: what it has not sent is dropped."""
         self.users -= 1
-        self.idle_since_ns = self._clock.monotonic_ns()
+        self.idle_since_ns = now_ns = self._clock.monotonic_ns()
+        self._left_ns[lane.topic] = now_ns - SETTLED_NS if lane.has_ended else now_ns
         self._queue = deque(entry for entry in self._queue if entry.lane is not lane)
 
     def take_back(self, lane: Lane) -> int:
@@ -170,7 +189,7 @@ class SocketWriter:
             if frames[-1] == CONFIRMATION or not entry.is_end:
                 entry.lane.delivered += 1
                 entry.lane.safe = entry.lane.delivered
-                entry.lane.awaits_end = False
+                entry.lane.awaits_end, entry.lane.has_ended = False, entry.is_end
             else:
                 entry.lane.fail(f"{self._endpoint.url} answered {frames[-1][:40]!r} to the end of a stream")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,13 @@ Open = Callable[..., Lane]
 
 @pytest.fixture
 def open_lane(pool: SinkPool, endpoint: str) -> Open:
-    """Opens a lane on a connecting socket of a type, and waits for its peer if there should be one."""
+    """Opens a lane on a connecting socket of a type, for a topic of its own, and waits for its peer if there
+    should be one."""
+
+    topics = map("cam-{}".format, count())
 
     def open_(kind: str, options: SinkOptions = BRIEF, is_there: bool = True) -> Lane:
-        lane = pool.acquire(writer_url(f"{kind}+connect:{endpoint}"), options, "cam")
+        lane = pool.acquire(writer_url(f"{kind}+connect:{endpoint}"), options, next(topics))
         if is_there:
             wait_until(lambda: lane.is_ready, 5, "a peer")
         return lane
@@ -273,10 +277,10 @@ def test_equal_sinks_share_a_socket_until_it_was_unused_for_long(pool: SinkPool,
     first.close()
     clock.advance(timedelta(seconds=3600))
     pool.sweep()
-    assert pool.acquire(url, BRIEF, "cam-1").descriptors == descriptors, "one lane still used it"
+    assert pool.acquire(url, BRIEF, "cam-4").descriptors == descriptors, "one lane still used it"
     second.close()
     clock.advance(timedelta(seconds=59))
-    third = pool.acquire(url, BRIEF, "cam-1")
+    third = pool.acquire(url, BRIEF, "cam-5")
     assert third.descriptors == descriptors
 
 
@@ -288,6 +292,40 @@ def test_a_dealer_that_was_superseded_for_a_topic_is_not_used_for_it_again(pool:
     assert pool.acquire(url, BRIEF, "another").descriptors == first.descriptors
     is_used_again = pool.acquire(url, BRIEF, "cam").descriptors == first.descriptors
     assert is_used_again is (kind != "dealer")
+
+
+def test_a_topic_whose_end_was_confirmed_goes_over_another_dealer_next_time(
+    pool: SinkPool, peer: Peer, open_lane: Open, endpoint: str
+) -> None:
+    """Another process may have sent it in between, and the router would refuse the first one from then on."""
+    router, lane = peer(zmq.ROUTER), open_lane("dealer")
+    lane.offer((b"cam", b"end"), is_end=True)
+    sender = router.recv_multipart()[0]
+    router.send_multipart((sender, b"OK"))
+
+    def is_confirmed() -> bool:
+        lane.poll()
+        return lane.has_ended
+
+    wait_until(is_confirmed, 5, "the end is confirmed")
+    lane.close()
+    url = writer_url(f"dealer+connect:{endpoint}")
+    assert pool.acquire(url, BRIEF, "another").descriptors == lane.descriptors
+    assert pool.acquire(url, BRIEF, lane.topic).descriptors != lane.descriptors
+
+
+def test_a_topic_that_did_not_end_goes_over_the_same_dealer_at_once_and_another_later(
+    pool: SinkPool, clock: ManualClock
+) -> None:
+    """What was sent last may not be read yet: over another connection the next would overtake it."""
+    url = writer_url("dealer+connect:tcp://127.0.0.1:9")
+    first = pool.acquire(url, BRIEF, "cam")
+    first.close()
+    second = pool.acquire(url, BRIEF, "cam")
+    assert second.descriptors == first.descriptors
+    second.close()
+    clock.advance(timedelta(seconds=5))
+    assert pool.acquire(url, BRIEF, "cam").descriptors != first.descriptors
 
 
 def test_a_failing_peer_is_left_alone_for_a_while(open_lane: Open, clock: ManualClock) -> None:
