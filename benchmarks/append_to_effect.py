@@ -1,9 +1,9 @@
 """How long after the POST of a level change the sound of a running job changes.
 
 The source is a constant, so the finished file tells at which sample the level changed; the history tells the
-moment of that sample. Beside it the time until the POST is answered, one row committed by the bare driver (no
-durable change can be quicker than that), and a calculation that is always the same: what its 99th percentile
-takes longer than its median, the machine took away from whoever ran then.
+moment of that sample. Beside it the time until the POST is answered, and one row committed by the bare driver
+(no durable change can be quicker than that). Besides those of all posts there are the figures of those during
+which the processor itself was not slow (``benchmarks.steadiness``).
 
     python -m benchmarks.append_to_effect [--quick] [--posts 200]
 """
@@ -25,22 +25,24 @@ from benchmarks.databases import Postgresql, Sqlite, Write
 from benchmarks.documents import immediate, read_wav, source, start, wav
 from benchmarks.harness import Figure, Report, percentile, postgres, run, scratch, timed
 from benchmarks.rigs import ServiceRig, service
+from benchmarks.steadiness import Watch, slow_stretches, watched
 
 MEDIAN_TARGET_MS, P99_TARGET_MS = 10.0, 50.0
 CONSTANT = source("In", "Audio Synthesizer", source="aevalsrc=exprs=0.5:sample_rate=48000")
 COMMIT = "INSERT INTO floor VALUES ({})"
-CALCULATION = range(100_000)
-"""Summed up: some milliseconds, as long as a POST keeps one process busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Milliseconds of each POST to its answer and its first sample, of bare commits and of `CALCULATION`."""
+    """Milliseconds of each POST to its answer and its first sample, and of bare commits.
+
+    ``steady``: of those in ``effect`` that the processor was not slow in.
+    """
 
     answered: list[float] = field(default_factory=list)
     effect: list[float] = field(default_factory=list)
     committed: list[float] = field(default_factory=list)
-    calculated: list[float] = field(default_factory=list)
+    steady: list[float] = field(default_factory=list)
 
 
 def measure(report: Report, given: argparse.Namespace) -> None:
@@ -57,22 +59,24 @@ def measure_on(report: Report, kind: Sqlite | Postgresql, posts: int) -> None:
     with scratch() as folder:
         url = kind.url("ours")
         kind.url("floor")
-        with service(folder, url) as rig, kind.bare("floor") as bare:
+        with service(folder, url) as rig, kind.bare("floor") as bare, watched() as watch:
             bare([("CREATE TABLE floor (number INTEGER)", [()])])
-            taken = change_levels(rig, bare, posts, folder)
+            taken = change_levels(rig, bare, watch, posts, folder)
     name = kind.name
     for what, percent, limit in (("median", 50, MEDIAN_TARGET_MS), ("p99", 99, P99_TARGET_MS)):
         value = percentile(taken.effect, percent)
         bound = percentile(taken.committed, percent)
         label = f"{name}: POST to changed sample, {what} of {posts}"
         report.add(Figure(label, "ms", value, bound, "bare commit", f"< {limit:.0f} ms", value < limit))
+        if taken.steady:
+            label = f"{name}: the same, {what} of the {len(taken.steady)} with a steady processor"
+            report.add(Figure(label, "ms", percentile(taken.steady, percent)))
         reply = percentile(taken.answered, percent)
         report.add(Figure(f"{name}: POST to answer, {what}", "ms", reply, bound, "bare commit"))
-        report.add(Figure(f"{name}: a calculation, {what}", "ms", percentile(taken.calculated, percent)))
 
 
-def change_levels(rig: ServiceRig, bare: Write, posts: int, folder: Path) -> Taken:
-    """``posts`` changes of the level of one job, each with a commit and a calculation behind it."""
+def change_levels(rig: ServiceRig, bare: Write, watch: Watch, posts: int, folder: Path) -> Taken:
+    """``posts`` changes of the level of one job, each with a commit behind it."""
     pause_s = random.Random(7)  # so that posts fall anywhere in a block
     output = wav("Out", "levels.wav", sampleRate=48000, resolution=24, channels=1)
     job_id = rig.call("POST", "/api/jobs", start({"inputGraph": [CONSTANT], "outputGraph": [output]}))[
@@ -89,7 +93,6 @@ def change_levels(rig: ServiceRig, bare: Write, posts: int, folder: Path) -> Tak
         taken.answered.append((time.time() - posted) * 1000)
         sent[made[0]["transitionId"]] = posted
         taken.committed.append(1000 * timed(partial(bare, [(COMMIT.format(number), [()])])))
-        taken.calculated.append(1000 * timed(partial(sum, CALCULATION)))
         time.sleep(pause_s.uniform(0.02, 0.08))
     rig.call("POST", f"/api/jobs/{job_id}/transitions", immediate("Finish"))
     rig.wait_state(job_id, "Finished")
@@ -98,8 +101,13 @@ def change_levels(rig: ServiceRig, bare: Write, posts: int, folder: Path) -> Tak
     heard = first_samples(folder / "media" / "levels.wav")
     if len(heard) != posts:
         raise RuntimeError(f"the file changes its level {len(heard)} times, not {posts}")
-    pairs = zip(changed, heard, strict=True)
-    taken.effect.extend(effect_ms(row, at, sent[row["transitionId"]]) for row, at in pairs)
+    slow = slow_stretches(watch.looks())
+    for row, at in zip(changed, heard, strict=True):
+        posted = sent[row["transitionId"]]
+        took_ms = effect_ms(row, at, posted)
+        taken.effect.append(took_ms)
+        if not any(s.began_s < posted + took_ms / 1000 and s.ended_s > posted for s in slow):
+            taken.steady.append(took_ms)
     return taken
 
 
