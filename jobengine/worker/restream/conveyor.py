@@ -1,12 +1,12 @@
 """Carries elements from a feed to a sink, each at its moment: what a re-streaming job does most of the time.
 
-What is sent next is the feed's, when it is due the pacing's, whether it arrived the delivery's business. The
-next element is read before it is due, so that nothing but sending is left to do then.
+What is sent next is the feed's, when it is due the pacing's, whether it arrived the delivery's business.
+Plain media in order is planned in stretches, so that nothing but sending is left to do when it is due;
+everything else is looked at one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import copy
 from typing import Final
 
@@ -20,12 +20,14 @@ from jobengine.worker.restream.feed import Feed
 from jobengine.worker.restream.ledger import Delivered
 from jobengine.worker.restream.outgoing import Outgoing
 from jobengine.worker.restream.pacing import Pacing
-from jobengine.worker.restream.reader import Entry
+from jobengine.worker.restream.reader import BATCH_BYTES, FAST_BATCH_BYTES, Entry
 from jobengine.worker.restream.stretch import Stretch, short_of
 
 TURN_NS: Final = 1_000_000
 TURN_ENTRIES: Final = 64
 """How long, and with how many elements, one job may keep the thread that it shares with others."""
+NOTE_ENTRIES: Final = 8
+"""After so many elements of a stretch the job takes note of them, though nobody asks."""
 
 
 class Conveyor:
@@ -56,13 +58,14 @@ class Conveyor:
         time_base = feed.time_base
         self._tick_ns = time_base.numerator * 1_000_000_000
         self._tick_parts = time_base.denominator
+        self._stretch: Stretch | None = None
         self._next: Entry | None = None
         self._due_ns = 0
         self.forward_us = 0
         """Up to this media time a former worker is known to have sent all, though its ledger is lost."""
 
     def change(self, spec: RestreamSpec, outgoing: Outgoing) -> None:
-        """Go by this description from the next element on."""
+        """Go by this description from the next element on. Nothing is planned: `drop_plan` came before."""
         self._spec = spec
         self._outgoing = outgoing
         self._changes_elements = not outgoing.is_plain
@@ -70,7 +73,12 @@ class Conveyor:
 
     def begin_again(self) -> None:
         """The job did not run, and does from now on."""
-        self._due_ns = self._pacing.begin_again(self._clock.monotonic_ns())
+        self.drop_plan()
+        now_ns = self._clock.monotonic_ns()
+        if self._next is None:
+            self._pacing.begin(now_ns)
+        else:
+            self._due_ns = self._pacing.begin_again(now_ns)
         self._outgoing.retiming.begin_again()
 
     def run(self, milestone: Milestone | None) -> int:
@@ -78,25 +86,116 @@ class Conveyor:
         now_ns = self._clock.monotonic_ns()
         until_ns = now_ns + TURN_NS
         self.awaits_sink = self.is_timely = False
-        if self._pacing.is_fast and (wake_ns := self._send_stretch(milestone, now_ns)) is not None:
-            return wake_ns
+        if self._stretch is not None and self._stretch.milestone != milestone:
+            self.drop_plan()
         for _ in range(TURN_ENTRIES):
-            entry = self._next
-            if entry is None:
-                entry = self._take(now_ns)
-                if entry is None:
-                    return self.feed.wake_ns
-            if now_ns < self._due_ns:
-                return self._wake_ns(now_ns)
-            if not self._send(entry, now_ns):
-                return self._blocked(now_ns)
-            if milestone is not None and milestone.is_reached(self._stream_clock):
+            stretch = self._stretch or self._plan_ahead(milestone, now_ns)
+            wake_ns = self._go_on(now_ns) if stretch is None else self._go_along(stretch, now_ns)
+            if wake_ns is not None:
+                return wake_ns
+            if stretch is None and milestone is not None and milestone.is_reached(self._stream_clock):
                 break
             now_ns = self._clock.monotonic_ns()
-            if now_ns >= until_ns and self._next is not None:
+            if now_ns >= until_ns:
                 break
         self.is_timely = not self._pacing.is_fast
         return now_ns
+
+    def note(self) -> None:
+        """Bring feed, stream clock and counters up to what was sent of a stretch."""
+        stretch = self._stretch
+        if stretch is None or stretch.noted == stretch.sent:
+            return
+        entries = stretch.entries[stretch.noted : stretch.sent]
+        first, last = entries[0], entries[-1]
+        due_ns = stretch.due_ns[stretch.sent - 1] if stretch.due_ns else stretch.sent_ns
+        stretch.noted = stretch.sent
+        self._pacing.passed(self._timestamp_ns(last), due_ns, stretch.sent_ns)
+        if self._changes_elements:
+            self._outgoing.sent(last)
+        self._counters.payload_bytes += sum([entry.payload_bytes for entry in entries])
+        elements = [entry.stored.element for entry in entries]
+        self._stream_clock.handed_on_in_order(elements, first.timestamp, last.timestamp)
+        self.feed.sent_plain(entries)
+        if stretch.due_ns:
+            self.feed.look_ahead()
+
+    def drop_plan(self) -> None:
+        """What was planned ahead is looked at anew, but for the next element, whose pause has begun."""
+        stretch = self._stretch
+        self._leave_stretch()
+        if stretch is not None and stretch.due_ns and not stretch.is_over:
+            self._take(self._clock.monotonic_ns())
+
+    def close(self) -> None:
+        """Read no further."""
+        self._leave_stretch()
+        self.feed.close()
+
+    def _leave_stretch(self) -> None:
+        self.note()
+        self._stretch = None
+
+    def _plan_ahead(self, milestone: Milestone | None, now_ns: int) -> Stretch | None:
+        """Plan what is at hand in one go: plain media in order, short of the milestone; None: nothing is."""
+        feed, pacing, clock = self.feed, self._pacing, self._stream_clock
+        if self._next is not None or feed.is_new_loop or self.forward_us or not pacing.plans_ahead:
+            return None
+        if feed.is_waiting and not pacing.is_fast:
+            return None
+        entries = feed.plain(self._spec, FAST_BATCH_BYTES if pacing.is_fast else BATCH_BYTES)
+        if not entries or not pacing.is_in_order(self._timestamp_ns(entries[0])):
+            return None
+        if milestone is not None and not (entries := entries[: short_of(milestone, clock, entries)]):
+            return None
+        due_ns = pacing.plan([self._timestamp_ns(entry) for entry in entries])
+        elements = self._outgoing.stretch(entries, due_ns[0] if due_ns else now_ns)
+        if not elements:
+            return None
+        entries, due_ns = entries[: len(elements)], due_ns[: len(elements)]
+        planes = [entry.planes or () for entry in entries] if self._sends_payload else [()] * len(entries)
+        record = self._record(self._outgoing.retiming.planned)
+        self._stretch = Stretch(entries, elements, planes, due_ns, milestone, copy(clock), record)
+        self.phase = "streaming"
+        return self._stretch
+
+    def _go_along(self, stretch: Stretch, now_ns: int) -> int | None:
+        """Hand on what of a stretch is due; when the next turn is due, None: it is over and may go on."""
+        begin, end = stretch.sent, stretch.due(now_ns)
+        if end > begin:
+            taken = self._delivery.offer(stretch.elements[begin:end], stretch.planes[begin:end], now_ns)
+            if not taken:
+                return self._blocked(now_ns)
+            self._has_sent(stretch, taken, now_ns)
+            if stretch.is_over:
+                self._leave_stretch()
+                return None if stretch.due_ns else now_ns
+            if not stretch.due_ns:
+                return now_ns
+            if stretch.sent - stretch.noted >= NOTE_ENTRIES:
+                self.note()
+        return self._wake_ns(stretch.due_ns[stretch.sent], now_ns)
+
+    def _has_sent(self, stretch: Stretch, taken: int, now_ns: int) -> None:
+        """So many more of a stretch are on their way."""
+        begin, note = stretch.sent, self._counters.lateness.note
+        stretch.sent, stretch.sent_ns = begin + taken, now_ns
+        self.phase = "streaming"
+        if stretch.due_ns:
+            for due_ns in stretch.due_ns[begin : stretch.sent]:
+                note(now_ns - due_ns)
+        else:
+            note(0, taken)
+        self._delivery.record_stretch(stretch, begin)
+
+    def _go_on(self, now_ns: int) -> int | None:
+        """Look at the next element, and hand it on if it is due; when the next turn is due, None: now."""
+        entry = self._next or self._take(now_ns)
+        if entry is None:
+            return self.feed.wake_ns
+        if now_ns < self._due_ns:
+            return self._wake_ns(self._due_ns, now_ns)
+        return None if self._send(entry, now_ns) else self._blocked(now_ns)
 
     def _take(self, now_ns: int) -> Entry | None:
         """Have the next element ready, and know when it is due; None: the feed says when to look again."""
@@ -127,14 +226,14 @@ class Conveyor:
         self.phase, self.awaits_sink = "blocked", True
         return self._delivery.retry_ns(now_ns)
 
-    def _wake_ns(self, now_ns: int) -> int:
+    def _wake_ns(self, due_ns: int, now_ns: int) -> int:
         """When the next element is due, or sooner if the sink may tell news."""
         self.is_timely = True
         if self._delivery.under_way:
             self._delivery.settle(now_ns)
             self.awaits_sink = True
-            return min(self._due_ns, self._delivery.news_ns(now_ns))
-        return self._due_ns
+            return min(due_ns, self._delivery.news_ns(now_ns))
+        return due_ns
 
     def _send(self, entry: Entry, now_ns: int) -> bool:
         """Hand it over, and note how far the job has come; False: the sink has no room."""
@@ -155,49 +254,11 @@ class Conveyor:
             clock.handed_on(element, entry.timestamp)
         self._next = None
         feed.sent(entry)
-        delivery.record(self._record())
+        delivery.record(self._record(self._outgoing.retiming.shift))
         return True
 
-    def _send_stretch(self, milestone: Milestone | None, now_ns: int) -> int | None:
-        """Hand on what is at hand in one go; when the next turn is due, None: there was nothing.
-
-        That is plain media in order, short of the milestone. Everything else is looked at one by one.
-        """
-        feed, clock = self.feed, self._stream_clock
-        if self._next is not None or feed.is_new_loop or self.forward_us:
-            return None
-        entries = feed.plain(self._spec)
-        if not entries or not self._pacing.is_in_order(self._timestamp_ns(entries[0])):
-            return None
-        if milestone is not None:
-            entries = entries[: short_of(milestone, clock, entries)]
-        elements = self._outgoing.stretch(entries, now_ns)
-        planes = [entry.planes or () for entry in entries] if self._sends_payload else [()] * len(entries)
-        if not elements:
-            return None
-        taken = self._delivery.offer(elements, planes[: len(elements)], now_ns)
-        if not taken:
-            return self._blocked(now_ns)
-        self._note_stretch(entries[:taken], now_ns)
-        return now_ns
-
-    def _note_stretch(self, entries: Sequence[Entry], now_ns: int) -> None:
-        """Note how far the job has come with elements that were sent in one go."""
-        feed, clock, first, last = self.feed, self._stream_clock, entries[0], entries[-1]
-        self.phase = "streaming"
-        self._pacing.due_ns(self._timestamp_ns(last), now_ns, False)
-        if self._changes_elements:
-            self._outgoing.sent(last)
-        self._counters.lateness.note(self._pacing.sent(now_ns), len(entries))
-        self._counters.payload_bytes += sum([entry.payload_bytes for entry in entries])
-        before = copy(clock)
-        elements = [entry.stored.element for entry in entries]
-        clock.handed_on_in_order(elements, first.timestamp, last.timestamp)
-        feed.sent_plain(entries)
-        self._delivery.record_stretch(Stretch(before, entries, self._record()))
-
-    def _record(self) -> Delivered:
-        """What the ledger is to say once all that was handed over is safe."""
+    def _record(self, shift: int) -> Delivered:
+        """What the ledger is to say once all that was handed over is safe, the last moved by ``shift``."""
         feed, clock = self.feed, self._stream_clock
         return Delivered(
             feed.number,
@@ -210,7 +271,7 @@ class Conveyor:
             clock.key_elements,
             clock.position,
             clock.timestamp,
-            self._outgoing.retiming.shift,
+            shift,
             clock.last_id,
         )
 

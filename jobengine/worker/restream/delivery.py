@@ -23,12 +23,21 @@ Hundreds of jobs may wait for one sink that is not there, beside others that hav
 
 @dataclass(slots=True)
 class _Unsafe:
-    """Offers from ``begin`` up to ``end``, and what the ledger is to say behind them."""
+    """Offers from ``begin`` up to ``end``: one element with what the ledger says behind it, or the entries of
+    a stretch from ``first`` up to ``behind``. To one that ``is_closed`` no more are added."""
 
     begin: int
     end: int
-    record: Delivered
-    stretch: Stretch | None = None
+    what: Delivered | Stretch
+    first: int = 0
+    behind: int = 1
+    is_closed: bool = False
+
+    def record_at(self, safe: int) -> Delivered:
+        """What the ledger says once so many offers are safe, one of these at least."""
+        if isinstance(self.what, Delivered):
+            return self.what
+        return self.what.record_behind(self.behind if safe >= self.end else self.first + safe - self.begin)
 
 
 class Delivery:
@@ -69,10 +78,15 @@ class Delivery:
         self._unsafe.append(_Unsafe(self._offered - 1, self._offered, record))
         self._note_safe()
 
-    def record_stretch(self, stretch: Stretch) -> None:
-        """The same for elements that were handed over last in one go."""
-        begin = self._offered - len(stretch.entries)
-        self._unsafe.append(_Unsafe(begin, self._offered, stretch.record, stretch))
+    def record_stretch(self, stretch: Stretch, first: int) -> None:
+        """The same for what was sent of a stretch just now, from its entry ``first`` on."""
+        offered, behind = self._offered, stretch.sent
+        last = self._unsafe[-1] if self._unsafe else None
+        if last is not None and last.what is stretch and not last.is_closed:
+            last.end, last.behind = offered, behind
+        else:
+            begin = offered - (behind - first)
+            self._unsafe.append(_Unsafe(begin, offered, stretch, first, behind))
         self._note_safe()
 
     def retry_ns(self, now_ns: int, max_ns: int = RETRY_MAX_NS) -> int:
@@ -117,20 +131,21 @@ class Delivery:
         self._under_way = deque((min(count, self._offered), ns) for count, ns in self._under_way)
         for each in self._unsafe:
             each.begin, each.end = min(each.begin, self._offered), min(each.end, self._offered)
+            each.is_closed = True
         self._noted = -1
         self._note_safe()
 
     def _note_safe(self) -> None:
-        safe, unsafe, record = self.sink.safe, self._unsafe, None
+        safe, unsafe, last = self.sink.safe, self._unsafe, None
         if safe == self._noted:
             return
         self._noted = safe
         while unsafe and unsafe[0].end <= safe:
-            record = unsafe.popleft().record
-        if unsafe and unsafe[0].begin < safe and unsafe[0].stretch is not None:
-            record = unsafe[0].stretch.record_behind(safe - unsafe[0].begin)
-        if record is not None and self._ledger is not None:
-            self._ledger.note(record, self.sink.mark)
+            last = unsafe.popleft()
+        if unsafe and unsafe[0].begin < safe:
+            last = unsafe[0]
+        if last is not None and self._ledger is not None:
+            self._ledger.note(last.record_at(safe), self.sink.mark)
 
     def _take_note(self, taken: int, now_ns: int) -> int:
         if taken:

@@ -98,12 +98,13 @@ class Feed:
         self.wake_ns = now_ns
         return None
 
-    def plain(self, spec: RestreamSpec) -> Sequence[Entry]:
-        """What comes next, as far as it is at hand and needs no second look; `sent` takes it."""
+    def plain(self, spec: RestreamSpec, size_bytes: int) -> Sequence[Entry]:
+        """What comes next, as far as it is at hand and needs no second look; `sent_plain` takes it. If there
+        is nothing at hand, at most so much is read."""
         reader = self._reader
         if reader is None or self._with_payload is spec.metadata_only:
             reader = self._open(not spec.metadata_only)
-        return reader.plain(self.kind)
+        return reader.plain(self.kind, size_bytes)
 
     @property
     def is_waiting(self) -> bool:
@@ -129,6 +130,10 @@ class Feed:
         self._idle_since_ns, self._poll_ns, self.is_end = None, POLL_NS, False
         self._loop_count += len(entries)
         self.sequence = entries[-1].stored.sequence + 1
+
+    def look_ahead(self) -> None:
+        """Find out whether it is time to `get_ahead`."""
+        self.is_short = self._reader is not None and self._reader.is_short
 
     def planes(self, entry: Entry) -> Sequence[Buffer]:
         """The payload of an entry, also if it was taken without."""

@@ -1,6 +1,7 @@
 """When each element is due: the media timeline, clamped and stretched, laid over the host's clock.
 
-Pure arithmetic in whole nanoseconds; whoever uses it reads the clock and waits. Two rules:
+Pure arithmetic in whole nanoseconds; whoever uses it reads the clock and waits. Elements are planned one by
+one, or many ahead where nothing that happens meanwhile could move them. Two rules:
 
 - ``absolute``: the due times are one schedule, the sum of all pauses. Being late moves none of them, so
   lost time is made good. Only where the store had nothing to send is the schedule moved: that time was
@@ -10,6 +11,8 @@ Pure arithmetic in whole nanoseconds; whoever uses it reads the clock and waits.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from jobengine.model.pacing import PacingSpec
 from jobengine.worker.restream.failures import IncorrectTimestamp
@@ -89,6 +92,36 @@ class Pacing:
             pause_ns = max(0, pause_ns - (now_ns - self._sent_ns))
             self._target_ns = now_ns + max(0, pause_ns - self._skew_ns)
         return self._target_ns
+
+    @property
+    def plans_ahead(self) -> bool:
+        """Whether it is known when elements are due before those before them were sent."""
+        return self.is_fast or self._is_absolute
+
+    def plan(self, timestamps_ns: Sequence[int]) -> list[int]:
+        """When each of some elements in order is due, if none of them has to be waited for; `passed` says how
+        many of them were sent. As fast as it goes: empty."""
+        if self.is_fast:
+            return []
+        speed, minimum_ns, maximum_ns = self._speed, self._minimum_ns, self._maximum_ns
+        schedule_ns, due_ns = self._schedule_ns, []
+        previous_ns = timestamps_ns[0] if self._previous_ns is None else self._previous_ns
+        for timestamp_ns in timestamps_ns:
+            pause_ns = timestamp_ns - previous_ns
+            if speed != 1.0:
+                pause_ns = round(pause_ns / speed)
+            if not minimum_ns <= pause_ns <= maximum_ns:
+                pause_ns = minimum_ns if pause_ns < minimum_ns else maximum_ns
+            schedule_ns += pause_ns
+            previous_ns = timestamp_ns
+            due_ns.append(schedule_ns)
+        return due_ns
+
+    def passed(self, timestamp_ns: int, due_ns: int, sent_ns: int) -> None:
+        """Some of what was planned, up to this one, was sent."""
+        self._previous_ns, self._below_top = timestamp_ns, 0
+        self._schedule_ns = self._target_ns = due_ns
+        self._sent_ns = sent_ns
 
     def sent(self, now_ns: int) -> int:
         """The element is being sent now; how far behind the absolute schedule that is."""

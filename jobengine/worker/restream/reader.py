@@ -22,9 +22,10 @@ from jobengine.worker.restream.shared_store import SharedStore
 BATCH_ELEMENTS = 64
 FIRST_BATCH = 8
 BATCH_BYTES = 4 << 20
-STRETCH_BYTES = 16 << 20
-"""What is read at once where elements are sent one by one, and where they are sent together: a look at the
-store takes as long as sending several elements, and a socket may have more than that under way."""
+FAST_BATCH_BYTES = 16 << 20
+"""What is read at once where elements are sent when they are due, and where they are sent as fast as it
+goes: a look at the store takes as long as sending several elements, and a socket may have more than that
+under way."""
 AHEAD_ELEMENTS = 16
 """Fewer than so many are few: a job that has time reads on then, in batches of twice as many."""
 
@@ -73,11 +74,12 @@ class Reader:
             self._read_on(self._elements, BATCH_BYTES)
         return ahead.popleft() if ahead else None
 
-    def plain(self, kind: ElementKind) -> list[Entry]:
-        """What comes next, as far as it was read and is plain media of a kind, its times not falling back."""
+    def plain(self, kind: ElementKind, size_bytes: int) -> list[Entry]:
+        """What comes next, as far as it was read and is plain media of a kind, its times not falling back. If
+        nothing was read, at most so much is."""
         if not self._ahead:
             self._may_get_ahead = True
-            self._read_on(self._elements, STRETCH_BYTES)
+            self._read_on(self._elements, size_bytes)
         found: list[Entry] = []
         timestamp = PTS_MIN
         for entry in self._ahead:

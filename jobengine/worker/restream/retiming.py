@@ -27,7 +27,8 @@ _WHOLE: Final = frozenset({"preserve", "rebase"})
 class Retiming:
     """Plans one element after the other: `plan` tells the shift of the next, `sent` that it is on its way.
 
-    ``is_on``: whether anything is moved at all. ``shift``: that of the element sent last.
+    ``is_on``: whether anything is moved at all. ``shift``: that of the element sent last, ``planned`` that of
+    the next.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -60,7 +61,7 @@ class Retiming:
 
     def forget(self) -> None:
         """Nothing was sent before."""
-        self.shift = self._planned = self._below_top = 0
+        self.shift = self.planned = self._below_top = 0
         self._top = None
         self._is_new_run = True
 
@@ -75,8 +76,8 @@ class Retiming:
     def plan(self, timestamp: int, due_ns: int) -> int:
         """How far the next element is moved; ``due_ns``: when it is due, by the monotonic clock."""
         is_successor = self.is_on and not self._is_new_run and not self._breaks_off(timestamp)
-        self._planned = self.shift if is_successor else self._begin(timestamp, due_ns)
-        return self._planned
+        self.planned = self.shift if is_successor else self._begin(timestamp, due_ns)
+        return self.planned
 
     def alike(self, entries: Sequence[Entry]) -> int:
         """How many of these, whose times do not fall, are moved like the first of them."""
@@ -87,11 +88,11 @@ class Retiming:
 
     def sent(self, timestamp: int) -> None:
         """The element that was planned, or a stretch from it up to this one, is on its way."""
-        if self._is_new_run or self._planned != self.shift or self._top is None or timestamp >= self._top:
+        if self._is_new_run or self.planned != self.shift or self._top is None or timestamp >= self._top:
             self._top, self._below_top = timestamp, 0
         else:
             self._below_top += 1
-        self.shift, self._is_new_run = self._planned, False
+        self.shift, self._is_new_run = self.planned, False
 
     def _breaks_off(self, timestamp: int) -> bool:
         """Whether a timeline that never falls has to begin a run here."""

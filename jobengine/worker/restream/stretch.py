@@ -1,7 +1,12 @@
-"""Elements handed on in one go: where the stream clock stands within them is found out if asked for."""
+"""Elements that are planned in one go and handed on as they fall due.
+
+What the job is to say of each of them - the stream clock, the ledger - is found out when it is asked for, so
+that at its moment little more than sending is left.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -9,25 +14,51 @@ from dataclasses import dataclass
 import msgspec
 
 from jobengine.model.condition import Milestone
+from jobengine.model.element import Element
+from jobengine.ports.contents import Buffer
 from jobengine.worker.restream.counts import StreamClock
 from jobengine.worker.restream.ledger import Delivered
 from jobengine.worker.restream.reader import Entry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stretch:
-    """``before`` is the stream clock before its ``entries``, ``record`` what the ledger says behind them."""
+    """Plain media in order, all of it short of ``milestone``.
 
-    before: StreamClock
+    ``elements`` and ``planes`` are what leaves for each of the ``entries``, ``due_ns`` when; empty: all of it
+    at once. ``before`` is the stream clock and ``record`` what the ledger says before the first of them. So
+    many have been ``sent``, and so many of these ``noted`` by the job.
+    """
+
     entries: Sequence[Entry]
+    elements: Sequence[Element]
+    planes: Sequence[Sequence[Buffer]]
+    due_ns: Sequence[int]
+    milestone: Milestone | None
+    before: StreamClock
     record: Delivered
+    sent: int = 0
+    noted: int = 0
+    sent_ns: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all was sent."""
+        return self.sent == len(self.elements)
+
+    def due(self, now_ns: int) -> int:
+        """How many from the first one on are due by now."""
+        due_ns = self.due_ns
+        return bisect_right(due_ns, now_ns, self.sent) if due_ns else len(self.elements)
 
     def record_behind(self, count: int) -> Delivered:
-        """What the ledger says behind the first ``count`` entries."""
-        clock = _behind(self.before, self.entries[:count])
+        """What the ledger says behind the first ``count`` entries, one at least."""
+        clock, first, last = copy(self.before), self.entries[0], self.entries[count - 1]
+        elements = [entry.stored.element for entry in self.entries[:count]]
+        clock.handed_on_in_order(elements, first.timestamp, last.timestamp)
         return msgspec.structs.replace(
             self.record,
-            sequence=self.entries[count - 1].stored.sequence + 1,
+            sequence=last.stored.sequence + 1,
             elements=clock.elements,
             key_elements=clock.key_elements,
             position=clock.position,
@@ -44,10 +75,3 @@ def short_of(milestone: Milestone, clock: StreamClock, entries: Sequence[Entry])
         if milestone.is_reached(clock):
             return count
     return len(entries)
-
-
-def _behind(clock: StreamClock, entries: Sequence[Entry]) -> StreamClock:
-    clock = copy(clock)
-    for entry in entries:
-        clock.handed_on(entry.stored.element, entry.timestamp)
-    return clock

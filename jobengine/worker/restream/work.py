@@ -77,19 +77,26 @@ class RestreamWork:
 
     @property
     def position(self) -> int:
-        return self._stream_clock.position
+        return self._counted.position
 
     @property
     def elements(self) -> int:
-        return self._stream_clock.elements
+        return self._counted.elements
 
     @property
     def key_elements(self) -> int:
-        return self._stream_clock.key_elements
+        return self._counted.key_elements
 
     @property
     def last_id(self) -> bytes:
-        return self._stream_clock.last_id
+        return self._counted.last_id
+
+    @property
+    def _counted(self) -> StreamClock:
+        """The stream clock, behind all that was handed on."""
+        if self._conveyor is not None:
+            self._conveyor.note()
+        return self._stream_clock
 
     @property
     def ended(self) -> str:
@@ -161,6 +168,8 @@ class RestreamWork:
         self._started = at
 
     def apply(self, change: Mapping[str, Any]) -> None:
+        if self._conveyor is not None:
+            self._conveyor.drop_plan()
         self._description = merge(self._description, change)
         self._read_description()
         if _SEEKS & set(change.get("restreamSpec") or ()) and self._started is not None:
@@ -226,7 +235,7 @@ class RestreamWork:
             return
         self._is_closed = True
         if self._conveyor is not None:
-            self._conveyor.feed.close()
+            self._conveyor.close()
         if self._ledger is not None:
             self._ledger.close()
             Path(self._context.ledger).unlink(missing_ok=True)
@@ -334,7 +343,7 @@ class RestreamWork:
     def _seek(self) -> None:
         """Go on from another place; what was read ahead is not sent."""
         if self._conveyor is not None:
-            self._conveyor.feed.close()
+            self._conveyor.close()
         self._conveyor = self._former = self._search = None
         self._pacing.forget()
         self._outgoing.retiming.begin_run()

@@ -1,4 +1,4 @@
-"""Elements in one go and elements one by one: whatever is stored, the same arrives and is told."""
+"""Elements in one go, when they are due, and one by one: whatever is stored, the same arrives and is told."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from tests.unit.worker.restream.scene import Scene, stop
 from tests.unit.worker.restream.sinks import Died
 
 IN_ONE_GO = {"mode": "fast"}
-ONE_BY_ONE = {"mode": "absolute", "maxDurationMs": 0}
-"""No pause is left, so that every element is due at once, and looked at by itself."""
+WHEN_DUE = {"mode": "absolute", "maxDurationMs": 50, "discrepancyFixMs": 20}
+ONE_BY_ONE = {"mode": "upstream", "maxDurationMs": 0}
+"""When an element is due depends on when the one before was sent, so that each is looked at by itself."""
+WAYS: list[dict[str, Any]] = [IN_ONE_GO, WHEN_DUE, ONE_BY_ONE]
 
 STORED = st.lists(
     st.sampled_from(["key", "delta", "back", "frame", "end", "data", "deleted", "dropped", "labelled"]),
@@ -77,12 +79,12 @@ def test_the_same_arrives_and_is_counted_either_way(
     stored: list[str], condition: Any, members: dict[str, Any]
 ) -> None:
     seen = []
-    for pacing in (IN_ONE_GO, ONE_BY_ONE):
+    for pacing in WAYS:
         with TemporaryDirectory() as folder:
             scene = Scene(Path(folder))
             store(scene, stored)
             seen.append(told(scene, pacing, condition, **members))
-    assert seen[0] == seen[1]
+    assert seen[0] == seen[1] == seen[2]
 
 
 @given(STORED, st.integers(0, 90), st.integers(0, 40))
@@ -91,7 +93,7 @@ def test_a_successor_goes_on_at_the_same_element_either_way(
     stored: list[str], dies: int, unsafe: int
 ) -> None:
     seen = []
-    for pacing in (IN_ONE_GO, ONE_BY_ONE):
+    for pacing in WAYS:
         with TemporaryDirectory() as folder:
             scene = Scene(Path(folder))
             store(scene, stored)
@@ -104,10 +106,10 @@ def test_a_successor_goes_on_at_the_same_element_either_way(
                 scene.restream(resume=resume, state="Running", pacing=pacing)
             assert scene.work is not None
             seen.append((scene.sequences, scene.work.elements, scene.work.key_elements, scene.work.position))
-    assert seen[0] == seen[1]
+    assert seen[0] == seen[1] == seen[2]
 
 
-@pytest.mark.parametrize("pacing", [IN_ONE_GO, ONE_BY_ONE])
+@pytest.mark.parametrize("pacing", WAYS)
 def test_what_a_sink_has_no_room_for_comes_later_and_once(scene: Scene, pacing: dict[str, Any]) -> None:
     scene.camera.add_every(40, 200)
     scene.camera.end()
