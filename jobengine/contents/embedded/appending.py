@@ -64,7 +64,7 @@ def append(changes: Changes, part: Part, elements: Sequence[ReadyElement]) -> li
         add_row((place, head[_CORE_AT:_CORE_END] + places + ready.sizes))
         time = pack_time(life, pts + BIAS, ready.kind, sequence)
         add_time((time, b""))
-        add_id((place[:8] + element_id, place[8:]))
+        add_id((element_id + place[:8], place[8:]))
         if ready.is_key:
             changes.collect_key(stream, time, place[:8] + element_id, place[8:])
         if ready.expires_us is not None:

@@ -111,12 +111,11 @@ class Changes:
         """A further element."""
         life, place = keys.number(stream.life), keys.number(sequence)
         time = keys.time_key(life, row.pts, row.kind, place)
-        identity = life + row.element_id
         self.new["rows"].append((life + place, row.encode()))
         self.new["times"].append((time, _NOTHING))
-        self.new["ids"].append((identity, place))
+        self.new["ids"].append((row.element_id + life, place))
         if row.is_key:
-            self.collect_key(stream, time, identity, place)
+            self.collect_key(stream, time, life + row.element_id, place)
         bucket = row.pts + keys.BIAS >> self.bits_of(stream, row.duration)
         if bucket != stream.open_bucket:
             self.open_bucket(stream, bucket)
@@ -171,7 +170,7 @@ class Changes:
         time = keys.time_key(life, row.pts, row.kind, place)
         self.transaction.delete(life + place, db=self._table["rows"])
         self.transaction.delete(time, db=self._table["times"])
-        self.transaction.delete(life + row.element_id, db=self._table["ids"])
+        self.transaction.delete(row.element_id + life, db=self._table["ids"])
         if row.is_key:
             stream.key_count -= 1
             self.transaction.delete(time, db=self._table["key_times"])
@@ -211,7 +210,7 @@ class Changes:
         if element_id > stream.last_id:
             return None
         self.flush_elements()
-        data = self.transaction.get(keys.number(stream.life) + element_id, db=self._table["ids"])
+        data = self.transaction.get(element_id + keys.number(stream.life), db=self._table["ids"])
         return keys.to_number(data) if data else None
 
     def last_at(self, stream: StreamRow, pts: int, kind: int) -> int | None:

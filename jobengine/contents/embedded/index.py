@@ -20,9 +20,9 @@ READERS: Final = 1022
 TABLES: Final = (
     "rows",  # life, sequence -> row
     "times",  # life, pts, kind, sequence -> nothing
-    "ids",  # life, id -> sequence
+    "ids",  # id, life -> sequence; ids are times, so what comes to all streams stands together
     "key_times",  # as times, key elements only
-    "key_ids",  # as ids, key elements only
+    "key_ids",  # life, id -> sequence; key elements only
     "ranks",  # life, bits, prefix of pts -> how many elements
     "expiries",  # moment, life, first sequence -> last sequence of a run
     "streams",  # stream -> StreamRow

@@ -99,8 +99,7 @@ class LookUps:
             stream = self._stream(transaction, number)
             if stream is None:
                 return _NOTHING
-            life = keys.number(stream.life)
-            place = transaction.get(life + element_id, db=self._table["ids"])
+            place = transaction.get(element_id + keys.number(stream.life), db=self._table["ids"])
             return self._row(transaction, stream, place)
 
     def by_sequence(self, number: int, sequence: int) -> Found:
