@@ -53,7 +53,7 @@ class ElementDrive:
 
     def go_on(self, plan: Plan, elapsed_ms: float) -> int:
         """Hand on what is due before the plan has to be looked at again; when to go on."""
-        self._milestone = plan.milestone(self.reading(elapsed_ms))
+        self._milestone = plan.milestone(self.reading(elapsed_ms)) if len(plan) else None
         return self._work.step(self._milestone)
 
     def wait(self, until_ns: int, limit_ns: int) -> Waiting:
