@@ -107,4 +107,5 @@ def media_roots(settings: Settings) -> MediaRoots:
         tuple(PurePosixPath(root) for root in settings.media_roots),
         settings.media.url_schemes,
         tuple(PushTarget(target.url) for target in settings.engine.push_targets),
+        settings.convert.copy_urls,
     )

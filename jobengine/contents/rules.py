@@ -13,6 +13,7 @@ from typing import Any
 from jobengine.contents.shipped_rules import SHIPPED
 from jobengine.errors import ConflictError, NotFoundError, RevisionMismatch
 from jobengine.model.merge import merge
+from jobengine.model.roots import MediaRoots
 from jobengine.model.rule import NamedRule, Rule, pattern_set, read_rules
 from jobengine.ports.contents import ContentStore, DeleteDocument, PutDocument, Write
 
@@ -46,10 +47,14 @@ class _Known:
 
 
 class RuleBook:
-    """The rules of one store. Thread-safe; races between processes are decided by the store."""
+    """The rules of one store. Thread-safe; races between processes are decided by the store.
 
-    def __init__(self, store: ContentStore) -> None:
+    ``roots``: those that the parameters of changed rules are checked with.
+    """
+
+    def __init__(self, store: ContentStore, roots: MediaRoots | None = None) -> None:
         self._store = store
+        self._roots = roots
         self._lock = threading.Lock()
         self._known: _Known | None = None
 
@@ -116,7 +121,7 @@ class RuleBook:
         def decide(before: Rules) -> Changes:
             given = {name: part for name, part in patch.items() if part is not None}
             changed = {name: merge(before.get(name, {}), part) for name, part in given.items()}
-            read_rules(changed)
+            read_rules(changed, self._roots)
             return {name: changed.get(name) for name in patch}
 
         self._change(decide, expected)

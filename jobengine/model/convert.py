@@ -52,17 +52,22 @@ class ConvertSpec(CamelModel):
     request: Request | None = Field(None, description="The request that waits; written by rules.")
 
 
-def read_parameters(recipe: type[Recipe], given: dict[str, Json] | None) -> CamelModel:
-    """The parameters of a recipe. Raises pydantic's ValidationError."""
-    return recipe.Parameters.model_validate(given or {})
+def read_parameters(
+    recipe: type[Recipe], given: dict[str, Json] | None, roots: MediaRoots | None = None
+) -> CamelModel:
+    """The parameters of a recipe. ``roots`` are the context of its validators, where they matter.
+
+    Raises pydantic's ValidationError.
+    """
+    return recipe.Parameters.model_validate(given or {}, context=roots)
 
 
 def check_convert(spec: ConvertSpec, roots: MediaRoots) -> list[Fault]:
     """Everything that keeps an effective specification from being run; pointers are relative to it."""
-    return [*_recipe_faults(spec), *_source_faults(spec), *_target_faults(spec, roots)]
+    return [*_recipe_faults(spec, roots), *_source_faults(spec), *_target_faults(spec, roots)]
 
 
-def _recipe_faults(spec: ConvertSpec) -> Iterator[Fault]:
+def _recipe_faults(spec: ConvertSpec, roots: MediaRoots) -> Iterator[Fault]:
     if spec.recipe is None:
         yield Fault("/recipe", "is missing; name what is to be made")
         return
@@ -78,7 +83,7 @@ def _recipe_faults(spec: ConvertSpec) -> Iterator[Fault]:
         wanted = most if recipe.least_sources == most else span
         yield Fault("/source", f"names {count} sources; {spec.recipe} takes {wanted}")
     try:
-        read_parameters(recipe, spec.parameters)
+        read_parameters(recipe, spec.parameters, roots)
     except ValidationError as error:
         yield from faults_of(error, spec.parameters, "/parameters")
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from jobengine.model.push import PushTarget, target_of
+from jobengine.model.push import PushTarget, is_below, target_of
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -24,13 +24,15 @@ class PathRefused(ValueError):
 class MediaRoots:
     """``base`` takes relative paths; absolute ones must lie under it or under one of ``roots``.
 
-    Streams of other services are written below ``push_targets`` only: without any, nowhere.
+    Streams of other services are written below ``push_targets`` only, copies of contents beside files below
+    ``copy_urls`` only: without any, nowhere.
     """
 
     base: PurePosixPath
     roots: tuple[PurePosixPath, ...] = ()
     url_schemes: tuple[str, ...] = ("http", "https")
     push_targets: tuple[PushTarget, ...] = ()
+    copy_urls: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> tuple[PurePosixPath, ...]:
@@ -65,6 +67,14 @@ class MediaRoots:
         if not any(root in absolute.parents for root in self.allowed):
             raise PathRefused(f"is outside the allowed folders ({', '.join(map(str, self.allowed))})")
         return absolute
+
+    def check_copies(self, text: str) -> None:
+        """Raises `PathRefused` unless copies may be made below a folder or URL."""
+        below = f"{text.rstrip('/')}/copy"
+        if "://" not in text:
+            self.resolve_target(below)
+        elif not any(is_below(below, base) for base in self.copy_urls):
+            raise PathRefused("is not below a URL that the operator allows (convert.copy_urls)")
 
     def check_push(self, url: str) -> None:
         """Raises `PathRefused` unless the operator allows to push to ``url``."""

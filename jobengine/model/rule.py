@@ -21,6 +21,7 @@ from jobengine.model.convert import EVERYTHING, TimeoutMs, read_parameters
 from jobengine.model.document import read
 from jobengine.model.faults import faults_of
 from jobengine.model.recipes import find_recipe
+from jobengine.model.roots import MediaRoots
 
 Json = Any
 DEFAULT_TIMEOUT_MS = 30_000
@@ -129,23 +130,26 @@ class _Rules(RootModel[dict[RuleName, Rule]]):
     """A set of rules by name."""
 
 
-def read_rules(value: Json) -> dict[str, Rule]:
-    """Rules by name, each with a recipe that is there. Raises DocumentError with every fault."""
+def read_rules(value: Json, roots: MediaRoots | None = None) -> dict[str, Rule]:
+    """Rules by name, each with a recipe that is there. ``roots`` are those of parameters that name places.
+
+    Raises DocumentError with every fault.
+    """
     rules = read(_Rules, value).root
     faults = [
         Fault(f"/{name}{fault.pointer}", fault.detail)
         for name, rule in rules.items()
-        for fault in _check(rule)
+        for fault in _check(rule, roots)
     ]
     if faults:
         raise DocumentError(faults)
     return rules
 
 
-def _check(rule: Rule) -> Iterator[Fault]:
+def _check(rule: Rule, roots: MediaRoots | None) -> Iterator[Fault]:
     try:
         recipe = find_recipe(rule.recipe)
-        read_parameters(recipe, rule.parameters)
+        read_parameters(recipe, rule.parameters, roots)
     except (NotFoundError, SettingsError) as error:
         yield Fault("/recipe", error.detail)
         return

@@ -48,7 +48,7 @@ def create_app(services: HttpServices, pages: Sequence[Blueprint] = ()) -> Flask
     variables.install(api, services)
     health.install(api, services)
     about.install(api, services)
-    book = RuleBook(services.contents)
+    book = RuleBook(services.contents, services.roots)
     beams.install(api, services, seats, RuleHooks(book, Flights(services), services.roots), gate, metrics)
     rules.install(api, services, book)
     replay.install(api, services)

@@ -1,5 +1,5 @@
-"""What keeps browsers honest: security headers, and refusals of requests that another site had made; and what
-keeps connections usable behind a refusal.
+"""What keeps browsers honest: security headers, and refusals of requests that another site had made; what
+keeps connections usable behind a refusal; and addresses that are text.
 
 A service on loopback is reached by any web page that its user opens: by a DNS name that was rebound to
 127.0.0.1 (the Host header gives it away) or by a form or script of another site (Sec-Fetch-Site does, and
@@ -11,11 +11,12 @@ from __future__ import annotations
 import ipaddress
 from contextlib import suppress
 from functools import lru_cache
+from urllib.parse import quote
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected
 
-from jobengine.errors import ForbiddenError, HostRefused
+from jobengine.errors import ForbiddenError, HostRefused, MalformedError
 from jobengine.rest.problem import request_id
 from jobengine.settings import HttpSettings
 
@@ -42,6 +43,10 @@ def install(app: Flask, settings: HttpSettings) -> None:
     is_loopback = settings.is_loopback
 
     @app.before_request
+    def refuse_what_is_no_text() -> None:
+        decoded(request.environ["PATH_INFO"])
+
+    @app.before_request
     def refuse_strangers() -> None:
         if is_loopback and not is_local(request.host, allowed):
             raise HostRefused(f"the Host header names {request.host!r}, which is not this service")
@@ -66,6 +71,21 @@ def install(app: Flask, settings: HttpSettings) -> None:
         if response.mimetype == "text/html" and response.calculate_content_length() == 0:
             del response.headers["Content-Type"]  # Flask's default: an answer without a body has no type
         return response
+
+
+def decoded(path: str) -> str:
+    """A path of a WSGI environment as text: there, bytes stand as if they were Latin-1.
+
+    Raises MalformedError if they are no UTF-8.
+    """
+    if path.isascii():
+        return path
+    sent = path.encode("latin-1")
+    try:
+        return sent.decode()
+    except UnicodeDecodeError as error:
+        wrong, before = quote(sent[error.start : error.start + 1]), quote(sent[: error.start])
+        raise MalformedError(f"the address is not UTF-8: {wrong} behind {before}") from None
 
 
 @lru_cache(maxsize=256)

@@ -92,11 +92,6 @@ def sent_path(request: Request) -> str:
     return path
 
 
-def decoded(path: str) -> str:
-    """A path of a WSGI environment as text: there, bytes stand as if they were Latin-1."""
-    return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
-
-
 def _split(parts: list[str], at: int) -> list[str] | None:
     name, rest = "/".join(parts[:at]), parts[at:]
     relation = rest[0].removesuffix(".json")

@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 from prometheus_client import Histogram
 
-from jobengine.errors import JobEngineError
+from jobengine.errors import JobEngineError, MalformedError
 from jobengine.ids import new_id
-from jobengine.rest.beams.address import BEAMS, SENT_PATH, decoded
+from jobengine.rest.beams.address import BEAMS, SENT_PATH
 from jobengine.rest.beams.admission import Admission
 from jobengine.rest.beams.file_answers import FileAnswers
 from jobengine.rest.beams.hooks import BeamHooks
@@ -25,7 +25,7 @@ from jobengine.rest.beams.hot_payloads import HotPayloads
 from jobengine.rest.beams.payload_answer import Conditions, Payload, PayloadAnswer, answer_payload
 from jobengine.rest.beams.payloads import PAYLOAD
 from jobengine.rest.beams.shelf import Shelf
-from jobengine.rest.guard import HEADERS
+from jobengine.rest.guard import HEADERS, decoded
 from jobengine.rest.metrics import Metrics
 from jobengine.rest.problem import sane_request_id
 
@@ -67,7 +67,10 @@ class BeamFront:
         if not path.startswith(BEAMS + "/"):
             return self._app(environ, start_response)
         started_ns = self._shelf.clock.monotonic_ns()
-        path = decoded(path)
+        try:
+            path = decoded(path)
+        except MalformedError:
+            return self._app(environ, start_response)  # the guard refuses it in words
         method = environ["REQUEST_METHOD"]
         asks_for_file = self._files.are_asked_for(environ)
         answer = None

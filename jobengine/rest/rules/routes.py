@@ -73,6 +73,7 @@ class RuleRoutes:
     def __init__(self, services: HttpServices, book: RuleBook) -> None:
         self._limit = services.settings.http.max_document_bytes
         self._book = book
+        self._roots = services.roots
 
     def list_rules(self, call: Call[NoQuery]) -> Response:
         """All rules in the order in which they are asked."""
@@ -97,7 +98,7 @@ class RuleRoutes:
         name = call.path["name"]
         value, _ = read_body(self._limit)
         try:
-            rule = read_rules({name: value})[name]
+            rule = read_rules({name: value}, self._roots)[name]
         except DocumentError as error:
             faults = [Fault(fault.pointer.removeprefix(f"/{name}"), fault.detail) for fault in error.faults]
             raise DocumentError(faults) from None

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from jobengine.contents.catalogue import Content
 from jobengine.contents.relations import Relations
@@ -20,6 +20,7 @@ from jobengine.model.beam.elements import to_document
 from jobengine.model.casing import CamelModel
 from jobengine.model.element import StoredElement
 from jobengine.model.recipe import Buffer, Recipe, Result, Task
+from jobengine.model.roots import MediaRoots
 from jobengine.ports.contents import PutDocument
 from jobengine.worker.convert.copy_places import (
     CopyPlace,
@@ -36,10 +37,17 @@ _PAGE = 256
 _RACES = 100
 
 
+def _check_place(to: str, info: ValidationInfo) -> str:
+    """Refuse with a job what its worker would refuse later; there is no context where one can't be had."""
+    if isinstance(info.context, MediaRoots):
+        info.context.check_copies(to)
+    return to
+
+
 class Copying(CamelModel):
     """``to``: a folder below the media roots, or a URL below one that the operator allowed."""
 
-    to: Annotated[str, Field(min_length=1, max_length=1000)] = "copies"
+    to: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_place)] = "copies"
 
 
 class MakeEquivalent(Recipe):

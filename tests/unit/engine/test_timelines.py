@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -170,7 +171,7 @@ def test_unknown_job_is_not_found(engine: InMemoryEngine) -> None:
 def test_work_cannot_be_given_to_a_job_that_runs_without(engine: InMemoryEngine) -> None:
     job_id = engine.submit(job(immediate("Start")))
     drafts = engine.submission(job(immediate("None"))).drafts
-    changed = [{"pipeSpec": {"mixer": {}}}]
+    changed: list[dict[str, Any]] = [{"pipeSpec": {"mixer": {}}}]
     with_work = tuple(type(d)(d.trigger, c) for d, c in zip(drafts, changed, strict=True))
     with pytest.raises(ConflictError, match="exactly one kind"):
         engine.ask(ChangeJob(request_id=new_id(), job_id=job_id, drafts=with_work))

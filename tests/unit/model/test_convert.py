@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -25,6 +26,15 @@ def test_a_whole_one_has_no_faults() -> None:
 
 
 @pytest.mark.parametrize(
+    "to", ["copies", "/media/kept/", "https://store.example/b", "https://store.example/b/c/"]
+)
+def test_copies_may_be_made_where_the_operator_allows_them(to: str) -> None:
+    spec = ConvertSpec.model_validate({**WHOLE, "recipe": "storeCopy", "parameters": {"to": to}})
+
+    assert check_convert(spec, replace(ROOTS, copy_urls=("https://store.example/b",))) == []
+
+
+@pytest.mark.parametrize(
     ("members", "pointer", "told"),
     [
         ({"recipe": None}, "/recipe", "missing"),
@@ -35,6 +45,9 @@ def test_a_whole_one_has_no_faults() -> None:
         ({"parameters": {"quality": 0}}, "/parameters/quality", "greater than or equal to 1"),
         ({"parameters": {"hight": 1}}, "/parameters/hight", "did you mean"),
         ({"parameters": {"width": 16000, "height": 16000}}, "/parameters", "at most"),
+        ({"recipe": "storeCopy", "parameters": {"to": "../a"}}, "/parameters/to", ".."),
+        ({"recipe": "storeCopy", "parameters": {"to": "/etc"}}, "/parameters/to", "outside"),
+        ({"recipe": "makeEquivalent", "parameters": {"to": "https://b/a"}}, "/parameters/to", "copy_urls"),
         ({"target": {"filePath": "../a.jpg"}}, "/target/filePath", ".."),
         ({"target": {"filePath": "/etc/a.jpg"}}, "/target/filePath", "outside"),
     ],

@@ -192,3 +192,18 @@ def test_only_an_admin_changes_rules(bench: Bench) -> None:
     assert bench.client.get("/api/rules", headers=headers).status_code == 200
     assert bench.client.put("/api/rules/own", json=OWN, headers=headers).status_code == 403
     assert bench.client.delete("/api/rules/jpeg", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("is_patch", [False, True])
+def test_a_rule_that_copies_to_where_nobody_may_is_refused(bench: Bench, is_patch: bool) -> None:
+    rule = {"pathPattern": "x", "recipe": "storeCopy", "order": 1, "parameters": {"to": "https://b/a"}}
+    if is_patch:
+        kind = "application/merge-patch+json"
+        answer = bench.client.patch("/api/rules", json={"mine": rule}, content_type=kind)
+    else:
+        answer = bench.client.put("/api/rules/mine", json=rule)
+
+    assert answer.status_code == 422
+    (fault,) = answer.get_json()["errors"]
+    assert fault["pointer"].endswith("/parameters/to")
+    assert "copy_urls" in fault["detail"]

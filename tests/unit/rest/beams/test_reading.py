@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -117,6 +118,16 @@ def test_a_malformed_reference_is_told_with_its_place(read_only: Beam) -> None:
     told = read_only.client.get("/beams/ten/0/1-2-3").get_json()
 
     assert (told["status"], told["column"]) == (400, 4)
+
+
+@pytest.mark.parametrize("place", ["/beams/née%/0/first", "/api/jobs/née%", "/née%"])
+def test_an_address_that_is_no_text_is_refused_with_the_place(read_only: Beam, place: str) -> None:
+    sent = place.encode().replace(b"%", b"\xff").decode("latin-1")
+    answer = read_only.client.get("/", environ_overrides={"PATH_INFO": sent})
+
+    assert answer.status_code == 400
+    before = quote(place.partition("%")[0])
+    assert answer.get_json()["detail"] == f"the address is not UTF-8: %FF behind {before}"
 
 
 def test_pages_of_a_range_link_to_each_other(read_only: Beam) -> None:
