@@ -135,7 +135,8 @@ def test_pages_of_a_range_link_to_each_other(read_only: Beam) -> None:
     while place:
         response = read_only.client.get(place)
         found += [document["pts"] for document in response.get_json()]
-        links = dict(reversed(part[1:].split('>; rel="')) for part in response.headers["Link"].split(", "))
+        parts = [part[1:].split('>; rel="') for part in response.headers["Link"].split(", ")]
+        links = {relation: address for address, relation in parts}
         assert links['first"'] == "/beams/ten/0/first-last?key=false&offset=0&limit=4"
         place = links.get('next"', "")
 
