@@ -274,7 +274,7 @@ class MemoryContents:
             if known:
                 return _outcome(known.stored, created=False, changed=0)
         else:
-            there = stream.last_at(pts, write.element.kind)
+            there = None if write.element.pts is None else stream.last_at(pts, write.element.kind)
             if there and write.mode is PutMode.CREATE:
                 raise ConflictError(
                     f"the stream has a {write.element.kind.name.lower()} with pts {pts} already"

@@ -18,12 +18,12 @@ _ARRAY = re.compile("a valid (list|tuple)")
 def faults_of(error: ValidationError, value: Json, prefix: str = "") -> list[Fault]:
     """Each fault once, by its place in ``value``, which stands at ``prefix`` of the whole."""
     lines = error.errors(include_url=False, include_context=False)
-    faults = [Fault(prefix + _pointer(line["loc"], value), _sentence(line["msg"])) for line in lines]
+    faults = [Fault(prefix + _pointer(line["loc"], value), sentence_of(line["msg"])) for line in lines]
     return list(dict.fromkeys(faults))
 
 
-def _sentence(message: str) -> str:
-    """pydantic's own messages in the form of ours: what is wrong, told of the place pointed at."""
+def sentence_of(message: str) -> str:
+    """A message of pydantic's in the form of ours: what is wrong, told of the place pointed at."""
     text = _OBJECT.sub("an object", message.removeprefix("Value error, "))
     text = _ARRAY.sub("an array", text).replace(" after validation", "")
     if text.startswith(("Input ", "Field ", "List ", "String ", "Dictionary ")):

@@ -52,7 +52,10 @@ class DeleteDocument:
 
 
 class PutMode(Enum):
-    """What happens to an element that is there already."""
+    """What happens to an element that is there already.
+
+    One without a pts is always a further one, whatever number it gets: it says no place to be taken.
+    """
 
     APPEND = "append"
     """Always a further element, unless its id is known: then nothing happens (writers may repeat)."""

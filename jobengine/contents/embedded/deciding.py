@@ -146,11 +146,10 @@ class Deciding:
 
     def _replace_or_create(self, ready: ReadyElement) -> Outcome:
         stream = self.changes.stream_there(ready.stream)
-        pts = stream.next_sequence if ready.pts is None else ready.pts
-        there = self.changes.last_at(stream, pts, ready.kind)
+        there = None if ready.pts is None else self.changes.last_at(stream, ready.pts, ready.kind)
         if there is not None and ready.mode is PutMode.CREATE:
             raise ConflictError(
-                f"the stream has a {ElementKind(ready.kind).name.lower()} with pts {pts} already"
+                f"the stream has a {ElementKind(ready.kind).name.lower()} with pts {ready.pts} already"
             )
         if there is not None:
             return self._replace(ready, stream, there)

@@ -33,7 +33,7 @@ def put_element(draft: StreamDraft, write: PutElement, now_us: int) -> Outcome:
     known = draft.sequence_of(element.element_id) if element.element_id else None
     if write.mode is PutMode.APPEND:
         return _append(draft, write, pts, now_us) if known is None else _repeated(draft, known)
-    there = draft.last_at(pts, element.kind)
+    there = None if element.pts is None else draft.last_at(pts, element.kind)
     if there is not None:
         if write.mode is PutMode.CREATE:
             raise ConflictError(f"the stream has a {element.kind.name.lower()} with pts {pts} already")

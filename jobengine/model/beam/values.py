@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from jobengine.errors import Fault, MalformedError
 from jobengine.model.element import PTS_MAX, PTS_MIN
+from jobengine.model.faults import sentence_of
 
 Json = Any
 
@@ -65,8 +66,7 @@ def _fault(line: Any, value: Json, pointer: str) -> Fault:
             break
         pointer += "/" + str(step).replace("~", "~0").replace("/", "~1")
         value = value.get(step) if is_member else value[step]
-    text = line["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    return Fault(pointer, text[:1].lower() + text[1:])
+    return Fault(pointer, sentence_of(line["msg"]))
 
 
 def _read_binary(value: Json) -> Json:

@@ -113,6 +113,17 @@ def test_elements_without_a_time_are_counted(store: ContentStore) -> None:
     assert times(store.range(STREAM, 0, PTS_MAX)) == [0, 1, 3, 4]
 
 
+@pytest.mark.parametrize("mode", PutMode)
+def test_an_element_without_a_time_takes_the_place_of_none(store: ContentStore, mode: PutMode) -> None:
+    store.commit([put(2, b"first")])
+
+    outcomes = [store.commit([put(None, mode=mode)])[0] for _ in range(3)]
+
+    assert [(outcome.created, outcome.sequence) for outcome in outcomes] == [(True, 1), (True, 2), (True, 3)]
+    assert store.facts(STREAM).count == 4
+    assert payload_at(store, 2) == [b"first"]
+
+
 def test_an_element_appended_again_changes_nothing(store: ContentStore) -> None:
     store.commit([put(1, b"first", id_=element_id(1))])
 

@@ -211,3 +211,14 @@ def test_binary_values_are_packed_as_bytes(data: bytes) -> None:
     assert pack(value) == {"a": [data]}
     assert unpack(pack(value)) == value
     assert bytes_of(value["a"][0]) == data
+
+
+@pytest.mark.parametrize(
+    ("streams", "told"),
+    [({}, "/streams: should be an array"), ([None], "/streams/0: should be an object")],
+)
+def test_faults_are_told_in_the_words_of_json(streams: Any, told: str) -> None:
+    with pytest.raises(MalformedError) as raised:
+        read_format({"type": "format", "streams": streams})
+
+    assert raised.value.detail == told

@@ -146,6 +146,17 @@ def test_elements_without_pts_are_counted(with_f: Beam) -> None:
     assert made[2].headers["Location"] == "/beams/test_url/stream_1/packet_2"
 
 
+def test_a_batch_without_pts_replaces_nothing(with_f: Beam) -> None:
+    with_f.put("1/packet_1", {"type": "Packet", "stream_index": 1, "duration": 9})
+
+    for _ in range(3):
+        line = with_f.put("1/elements", data=b'{"type": "Packet"}', content_type="application/x-ndjson")
+        assert line.get_json() == {"created": 1, "replaced": 0, "repeated": 0}
+
+    assert with_f.times("1/first-last") == [1, 1, 2, 3]
+    assert with_f.get("1/1st").get_json()[0]["duration"] == 9
+
+
 def test_an_id_that_was_given_comes_back_and_may_be_sent_again(with_f: Beam) -> None:
     document = {"type": "Packet", "stream_index": 1, "pts": 9, "id": new_id()}
 
