@@ -192,7 +192,7 @@ class Conveyor:
         """Look at the next element, and hand it on if it is due; when the next turn is due, None: now."""
         entry = self._next or self._take(now_ns)
         if entry is None:
-            return self.feed.wake_ns
+            return self._idle_ns(now_ns)
         if now_ns < self._due_ns:
             return self._wake_ns(self._due_ns, now_ns)
         return None if self._send(entry, now_ns) else self._blocked(now_ns)
@@ -225,6 +225,13 @@ class Conveyor:
         """The sink has no room: when to try again."""
         self.phase, self.awaits_sink = "blocked", True
         return self._delivery.retry_ns(now_ns)
+
+    def _idle_ns(self, now_ns: int) -> int:
+        """Nothing to send now: when to look for more, or sooner for what the sink has yet to send."""
+        if not self._delivery.under_way:
+            return self.feed.wake_ns
+        self.awaits_sink = True
+        return min(self.feed.wake_ns, self._delivery.news_ns(now_ns))
 
     def _wake_ns(self, due_ns: int, now_ns: int) -> int:
         """When the next element is due, or sooner if the sink may tell news."""

@@ -114,9 +114,10 @@ class RestreamWork:
             return self._shared.descriptors if self._search is not None else ()
         if conveyor.is_timely and not (conveyor.awaits_sink or self._is_ending):
             return ()
-        if conveyor.awaits_sink or self._is_ending or self._sink_since_ns is not None:
+        if self._is_ending or self._sink_since_ns is not None:
             return self._delivered.sink.descriptors
-        return self._shared.descriptors if conveyor.feed.is_waiting else ()
+        sink = self._delivered.sink.descriptors if conveyor.awaits_sink else ()
+        return (*sink, *self._shared.descriptors) if conveyor.feed.is_waiting else sink
 
     @property
     def is_timely(self) -> bool:

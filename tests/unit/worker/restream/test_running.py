@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -154,6 +154,25 @@ def test_an_end_that_is_not_confirmed_takes_little_of_the_loop(scene: Scene) -> 
     assert scene.sink.polls < 400
     assert scene.work is not None
     assert scene.work.descriptors == (5,)
+
+
+def test_what_is_under_way_at_the_end_of_what_is_stored_is_looked_after(scene: Scene) -> None:
+    """A sink may have taken more than it could send, and nobody else asks it to go on."""
+    scene.camera.add_every(40, 10)
+    scene.sink.confirms, scene.sink.descriptors = False, (5,)
+    looks: list[int] = []
+    seen: list[Sequence[int]] = []
+
+    def look() -> None:
+        assert scene.work is not None
+        looks.append(scene.sink.polls)
+        seen.append(scene.work.descriptors)
+
+    scene.link.at(1, look)
+    scene.link.at(40, look)
+    scene.restream(onIdle="fail", maxIdleMs=90, maxDeliveryMs=10_000)
+    assert looks[1] - looks[0] >= 4
+    assert all(5 in descriptors for descriptors in seen)
 
 
 def test_a_sink_that_breaks_fails_the_job_with_its_own_words(scene: Scene) -> None:
