@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,19 +73,29 @@ class Endpoint:
         is read."""
         return bool(self._events(_EVENTS) & _POLLIN)
 
-    def send(self, frames: Sequence[Any]) -> bool:
-        """Send a message, or False: not now. Parts from 64 kB on are not copied, smaller ones are.
+    def send(self, messages: Iterable[Sequence[Any]], until_bytes: int) -> tuple[int, int]:
+        """Send messages until one can't be sent now, or those sent have so many bytes; how many were, and
+        their bytes.
 
-        The last part is none of zmq's own frames.
+        Parts from 64 kB on are not copied, smaller ones are; a part may be a frame of zmq's. The loop is most
+        of what sending takes, so it does without calls but those that send.
         """
-        send, last = self._send, frames[-1]
-        try:
-            for part in frames[:-1]:
-                send(part, _DONTWAIT_MORE, len(part) < ZERO_COPY_BYTES and type(part) is not zmq.Frame)
-            send(last, _DONTWAIT, len(last) < ZERO_COPY_BYTES)
-        except zmq.Again:
-            return False
-        return True
+        send, count, sent_bytes = self._send, 0, 0
+        with suppress(zmq.Again):
+            for frames in messages:
+                size_bytes = 0
+                for part in frames[:-1]:
+                    part_bytes = len(part)
+                    send(part, _DONTWAIT_MORE, part_bytes < ZERO_COPY_BYTES)
+                    size_bytes += part_bytes
+                last = frames[-1]
+                part_bytes = len(last)
+                send(last, _DONTWAIT, part_bytes < ZERO_COPY_BYTES)
+                count += 1
+                sent_bytes += size_bytes + part_bytes
+                if sent_bytes >= until_bytes:
+                    break
+        return count, sent_bytes
 
     def receive(self) -> list[zmq.Frame]:
         """The parts of a message that is there, not copied; empty if there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jobengine.errors import SinkError
@@ -47,16 +47,20 @@ class Lane:
         """Descriptors that become readable when `poll` should be called."""
         return self._writer.descriptors
 
-    def offer(self, frames: Sequence[Buffer], is_end: bool = False) -> bool:
-        """Take a message, topic first, or say False: not now. The buffers must not change any more.
+    @property
+    def room(self) -> int:
+        """How many messages are taken for certain, whether they can be sent now or not.
 
-        After the end of a stream nothing is taken until the peer has confirmed it, if it does so at all.
+        None after the end of a stream until the peer has confirmed it, if it does so at all.
         """
-        return self._writer.offer(self, (frames,), is_end) == 1
+        return self._writer.room(self)
 
-    def offer_each(self, messages: Iterable[Sequence[Buffer]]) -> int:
-        """Take messages from the first one on; how many. One is asked for when those before it are taken."""
-        return self._writer.offer(self, messages)
+    def offer(self, messages: Sequence[Sequence[Buffer]], is_end: bool = False) -> None:
+        """Take messages, topic first, for which there is `room`. The buffers must not change any more.
+
+        ``is_end``: there is one, and it is the end of a stream.
+        """
+        self._writer.offer(self, messages, is_end)
 
     def poll(self) -> None:
         """Go on with what was taken. Raises SinkError when the peer answers what is no answer."""

@@ -102,7 +102,7 @@ class SocketReader:
     def confirm(self, message: Received) -> None:
         """Send the confirmation that is due; dropped if the writer has gone."""
         if message.reply_to:
-            self._endpoint.send((*message.reply_to, CONFIRMATION))
+            self._endpoint.send(((*message.reply_to, CONFIRMATION),), 1)
 
     def close(self) -> None:
         """Close the socket. Idempotent."""

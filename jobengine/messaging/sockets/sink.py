@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from jobengine.errors import SinkError
 from jobengine.messaging.sockets.codec import Encoder
@@ -17,12 +17,11 @@ from jobengine.ports.sink import SinkStream
 
 
 class SocketSink:
-    """A `jobengine.ports.sink.Sink`. What was refused and is offered again is not encoded a second time."""
+    """A `jobengine.ports.sink.Sink`. Only what is taken is encoded, since the codec counts its records."""
 
     def __init__(self, lane: Lane, codec: Encoder) -> None:
         self._lane = lane
         self._codec = codec
-        self._refused: tuple[object, Sequence[Buffer]] | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -53,13 +52,21 @@ class SocketSink:
         return self._lane.descriptors
 
     def offer(self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]]) -> int:
-        return self._lane.offer_each(self._messages(elements, planes))
+        lane, taken = self._lane, 0
+        while taken < len(elements) and (room := lane.room):
+            end = taken + room
+            messages = self._messages(elements[taken:end], planes[taken:end], is_first=not taken)
+            if not messages:
+                break
+            lane.offer(messages)
+            taken += len(messages)
+        return taken
 
     def offer_end(self, labels: Sequence[str], element_id: bytes) -> bool:
-        frames = self._again(labels) or self._codec.end(labels)
-        is_taken = self._lane.offer(frames, is_end=True)
-        self._refused = None if is_taken else (labels, frames)
-        return is_taken
+        if not self._lane.room:
+            return False
+        self._lane.offer((self._codec.end(labels),), is_end=True)
+        return True
 
     def give_up(self) -> int:
         return self._lane.take_back()
@@ -70,27 +77,21 @@ class SocketSink:
     def close(self) -> None:
         self._lane.close()
 
-    def _again(self, offered: object) -> Sequence[Buffer] | None:
-        return self._refused[1] if self._refused is not None and self._refused[0] == offered else None
-
     def _messages(
-        self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]]
-    ) -> Iterator[Sequence[Buffer]]:
-        """Each is made when it is wanted; whoever wants another has taken it. One that can't be encoded is
-        told when it is the first, so that those before it are counted."""
-        encode, first = self._codec.element, elements[0]
-        frames = self._again(first)
-        for element, parts in zip(elements, planes, strict=True):
-            try:
-                frames = frames or encode(element, parts)
-            except SinkError:
-                if element is first:
-                    raise
-                break
-            self._refused = element, frames
-            yield frames
-            frames = None
-        self._refused = None
+        self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]], is_first: bool
+    ) -> list[Sequence[Buffer]]:
+        """Made before the first of them is sent: what is sent without pauses wakes libzmq's thread, and the
+        peer, less often. An element that can't be encoded is told when it is the first of all, so that those
+        before it are counted."""
+        encode = self._codec.element
+        messages: list[Sequence[Buffer]] = []
+        try:
+            for element, parts in zip(elements, planes, strict=True):
+                messages.append(encode(element, parts))
+        except SinkError:
+            if is_first and not messages:
+                raise
+        return messages
 
 
 def open_socket_sink(

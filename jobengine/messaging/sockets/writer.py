@@ -8,7 +8,7 @@ taken or not answered in time is tried again until its lane is closed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -84,7 +84,11 @@ class SocketWriter:
         self._departures = Departures()
         self._breaker = Breaker()
         self._look_ns = 0
-        self.descriptors = (int(self._socket.getsockopt(zmq.FD)), self._endpoint.descriptor)
+        self.descriptors = (
+            int(self._socket.getsockopt(zmq.FD)),
+            self._endpoint.descriptor,
+            self._departures.descriptor,
+        )
         self.users = 0
         self._left_ns: dict[str, int] = {}
         """By topics: since when what was sent of them may be superseded by others."""
@@ -132,28 +136,27 @@ class SocketWriter:
         self._unanswered = deque(entry for entry in self._unanswered if entry.lane is not lane)
         return before - len(self._queue) - len(self._unanswered)
 
-    def offer(self, lane: Lane, messages: Iterable[Sequence[Buffer]], is_end: bool = False) -> int:
-        """Send messages, or keep them until they can be sent; how many were taken within the bounds.
+    def room(self, lane: Lane) -> int:
+        """How many messages of a lane are taken for certain; what waits is sent before, if it can be."""
+        if self._queue:
+            self.poll()
+        return 0 if lane.awaits_end else self._inflight - len(self._queue)
+
+    def offer(self, lane: Lane, messages: Sequence[Sequence[Buffer]], is_end: bool = False) -> None:
+        """Send messages, or keep them until they can be sent; no more than there is `room` for.
 
         ``is_end``: there is one, and it is the end of a stream.
         """
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._look_ns:
             self._look(now_ns)
-        if lane.awaits_end:
-            return 0
-        taken, queue = 0, self._queue
-        may_send = not queue and self._may_send(now_ns)
-        for frames in messages:
-            may_send = may_send and self._send(lane, frames, is_end, now_ns)
-            if not may_send:
-                if len(queue) >= self._inflight:
-                    break
-                queue.append(_Entry(lane, frames, is_end, now_ns))
-            taken += 1
-        lane.offered += taken
-        lane.awaits_end = is_end and taken > 0 and self._rules.confirms_ends
-        return taken
+        sent = 0
+        if not self._queue and self._may_send(now_ns):
+            sent = self._send(lane, messages, is_end, now_ns)
+        if sent < len(messages):
+            self._queue.extend([_Entry(lane, frames, is_end, now_ns) for frames in messages[sent:]])
+        lane.offered += len(messages)
+        lane.awaits_end = is_end and self._rules.confirms_ends
 
     def poll(self) -> None:
         """Take note of peers and answers, send what waits, try again what took too long."""
@@ -163,13 +166,14 @@ class SocketWriter:
             self._try_again(now_ns)
             while self._queue and self._may_send(now_ns):
                 first = self._queue[0]
-                if not self._send(first.lane, first.frames, first.is_end, now_ns):
+                if not self._send(first.lane, (first.frames,), first.is_end, now_ns):
                     break
                 self._queue.popleft()
 
     def close(self) -> None:
         """Close the socket; what is queued in it is still sent within the send limit. Idempotent."""
         self._endpoint.close()
+        self._departures.close()
 
     def _look(self, now_ns: int) -> None:
         self._look_ns = now_ns + LOOK_PERIOD_NS
@@ -199,33 +203,45 @@ class SocketWriter:
             return False
         return not self._breaker.failures or self._breaker.admits(now_ns)
 
-    def _send(self, lane: Lane, frames: Sequence[Buffer], is_end: bool, now_ns: int) -> bool:
-        """Whether libzmq took the message now."""
-        departures, rules = self._departures, self._rules
-        if not departures.has_credit or (rules.is_serial and self._unanswered):
-            return False
-        if departures.wants_mark(now_ns):
-            if not self._send_marked(frames, now_ns):
-                return False
-        elif not self._endpoint.send(frames):
-            return False
-        departures.sent(lane, sum(map(len, frames)))
+    def _send(self, lane: Lane, messages: Sequence[Sequence[Buffer]], is_end: bool, now_ns: int) -> int:
+        """How many messages libzmq took now, from the first one on."""
+        rules, departures, sent = self._rules, self._departures, 0
         if rules.is_serial or (is_end and rules.confirms_ends):
-            self._unanswered.append(_Entry(lane, frames, is_end, now_ns))
-        else:
-            lane.delivered += 1
-            if self._breaker.failures:
-                self._breaker.succeeded()
-        return True
+            return self._ask(lane, messages[0], is_end, now_ns)
+        while sent < len(messages):
+            count, size_bytes = self._send_some(messages[sent:] if sent else messages, now_ns)
+            if not count:
+                break
+            lane.delivered += count
+            departures.sent(lane, lane.delivered, size_bytes)
+            sent += count
+        if sent and self._breaker.failures:
+            self._breaker.succeeded()
+        return sent
 
-    def _send_marked(self, message: Sequence[Buffer], now_ns: int) -> bool:
-        """Send with a tracker on the topic that will tell when it has left."""
-        first = zmq.Frame(bytes(message[0]), track=True, copy=False, copy_threshold=0)
-        if not self._endpoint.send((first, *message[1:])):
-            return False
-        if first.tracker is not None:
-            self._departures.mark(first.tracker, now_ns)
-        return True
+    def _ask(self, lane: Lane, frames: Sequence[Buffer], is_end: bool, now_ns: int) -> int:
+        """Send one message that the peer answers."""
+        if self._rules.is_serial and self._unanswered:
+            return 0
+        count, size_bytes = self._send_some((frames,), now_ns)
+        if count:
+            self._departures.sent(lane, lane.delivered + 1, size_bytes)
+            self._unanswered.append(_Entry(lane, frames, is_end, now_ns))
+        return count
+
+    def _send_some(self, messages: Sequence[Sequence[Buffer]], now_ns: int) -> tuple[int, int]:
+        """Send one with a mark, or those up to the next one; how many, and their bytes."""
+        departures = self._departures
+        if not departures.has_credit:
+            return 0, 0
+        if not departures.wants_mark(now_ns):
+            return self._endpoint.send(messages, departures.room_bytes)
+        topic = memoryview(messages[0][0])
+        marked = zmq.Frame(topic, copy=False, copy_threshold=0)
+        count, size_bytes = self._endpoint.send(((marked, *messages[0][1:]),), 1)
+        if count:
+            departures.mark(topic, now_ns)
+        return count, size_bytes
 
     def _try_again(self, now_ns: int) -> None:
         """What was not taken or not answered within its limit begins anew, at the head of the queue."""

@@ -44,8 +44,9 @@ class Passing:
             self.dropped += len(self._waiting)
             self._waiting.clear()
             self._bound = 0
-        while self._waiting and self._lane.offer(*self._waiting[0]):
-            self._waiting.popleft()
+        while self._waiting and self._lane.room:
+            frames, is_end = self._waiting.popleft()
+            self._lane.offer((frames,), is_end)
             self.passed += 1
 
     def close(self) -> None:

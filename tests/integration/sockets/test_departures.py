@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Event
+from select import select
 from typing import Any
 
 import pytest
@@ -25,20 +25,42 @@ def lane(zeromq: zmq.Context[Any]) -> Lane:
     return lane
 
 
-def test_credit_that_was_used_up_comes_back_when_half_has_left(lane: Lane) -> None:
+def test_credit_that_was_used_up_comes_back_when_half_has_left_and_that_rings(lane: Lane) -> None:
     departures = Departures()
-    left: list[Event] = []
-    for _ in range(CREDIT_BYTES // PERIOD_BYTES):
+    queued: list[memoryview] = []
+    for count in range(CREDIT_BYTES // PERIOD_BYTES):
         assert departures.has_credit
         assert departures.wants_mark(0)
-        left.append(Event())
-        departures.mark(zmq.MessageTracker(left[-1]), 0)
-        departures.sent(lane, PERIOD_BYTES)
+        queued.append(memoryview(b"topic"))
+        departures.mark(queued[-1], 0)
+        departures.sent(lane, count, PERIOD_BYTES)
     assert not departures.has_credit
     seen: list[bool] = []
-    for event in left:
-        event.set()
+    rings: list[bool] = []
+    for _ in range(len(queued)):
+        queued.pop(0)
+        rings.append(is_readable(departures))
         departures.look()
+        assert not is_readable(departures)
         seen.append(departures.has_credit)
-    assert seen.index(True) == len(left) // 2
+    assert seen.index(True) == rings.index(True) == len(seen) // 2
     assert all(seen[seen.index(True) :])
+    assert rings.count(True) == 1
+    departures.close()
+
+
+def test_what_is_let_go_of_behind_the_closing_rings_nobody(lane: Lane) -> None:
+    departures = Departures()
+    topic = memoryview(b"topic")
+    departures.mark(topic, 0)
+    departures.sent(lane, 1, CREDIT_BYTES)
+    departures.sent(lane, 2, 1)
+    departures.close()
+    departures.close()
+    del topic
+    assert not departures.has_credit
+
+
+def is_readable(departures: Departures) -> bool:
+    """Whether it rings."""
+    return bool(select((departures.descriptor,), (), (), 0)[0])
