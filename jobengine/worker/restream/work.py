@@ -108,7 +108,10 @@ class RestreamWork:
 
     @property
     def descriptors(self) -> Sequence[int]:
-        """Those of sink or store while something is expected of them: many jobs may share both."""
+        """Those of sink or store while something is expected of them: many jobs may share both. None once it
+        is closed: its socket may be closed by now, and its numbers may be those of another one."""
+        if self._is_closed:
+            return ()
         conveyor = self._conveyor
         if conveyor is None:
             return self._shared.descriptors if self._search is not None else ()

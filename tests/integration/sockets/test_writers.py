@@ -308,7 +308,7 @@ def test_a_topic_whose_end_was_confirmed_goes_over_another_dealer_next_time(
 ) -> None:
     """Another process may have sent it in between, and the router would refuse the first one from then on."""
     router, lane = peer(zmq.ROUTER), open_lane("dealer")
-    lane.offer((b"cam", b"end"), is_end=True)
+    offer(lane, (b"cam", b"end"), is_end=True)
     sender = router.recv_multipart()[0]
     router.send_multipart((sender, b"OK"))
 

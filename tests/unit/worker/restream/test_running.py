@@ -149,11 +149,14 @@ def test_an_end_that_is_not_confirmed_takes_little_of_the_loop(scene: Scene) -> 
     scene.camera.add_every(40, 10)
     scene.link.at(600, lambda: setattr(scene.sink, "confirms", False))
     scene.sink.descriptors = (5,)
+    watched: list[Sequence[int]] = []
+    scene.link.at(5000, lambda: watched.append(scene.work.descriptors if scene.work else ()))
     scene.restream(pacing=ABSOLUTE, maxIdleMs=400, maxDeliveryMs=10_000)
     assert scene.end[1]["code"] == "delivery"
     assert scene.sink.polls < 400
+    assert watched == [(5,)]
     assert scene.work is not None
-    assert scene.work.descriptors == (5,)
+    assert not scene.work.descriptors, "nothing is expected of a sink that was let go"
 
 
 def test_what_is_under_way_at_the_end_of_what_is_stored_is_looked_after(scene: Scene) -> None:
