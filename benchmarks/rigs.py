@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import multiprocessing
 import os
 import signal
 import socket
@@ -18,7 +17,8 @@ from typing import Any
 
 import zmq
 
-from jobengine.app.engine_process import run_engine
+from jobengine.app.targets import run_engine
+from jobengine.app.template import TemplateFork
 from jobengine.errors import UnavailableError
 from jobengine.history.database import Database
 from jobengine.messaging.addresses import addresses
@@ -89,8 +89,8 @@ def engine_process(data: Path, database_url: str | None = None) -> Iterator[Engi
 
 @contextmanager
 def started_engine(settings: Settings) -> Iterator[EngineRig]:
-    """An engine over a database that is there."""
-    process = multiprocessing.get_context("spawn").Process(target=run_engine, args=(settings, False))
+    """An engine over a database that is there, forked from a template as in a service."""
+    process = TemplateFork(target=run_engine, args=(settings, False), name="engine")
     process.start()
     rig = EngineRig(settings, process.pid or 0)
     try:
