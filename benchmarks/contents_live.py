@@ -19,8 +19,8 @@ import psutil
 from benchmarks.contents_rig import STREAMS, opened, packet
 from benchmarks.harness import Figure, Report, percentile
 from jobengine.contents.embedded import EmbeddedContents
+from jobengine.garbage import look_seldom
 from jobengine.ports.contents import PutElement
-from jobengine.worker.shared import GARBAGE
 
 RATE_HZ, THREADS, WARM_UP_S = 30, 4, 1
 _BUFFERS_AT_ONCE = 1024
@@ -89,7 +89,7 @@ def collecting_seldom() -> Iterator[None]:
     """Garbage is looked for as seldom as in a worker process, which freezes what it begins with."""
     before = gc.get_threshold()
     gc.collect()
-    gc.set_threshold(GARBAGE)
+    look_seldom()
     try:
         yield
     finally:

@@ -23,7 +23,6 @@ from jobengine.contents.opening import open_store
 from jobengine.engine.admission import Admission, AdmissionTerms
 from jobengine.engine.chores import Chores, ChoreTerms
 from jobengine.engine.engine import Engine, EngineParts
-from jobengine.engine.garbage import Garbage
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
 from jobengine.engine.requests import Requests
@@ -32,6 +31,7 @@ from jobengine.engine.silence import SilenceWatch
 from jobengine.engine.timer import SchedulerTimer
 from jobengine.engine.workers import WorkerFolders, Workers
 from jobengine.errors import MediaError
+from jobengine.garbage import Garbage
 from jobengine.history.database import Database
 from jobengine.history.store import SqlJobStore
 from jobengine.ids import new_id

@@ -13,8 +13,8 @@ import structlog
 from jobengine.clock import Clock, from_text
 from jobengine.engine.chores import Chores
 from jobengine.engine.engine import Engine, News
-from jobengine.engine.garbage import Garbage
 from jobengine.errors import UnavailableError
+from jobengine.garbage import Garbage
 from jobengine.messaging.engine_sockets import EngineSockets
 from jobengine.ports.work import Timer
 

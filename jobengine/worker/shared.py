@@ -8,7 +8,6 @@ to the nursery as gone; it never touches another one.
 from __future__ import annotations
 
 import faulthandler
-import gc
 import os
 import select
 import socket
@@ -22,6 +21,7 @@ import zmq
 
 from jobengine import logs
 from jobengine.clock import Clock, SystemClock
+from jobengine.garbage import look_seldom
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_channel import JobChannel, SharedChannel
 from jobengine.messaging.worker_link import WorkerLink
@@ -35,9 +35,6 @@ from jobengine.worker.works import new_work, release
 IDLE_S = 1.0
 LOOK_NS = 1_000_000
 """How long the loop may be busy with jobs until it looks for messages again."""
-GARBAGE = 50_000
-"""How many objects the collector lets gather: what is read ahead for hundreds of jobs is no garbage, and to
-look at all of it takes longer than an element may be late."""
 GATHER_MAX_NS = 2_000_000
 GATHER_SHARE = 2
 """What falls due within so many times what the last turn took, and within the maximum, shares a waking: a
@@ -275,7 +272,7 @@ class SharedWorker:
 def run_shared(address: str, nursery: socket.socket) -> None:
     """Run as a worker that jobs share; returns when there are no jobs and no nursery any more."""
     faulthandler.enable()
-    gc.set_threshold(GARBAGE)
+    look_seldom()
     log = JobLog()
     logs.configure(style="json", stream=cast("TextIO", log))
     signals = StopSignal()

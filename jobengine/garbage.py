@@ -1,4 +1,9 @@
-"""When garbage in cycles is looked for: a look stops every thread, the longer the more objects are new."""
+"""When garbage in cycles is looked for: a look stops every thread, the longer the more objects there are.
+
+So processes with a loop to keep in time look as seldom as `MANY` allows. The engine has quiet moments and
+looks in them, at everything (`Garbage`). A loop that sends elements has none: there the interpreter goes on
+looking by itself, at what is new, which is short (`look_seldom`).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,15 @@ import gc
 from jobengine.clock import Clock
 
 MANY = 50_000
-"""New objects, most of them jobs in memory, from which on a look is worth it. There is little in cycles: of
-errors, of statements."""
+"""New objects from which on a look is worth it. Most are no garbage: jobs in memory, what was read ahead for
+hundreds of them. There is little in cycles: of errors, of statements."""
 PATIENCE_NS = 60_000_000_000
 """How long it may wait for a quiet moment."""
+
+
+def look_seldom() -> None:
+    """From now on the interpreter looks at what is new once that is much, for the rest of this process."""
+    gc.set_threshold(MANY)
 
 
 class Garbage:
