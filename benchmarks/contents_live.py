@@ -22,7 +22,10 @@ from jobengine.contents.embedded import EmbeddedContents
 from jobengine.garbage import look_seldom
 from jobengine.ports.contents import PutElement
 
-RATE_HZ, THREADS, WARM_UP_S = 30, 4, 1
+RATE_HZ, WARM_UP_S = 30, 1
+RECORDERS = (1, 4)
+"""One ingest job commits in one thread and never waits for others. Four callers of one process are gathered
+for the commit interval."""
 _BUFFERS_AT_ONCE = 1024
 """How many `os.writev` takes (IOV_MAX of Linux)."""
 
@@ -48,17 +51,23 @@ class PlainFile:
 
 
 def live(report: Report, folder: Path, seconds: int) -> None:
-    """From the moment a packet comes to its acknowledgement, 200 streams in four threads, so many seconds."""
-    seconds += WARM_UP_S
-    stolen_s, cpu_s = psutil.cpu_times().steal, time.process_time()
+    """From the moment a packet comes to its acknowledgement, 200 streams over so many seconds."""
+    for recorders in RECORDERS:
+        _live(report, folder / str(recorders), seconds + WARM_UP_S, recorders)
+
+
+def _live(report: Report, folder: Path, seconds: int, recorders: int) -> None:
+    stolen_s = psutil.cpu_times().steal
     with opened(folder / "live") as store:
-        ours_ms = received_ms(store, seconds)
-    cores = (time.process_time() - cpu_s) / seconds
+        cpu_s = time.process_time()
+        ours_ms = received_ms(store, seconds, recorders)
+        cores = (time.process_time() - cpu_s) / seconds
     stolen_s = psutil.cpu_times().steal - stolen_s
     with closing(PlainFile(folder / "plain")) as file:
-        plain_ms = received_ms(file, seconds)
+        plain_ms = received_ms(file, seconds, recorders)
     rate = len(ours_ms) / (seconds - WARM_UP_S)
-    what = f"{STREAMS} streams x {RATE_HZ}/s, {rate:,.0f} packets/s: acknowledged, p"
+    threads = "one recorder" if recorders == 1 else f"{recorders} recorders"
+    what = f"{STREAMS} streams x {RATE_HZ}/s, {rate:,.0f} packets/s, {threads}: acknowledged, p"
     report.add(Figure(what + "50", "ms", percentile(ours_ms, 50), percentile(plain_ms, 50), "file"))
     p99 = percentile(ours_ms, 99)
     report.add(Figure(what + "99", "ms", p99, percentile(plain_ms, 99), "file", "< 30", p99 < 30))
@@ -66,16 +75,16 @@ def live(report: Report, folder: Path, seconds: int) -> None:
     report.add(Figure("cores that the host took from this machine meanwhile", "", stolen_s / seconds))
 
 
-def received_ms(store: EmbeddedContents | PlainFile, seconds: int) -> list[float]:
+def received_ms(store: EmbeddedContents | PlainFile, seconds: int, recorders: int) -> list[float]:
     """How late each packet behind the first second was acknowledged."""
-    late_ms: list[list[float]] = [[] for _ in range(THREADS)]
+    late_ms: list[list[float]] = [[] for _ in range(recorders)]
     with collecting_seldom():
-        due = [moments(number, seconds) for number in range(THREADS)]
+        due = [moments(number, recorders, seconds) for number in range(recorders)]
         gc.freeze()
         start = time.perf_counter() + 0.1
         threads = [
             threading.Thread(target=receive, args=(store, start, due[number], late_ms[number]))
-            for number in range(THREADS)
+            for number in range(recorders)
         ]
         for thread in threads:
             thread.start()
@@ -97,12 +106,12 @@ def collecting_seldom() -> Iterator[None]:
         gc.unfreeze()
 
 
-def moments(thread: int, seconds: int) -> list[tuple[float, int, int]]:
-    """When packets come to the streams of a thread, in seconds from the start: moment, stream, number."""
+def moments(recorder: int, recorders: int, seconds: int) -> list[tuple[float, int, int]]:
+    """When packets come to the streams of a recorder, in seconds from the start: moment, stream, number."""
     return [
         (n / RATE_HZ + stream / STREAMS / RATE_HZ, stream, n)
         for n in range(seconds * RATE_HZ)
-        for stream in range(thread, STREAMS, THREADS)
+        for stream in range(recorder, STREAMS, recorders)
     ]
 
 

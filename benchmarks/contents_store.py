@@ -3,12 +3,16 @@
 Ingest: packets of 16 kB with 400 bytes of attributes, 64 to a commit, each commit on disk before the next;
 beside it `pwritev` and `fdatasync` of the same payloads, and RocksDB with synced batches of the payload and
 two index keys for each packet. Scan: every payload as bytes, beside reading a file in pieces of that size.
-Live: 200 streams in four threads; beside it the same threads with a file, a lock and `fdatasync`. Look-ups:
-by exact and by near time, by id, the key element before a time or an id, the n-th, as the stream grows.
-Streaming: how much memory a writer has of its own while far more goes through a bounded store.
+Live: 200 streams that one recorder takes in one thread, as an ingest job does, and 200 of four recorders,
+each beside the same threads with a file, a lock and `fdatasync`. Look-ups: by exact and by near time, by id,
+the key element before a time or an id, the n-th, as the stream grows. Streaming: how much memory a writer has
+of its own while far more goes through a bounded store. ``--only`` takes one of these parts.
 
-    python -m benchmarks.contents_store [--quick] [--groups 1500] [--rounds 3] [--elements 10000000]
-        [--megabytes 10000]
+RocksDB writes its memory tables of 64 MB out in the background, so an ingest of few of them would leave most
+of that out: each round is 600 MB at least.
+
+    python -m benchmarks.contents_store [--quick] [--only ingest|live|scan|reopening|look-ups|streaming]
+        [--groups 1500] [--rounds 3] [--elements 10000000] [--megabytes 10000]
 """
 
 from __future__ import annotations
@@ -34,27 +38,31 @@ from benchmarks.harness import Figure, Report, median, percentile, run, scratch,
 from jobengine.clock import SystemClock, to_us
 from jobengine.contents.embedded import EmbeddedContents
 from jobengine.contents.look_up import LookUp
+from jobengine.model.element import StoredElement
 from jobengine.ports.contents import Capacity, PutElement
 
 LOOK_UP_MS = 1.0
 
 
 def measure(report: Report, given: argparse.Namespace) -> None:
-    """All of it, from the longest question to the shortest."""
-    groups, rounds = (300, 1) if given.quick else (given.groups, given.rounds)
-    with scratch() as folder:
-        ingest(report, folder, groups, rounds)
-    with scratch() as folder:
-        live(report, folder, 4 if given.quick else 20)
-    with scratch() as folder:
-        scans(report, folder, 200 if given.quick else 1000)
-    with scratch() as folder:
-        reopening(report, folder, 3000 if given.quick else 30_000)
-    with scratch() as folder:
-        sizes = [10_000, 300_000] if given.quick else [10_000, 1_000_000, given.elements]
-        look_ups(report, folder, sizes)
-    with scratch() as folder:
-        streaming(report, folder, 1000 if given.quick else given.megabytes)
+    """All of it or one part, each in a folder of its own."""
+    quick = given.quick
+    groups, rounds = (600, 3) if quick else (given.groups, given.rounds)
+    sizes = [10_000, 300_000] if quick else [10_000, given.elements // 10, given.elements]
+    parts: dict[str, Callable[[Path], None]] = {
+        "ingest": lambda folder: ingest(report, folder, groups, rounds),
+        "live": lambda folder: live(report, folder, 4 if quick else 20),
+        "scan": lambda folder: scans(report, folder, 200 if quick else 1000),
+        "reopening": lambda folder: reopening(report, folder, 3000 if quick else 30_000),
+        "look-ups": lambda folder: look_ups(report, folder, sizes),
+        "streaming": lambda folder: streaming(report, folder, 1000 if quick else given.megabytes),
+    }
+    if given.only and given.only not in parts:
+        raise SystemExit(f"--only is one of {', '.join(parts)}, not {given.only!r}")
+    for name, part in parts.items():
+        if given.only in ("", name):
+            with scratch() as folder:
+                part(folder)
 
 
 def ingest(report: Report, folder: Path, groups: int, rounds: int) -> None:
@@ -163,7 +171,7 @@ def scan(store: EmbeddedContents, count: int) -> float:
     start = time.perf_counter()
     at = total = 0
     while at < count:
-        found = [entry for entry in store.scan(0, at, 256) if not hasattr(entry, "first_sequence")]
+        found = [entry for entry in store.scan(0, at, 256) if isinstance(entry, StoredElement)]
         for planes in store.payloads(found):
             total += len(bytes(planes[0])) if planes else 0
         at = found[-1].sequence + 1
@@ -280,6 +288,7 @@ if __name__ == "__main__":
     run(
         "Contents store",
         measure,
+        ("--only", ""),
         ("--groups", 1500),
         ("--rounds", 3),
         ("--elements", 10_000_000),
