@@ -11,6 +11,8 @@ from jobengine.media.gain import Samples
 
 FLOOR_DBFS = -150.0
 _WIDTH = 256
+_GATHERED = 8_192
+"""Samples that are gathered before they are looked at: to look at a live block costs as much as at many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +29,38 @@ class Meter:
     def __init__(self, channels: int, block_samples: int) -> None:
         self._channels = channels
         self._fold = max(1, _WIDTH // channels)
-        self._squares = np.empty((block_samples, channels), np.float32)
+        self._squares = np.empty((max(block_samples, _GATHERED), channels), np.float32)
+        self._gathered = 0
         self._reset()
 
     def add(self, block: Samples) -> None:
         """Take a block of at most ``block_samples`` into account."""
-        squares = self._squares[: len(block)]
-        np.multiply(block, block, out=squares)
-        whole = len(block) // self._fold * self._fold
-        if whole:
-            lines = squares[:whole].reshape(-1, self._fold * self._channels)
-            self._take(lines.max(axis=0).reshape(self._fold, -1), lines.sum(axis=0).reshape(self._fold, -1))
-        if whole < len(block):
-            self._take(squares[whole:], squares[whole:])
-        self._count += len(block)
+        begin = self._gathered
+        if begin + len(block) > len(self._squares):
+            self._look()
+            begin = 0
+        self._gathered = begin + len(block)
+        np.multiply(block, block, out=self._squares[begin : self._gathered])
 
     def take(self) -> tuple[ChannelLevel, ...]:
         """The levels since the last call."""
+        self._look()
         mean = self._sum / max(self._count, 1)
         pairs = zip(self._peak, mean, strict=True)
         levels = tuple(ChannelLevel(_dbfs(float(peak)), _dbfs(float(power))) for peak, power in pairs)
         self._reset()
         return levels
+
+    def _look(self) -> None:
+        squares = self._squares[: self._gathered]
+        whole = self._gathered // self._fold * self._fold
+        if whole:
+            lines = squares[:whole].reshape(-1, self._fold * self._channels)
+            self._take(lines.max(axis=0).reshape(self._fold, -1), lines.sum(axis=0).reshape(self._fold, -1))
+        if whole < self._gathered:
+            self._take(squares[whole:], squares[whole:])
+        self._count += self._gathered
+        self._gathered = 0
 
     def _take(self, peaks: Samples, sums: Samples) -> None:
         np.maximum(self._peak, peaks.max(axis=0), out=self._peak)

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from jobengine.media.quantise import Integers
 
 FRAMES_PER_VALUE = 256
+_GATHERED = 32 * FRAMES_PER_VALUE
+"""Frames that are gathered before they are looked at: to look at a live block costs as much as at many."""
 _MEMORY_BYTES = 1 << 18
 _COPY_BYTES = 1 << 16
 _HEADER = struct.Struct("<4sIIIIIIIII28s60s")
@@ -32,34 +34,31 @@ class PeakCollector:
         self._values = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed by `close`
             max_size=_MEMORY_BYTES, dir=str(folder)
         )
-        self._high = np.zeros(channels, np.int32)
-        self._low = np.zeros(channels, np.int32)
-        self._pending = 0
-        self._count = 0
+        sample = np.int16 if resolution_bit == 16 else np.int32
+        self._gathered = np.empty((_GATHERED, channels), sample)
+        self._waiting = 0
+        self._frames = 0
 
     @property
     def size_bytes(self) -> int:
         """The whole chunk with its header."""
-        return _HEADER.size + 4 * self._channels * (self._count + (1 if self._pending else 0))
+        return _HEADER.size + 4 * self._channels * self._count
 
     def add(self, block: Integers) -> None:
         """Take a block of right-aligned integers into account. Raises OSError if values find no space."""
-        head = min((FRAMES_PER_VALUE - self._pending) % FRAMES_PER_VALUE, len(block))
-        if head:
-            self._add_part(block[:head])
-        whole = (len(block) - head) // FRAMES_PER_VALUE * FRAMES_PER_VALUE
-        if whole:
-            columns = np.ascontiguousarray(block[head : head + whole].T)
-            lines = columns.reshape(self._channels, -1, FRAMES_PER_VALUE)
-            self._emit(lines.max(axis=2).T, lines.min(axis=2).T)
-        if head + whole < len(block):
-            self._add_part(block[head + whole :])
+        taken = 0
+        while taken < len(block):
+            count = min(len(block) - taken, _GATHERED - self._waiting)
+            self._gathered[self._waiting : self._waiting + count] = block[taken : taken + count]
+            self._waiting += count
+            self._frames += count
+            taken += count
+            if self._waiting == _GATHERED:
+                self._look()
 
     def chunks(self) -> Iterator[bytes]:
         """The chunk in parts: its header, then the values. Nothing may be added afterwards."""
-        if self._pending:
-            self._emit(self._high[np.newaxis], self._low[np.newaxis])
-            self._pending = 0
+        self._look()
         stamp = self._start.strftime("%Y:%m:%d:%H:%M:%S:") + f"{self._start.microsecond // 1000:03d}"
         size = self.size_bytes
         header = _HEADER.pack(
@@ -74,15 +73,22 @@ class PeakCollector:
         """Drop the values."""
         self._values.close()
 
-    def _add_part(self, block: Integers) -> None:
-        if not self._pending:
-            self._high[:] = self._low[:] = 0
-        np.maximum(self._high, block.max(axis=0), out=self._high)
-        np.minimum(self._low, block.min(axis=0), out=self._low)
-        self._pending += len(block)
-        if self._pending == FRAMES_PER_VALUE:
-            self._emit(self._high[np.newaxis], self._low[np.newaxis])
-            self._pending = 0
+    @property
+    def _count(self) -> int:
+        """How many values there will be, the last one perhaps of fewer frames."""
+        return -(-self._frames // FRAMES_PER_VALUE)
+
+    def _look(self) -> None:
+        """Write the values of what was gathered."""
+        gathered, self._waiting = self._gathered[: self._waiting], 0
+        whole = len(gathered) // FRAMES_PER_VALUE * FRAMES_PER_VALUE
+        if whole:
+            columns = np.ascontiguousarray(gathered[:whole].T)
+            lines = columns.reshape(self._channels, -1, FRAMES_PER_VALUE)
+            self._emit(lines.max(axis=2).T, lines.min(axis=2).T)
+        if whole < len(gathered):
+            rest = gathered[whole:]
+            self._emit(rest.max(axis=0, keepdims=True), rest.min(axis=0, keepdims=True))
 
     def _emit(self, high: NDArray[np.generic], low: NDArray[np.generic]) -> None:
         pairs = np.empty((*high.shape, 2), np.int32)
@@ -91,4 +97,3 @@ class PeakCollector:
         pairs[..., 1] *= -1
         np.maximum(pairs, 0, out=pairs)
         self._values.write(pairs.astype("<u2").tobytes())
-        self._count += len(pairs)

@@ -70,6 +70,9 @@ class Pipe:
         self._blocks = [np.empty((self.block_samples, source.channels), np.float32) for source in sources]
         self._meters = [Meter(source.channels, self.block_samples) for source in sources]
         self._is_started = self._is_closed = False
+        self._ruling = [n for n, source in enumerate(sources) if source.is_finite] or list(
+            range(len(sources))
+        )
         for source in sources:
             source.configure(self.sample_rate, self.position)
 
@@ -153,8 +156,9 @@ class Pipe:
                 stack.callback(sink.close)
 
     def _advance_block(self, wanted: int) -> int:
+        """As long as the longest input that can end the pipe; ended inputs are silent until then."""
         counts = [self._read(index, wanted) for index in range(len(self._sources))]
-        length = self._length(counts, wanted)
+        length = min(max(counts[index] for index in self._ruling), wanted)
         if length:
             blocks = [block[:length] for block in self._blocks]
             for index, block in enumerate(blocks):
@@ -163,7 +167,7 @@ class Pipe:
             position, self.position = self.position, self.position + length
             for index, sink in enumerate(self._sinks):
                 sink.write(self._desk.mix(index, blocks, position))
-        self.at_end = self._has_ended() and length < wanted
+        self.at_end = length < wanted and all(self._sources[index].has_ended for index in self._ruling)
         return length
 
     def _ready(self, wanted: int) -> int:
@@ -178,15 +182,6 @@ class Pipe:
         count = 0 if source.has_ended else source.read(block)
         block[count:] = 0
         return count
-
-    def _length(self, counts: Sequence[int], wanted: int) -> int:
-        """As long as the longest input that can end the pipe; ended inputs are silent until then."""
-        ruling = [c for c, s in zip(counts, self._sources, strict=True) if s.is_finite] or counts
-        return max(ruling) if max(ruling) < wanted else wanted
-
-    def _has_ended(self) -> bool:
-        ruling = [source for source in self._sources if source.is_finite] or self._sources
-        return all(source.has_ended for source in ruling)
 
     def _make_sink(self, graph: Graph, inputs: Sequence[Port], mixer: Mixer | None) -> Sink:
         name, wanted = graph.name or "", graph.format or AudioFormat()

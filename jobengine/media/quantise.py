@@ -26,6 +26,7 @@ class Quantiser:
         scaled, result = self._float[: len(block)], self._integer[: len(block)]
         np.multiply(block, self._scale, out=scaled)
         np.rint(scaled, out=scaled)
-        np.clip(scaled, -self._scale, self._scale - 1, out=scaled)
+        np.maximum(scaled, -self._scale, out=scaled)
+        np.minimum(scaled, self._scale - 1, out=scaled)
         np.copyto(result, scaled, casting="unsafe")
         return result

@@ -61,6 +61,8 @@ class WavWriter:
             PeakCollector(form.channels, integer_bit, form.bext.start, path.parent) if form.levl else None
         )
         self._fixed = _fixed_chunks(form)
+        self._frame_bytes = form.frame_bytes
+        self._data_start = 12 + 36 + len(self._fixed) + 8
         self._is_closed = False
         self._tail_bytes = 0
         try:
@@ -102,12 +104,8 @@ class WavWriter:
         return self._form.resolution_bit != 32 or self._peaks is not None
 
     @property
-    def _data_start(self) -> int:
-        return 12 + 36 + len(self._fixed) + 8
-
-    @property
     def _data_bytes(self) -> int:
-        return self.samples * self._form.frame_bytes
+        return self.samples * self._frame_bytes
 
     def _bytes(self, block: Samples, integers: Integers | None) -> memoryview:
         if integers is None or self._form.resolution_bit == 32:
@@ -133,7 +131,7 @@ class WavWriter:
         written = 0
         while written < len(data):
             written += os.pwrite(self._descriptor, data[written:], place + written)
-        self.samples += len(data) // self._form.frame_bytes
+        self.samples += len(data) // self._frame_bytes
         self._write_header()
 
     def _append_tail(self) -> None:

@@ -128,6 +128,11 @@ class Plan:
         if pending is not None and pending.due_moment is None:
             self._due_at(pending, max(raised, pending.armed))
 
+    @property
+    def is_on_stream_clock(self) -> bool:
+        """Whether any transition may fall due there; else `next_position` is None for any reading."""
+        return bool(self._streams or self._positions)
+
     def next_position(self, reading: StreamReading) -> int | None:
         """The next point of the stream clock where a transition falls due; never before ``reading``."""
         candidates = [earliest(t.condition, reading) for t in self._streams.values()]

@@ -69,7 +69,8 @@ class Runtime:
         try:
             yield from self._prepare()
             while not self.state.is_final:
-                yield from self._settle_due()
+                if len(self._plan):
+                    yield from self._settle_due()
                 if not self.state.is_final:
                     yield from self._turn()
         except JobEngineError as error:
@@ -120,7 +121,7 @@ class Runtime:
         self._reporter.outputs(self._work)
 
     def _settle_due(self) -> Steps:
-        while len(self._plan) and not self.state.is_final:
+        while not self.state.is_final:
             due = self._plan.take(self._clock.now(), self._driven.reading(self._elapsed_ms()))
             if due is None:
                 return

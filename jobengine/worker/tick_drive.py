@@ -99,6 +99,8 @@ class TickDrive:
         return self._target(plan, elapsed_ms, self._work.position + self._work.block_ticks)
 
     def _target(self, plan: Plan, elapsed_ms: float, limit: int) -> int:
+        if not plan.is_on_stream_clock:
+            return limit
         cut = plan.next_position(self.reading(elapsed_ms))
         return min(limit, cut) if cut is not None else limit
 

@@ -27,3 +27,13 @@ def test_silence_and_nothing_have_the_floor() -> None:
     assert {level.peak_dbfs for level in meter.take()} == {FLOOR_DBFS}
     meter.add(np.zeros((10, 2), np.float32))
     assert {level.rms_dbfs for level in meter.take()} == {FLOOR_DBFS}
+
+
+def test_levels_are_the_same_in_whatever_blocks_they_came() -> None:
+    samples = np.random.default_rng(2).uniform(-1, 1, (20_001, 2)).astype(np.float32)
+    at_once, in_blocks = Meter(2, 20_001), Meter(2, 1_024)
+    at_once.add(samples)
+    for begin in range(0, len(samples), 1_000):
+        in_blocks.add(samples[begin : begin + 1_000])
+    assert in_blocks.take() == at_once.take()
+    assert {level.peak_dbfs for level in in_blocks.take()} == {FLOOR_DBFS}
