@@ -1,7 +1,8 @@
 """Re-streaming: flat out beside bare pyzmq, from POST to first element, and live.
 
 The sink is a ROUTER (or SUB) socket of bare pyzmq in a process of its own. How flat out is compared stands in
-`benchmarks.flat_out`. Paced jobs are the business of `benchmarks.paced_jobs`.
+`benchmarks.flat_out`. First elements come first, as the first job of a service is to be among them. Paced
+jobs are the business of `benchmarks.paced_jobs`.
 
     python -m benchmarks.restream [--quick] [--rounds 9]
 """
@@ -25,19 +26,22 @@ FRAME_MS = 1000 / 30
 PACED_BYTES = 20_000
 PACED_ELEMENTS = 150
 FIRST_TARGET_MS = 20.0
+REST_S = 3.0
+"""What a service has after its first answer: it makes its spare workers then."""
 
 
 def measure(report: Report, given: argparse.Namespace) -> None:
     """All three."""
     rounds = 3 if given.quick else given.rounds
     with scratch() as folder, service(folder) as rig, open_contents(folder) as store, receiver() as sink:
+        record(store, "paced", PACED_ELEMENTS, PACED_BYTES, FRAME_MS)
+        time.sleep(REST_S)
+        first_element(report, rig, sink, 20 if given.quick else 100)
         for size in SIZES:
             case = Case(size, min(FLAT_OUT_ELEMENTS, FLAT_OUT_BYTES // size), rounds)
             content = f"flat-{size}"
             record(store, content, case.count, size, 1)
             flat_out(report, rig, sink, content, case)
-        record(store, "paced", PACED_ELEMENTS, PACED_BYTES, FRAME_MS)
-        first_element(report, rig, sink, 20 if given.quick else 100)
         live(report, rig, 150 if given.quick else 900)
 
 

@@ -111,7 +111,13 @@ class EngineSettings(Section):
     heartbeat_timeout_s: float = Field(10, ge=1, le=600, description="Silence until a worker is checked.")
     orphan_grace_s: float = Field(3600, ge=1, description="How long workers outlive a service.")
     finish_timeout_s: float = Field(30, ge=1, le=3600, description="What jobs may take to finish at a stop.")
-    spare_workers: int = Field(4, ge=0, le=64, description="Worker processes kept waiting for a job.")
+    spare_workers: int = Field(
+        4,
+        ge=0,
+        le=64,
+        description="Worker processes kept waiting for a job of their own; if any, the one that jobs share "
+        "waits as well.",
+    )
     restart_limit: int = Field(5, ge=0, le=1000, description="How often a worker is replaced at most.")
     restream_jobs: int = Field(0, ge=0, description="Re-streaming jobs at once at most; 0: any number.")
     restream_jobs_per_sink: int = Field(0, ge=0, description="The same for each sink.")

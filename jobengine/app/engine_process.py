@@ -125,6 +125,7 @@ def _measure(path: Path) -> int | None:
 def _surroundings(settings: Settings, address: str) -> WorkerSurroundings:
     return WorkerSurroundings(
         address=address,
+        logs=str(settings.log_folder),
         media_base=str(settings.media_base),
         media_roots=tuple(str(root) for root in settings.media_roots),
         url_schemes=settings.media.url_schemes,

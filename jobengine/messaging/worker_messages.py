@@ -238,6 +238,18 @@ class Fork(msgspec.Struct, frozen=True):
     group: str = ""
 
 
+class Keep(msgspec.Struct, frozen=True):
+    """The engine's first word to a nursery: how many workers wait for jobs, and what they have ready.
+
+    ``logs`` is the folder of the workers' logs, ``contents`` the URL of the store, empty if there is none.
+    """
+
+    spares: int
+    address: str
+    logs: str
+    contents: str
+
+
 class Left(msgspec.Struct, frozen=True, tag=True):
     """A job has left a worker that goes on with others; ``status`` is 0, or 1 if the job was broken."""
 
@@ -279,6 +291,7 @@ class Progress(msgspec.Struct, frozen=True, tag=True, tag_field="report", omit_d
 FromWorker = AnyReport | Hello | Withdrawn | Progress
 ToWorker = Assign | Sync | Arm | Withdraw | Fire | Acknowledge | Release
 
+keep_decoder = msgspec.msgpack.Decoder(Keep)
 fork_decoder = msgspec.msgpack.Decoder(Fork)
 left_decoder = msgspec.msgpack.Decoder(Left)
 nursery_decoder = msgspec.msgpack.Decoder(Forked | Exited | Left)

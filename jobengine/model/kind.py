@@ -62,6 +62,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(name="ingest", key="ingestSpec", changeable=frozenset(), check=_check_ingest),
 )
+GROUPS: tuple[str, ...] = tuple(dict.fromkeys(kind.group for kind in KINDS if kind.group))
 MERGE_KEYS: Mapping[str, tuple[str, ...]] = {**PIPE_MERGE_KEYS}
 
 

@@ -21,6 +21,7 @@ from jobengine.messaging.worker_messages import (
     Exited,
     Fork,
     Forked,
+    Keep,
     Left,
     encode,
     nursery_decoder,
@@ -35,6 +36,7 @@ class WorkerSurroundings:
     """What every worker of one service gets to know, as in `jobengine.ports.work.WorkContext`."""
 
     address: str
+    logs: str
     media_base: str
     media_roots: tuple[str, ...]
     url_schemes: tuple[str, ...]
@@ -49,7 +51,7 @@ class WorkerSurroundings:
 class NurseryLauncher:
     """A nursery process and the pidfds of all workers. Used by the engine's thread; closed by its owner.
 
-    spares: how many workers are kept waiting for a job.
+    spares: how many workers are kept waiting for a job; if any, those that jobs share are ready as well.
     """
 
     def __init__(self, surroundings: WorkerSurroundings, spares: int = 0) -> None:
@@ -131,10 +133,12 @@ class NurseryLauncher:
         self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jobengine.worker.nursery", str(self._spares)],
+                [sys.executable, "-m", "jobengine.worker.nursery"],
                 stdin=other.fileno(),
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             )
+        known = self._surroundings
+        self._channel.send(encode(Keep(self._spares, known.address, known.logs, known.contents)))
 
     def _restart_nursery(self) -> None:
         """A dead nursery's end stays readable, so it is replaced when that is seen, not when it is needed.

@@ -4,7 +4,8 @@ It opens no container, device, thread or ZeroMQ context, so that forking stays s
 with the engine; workers are sessions of their own and outlive both. Messages go over the socket pair
 that is its standard input: ``Fork`` in, ``Forked``, ``Exited`` and ``Left`` out. Light jobs get a place in a
 worker that they share (`jobengine.worker.shared`), others a spare worker that waits for one
-(`jobengine.worker.spares`), or a new one; to both kinds the nursery keeps a socket pair each.
+(`jobengine.worker.spares`), or a new one; to both kinds the nursery keeps a socket pair each. Both are made
+before they are needed, as far as nothing else is to be done.
 """
 
 from __future__ import annotations
@@ -19,9 +20,22 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Exited, Fork, Forked, encode, fork_decoder
+from jobengine.clock import Clock
+from jobengine.messaging.worker_messages import (
+    MAX_FORK_BYTES,
+    Exited,
+    Fork,
+    Forked,
+    Keep,
+    encode,
+    fork_decoder,
+    keep_decoder,
+)
+from jobengine.model.kind import GROUPS
 from jobengine.worker.main import WorkerHost
 from jobengine.worker.process_name import name_for, name_process
+from jobengine.worker.restream.rehearsal import rehearse_restreaming
+from jobengine.worker.restream.resources import resources
 from jobengine.worker.shared import run_shared
 from jobengine.worker.shared_workers import SharedWorkers
 from jobengine.worker.spares import Spares, run_spare
@@ -34,7 +48,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Serve forks until the engine closes its end. The argument is how many spare workers to keep.
+    """Serve forks until the engine closes its end.
 
     Signals that a whole group is sent are the engine's business.
     """
@@ -43,17 +57,22 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     preload()
     gc.freeze()
-    Nursery(socket.socket(fileno=os.dup(sys.stdin.fileno())), int(sys.argv[1])).serve()
+    engine = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    packed = engine.recv(MAX_FORK_BYTES)
+    if packed:
+        Nursery(engine, keep_decoder.decode(packed)).serve()
 
 
 class Nursery:
-    """Forks. ``engine`` is the socket to the engine, closed at the end; ``spares`` how many workers wait."""
+    """Forks. ``engine`` is the socket to the engine, closed at the end. If any workers wait for jobs of their
+    own, each group has one that waits for the jobs that will share it."""
 
-    def __init__(self, engine: socket.socket, spares: int) -> None:
+    def __init__(self, engine: socket.socket, keep: Keep) -> None:
         self._engine = engine
+        self._keep = keep
         self._child_ended, self._wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._shared = SharedWorkers(self._fork_shared)
-        self._spares = Spares(spares, self._fork_spare)
+        self._shared = SharedWorkers(GROUPS if keep.spares else (), self._fork_shared)
+        self._spares = Spares(keep.spares, self._fork_spare)
         self._pause_ms = QUIET_MS
 
     def serve(self) -> None:
@@ -73,11 +92,9 @@ class Nursery:
         shared = tuple(self._shared.descriptors())
         for descriptor in (self._engine.fileno(), self._child_ended, *shared):
             poller.register(descriptor, select.POLLIN)
-        ready = {
-            descriptor for descriptor, _ in poller.poll(None if self._spares.is_full else self._pause_ms)
-        }
+        ready = {descriptor for descriptor, _ in poller.poll(None if self._is_full else self._pause_ms)}
         if not ready:
-            self._spares.add()
+            self._add()
             self._pause_ms = BETWEEN_MS
             return True
         self._pause_ms = QUIET_MS
@@ -97,6 +114,17 @@ class Nursery:
             self._take(fork_decoder.decode(packed))
         return bool(packed)
 
+    @property
+    def _is_full(self) -> bool:
+        return self._spares.is_full and self._shared.is_full
+
+    def _add(self) -> None:
+        """One more that waits."""
+        if self._spares.is_full:
+            self._shared.add()
+        else:
+            self._spares.add()
+
     def _take(self, fork: Fork) -> None:
         if fork.group:
             process_id = self._shared.place(fork)
@@ -115,15 +143,18 @@ class Nursery:
             if not self._spares.forget(process_id):
                 self._engine.send(encode(Exited(process_id, os.waitstatus_to_exitcode(status))))
 
-    def _fork_shared(self, fork: Fork, channel: socket.socket) -> int:
-        log = str(Path(fork.log).with_name(f"shared-{fork.group}.log"))
-
+    def _fork_shared(self, group: str, channel: socket.socket) -> int:
         def run() -> None:
-            name_process(f"shared {fork.group}")
-            _send_output_to(log)
-            run_shared(fork.address, channel)
+            name_process(f"shared {group}")
+            _send_output_to(str(Path(self._keep.logs) / f"shared-{group}.log"))
+            run_shared(self._keep.address, channel, self._rehearse_restreaming)
 
         return self._fork(run)
+
+    def _rehearse_restreaming(self, clock: Clock) -> None:
+        rehearse_restreaming(clock)
+        if self._keep.contents:
+            resources().store(self._keep.contents)
 
     def _fork_spare(self, channel: socket.socket) -> int:
         def run() -> None:

@@ -1,16 +1,21 @@
-"""What a spare worker does while it waits: it records a moment of sound once, from and into files.
+"""What a worker does while it waits for a job: it does once what the job will want.
 
 A fork shares its memory with the nursery until it writes there. Of the 13 ms of CPU that the first recording
-in a process takes before its first sample, 9 are copies of some 1,600 pages; a second one has them.
+in a process takes before its first sample, 9 are copies of some 1,600 pages; a second one has them. Here is
+the rehearsal of a recording; that of a re-streaming job is `jobengine.worker.restream.rehearsal`.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-from jobengine.clock import Clock
+import structlog
+
+from jobengine.clock import Clock, SystemClock
+from jobengine.errors import JobEngineError
 from jobengine.model.roots import MediaRoots
 from jobengine.ports.work import WorkContext
 from jobengine.worker.pipe import PipeWork
@@ -20,7 +25,19 @@ _TONE = {"name": "Audio Synthesizer", "waveform": {"form": "Sine"}, "realTime": 
 _FIRST, _SECOND = "first.wav", "second.wav"
 
 
-def rehearse(clock: Clock) -> None:
+Rehearsal = Callable[[Clock], None]
+"""Raises JobEngineError or OSError."""
+
+
+def get_ready(rehearse: Rehearsal) -> None:
+    """Rehearse. A worker that could not is as good, only slower to begin."""
+    try:
+        rehearse(SystemClock())
+    except (JobEngineError, OSError) as error:
+        structlog.get_logger("rehearsal").warning("worker.not_rehearsed", detail=str(error))
+
+
+def rehearse_recording(clock: Clock) -> None:
     """Record a tone, then what was recorded. Blocks for some 30 ms. Raises MediaError or OSError."""
     with tempfile.TemporaryDirectory(prefix="jobengine-rehearsal-") as folder:
         context = WorkContext("rehearsal", "", "", MediaRoots(PurePosixPath(folder)))

@@ -11,6 +11,7 @@ import faulthandler
 import os
 import select
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, Left, encode, fork_decoder
 from jobengine.ports.work import ElementWork, Work, goes_by_elements
 from jobengine.worker.main import StopSignal, Worker
+from jobengine.worker.rehearsal import Rehearsal, get_ready
 from jobengine.worker.steps import NOTHING, Steps
 from jobengine.worker.turns import Turns
 from jobengine.worker.works import new_work, release
@@ -43,13 +45,15 @@ the dot; a loop that is busy for half of its time gathers for as long as it may.
 
 
 class JobLog:
-    """A text stream that writes to the log of the job whose turn it is."""
+    """A text stream that writes to the log of the job whose turn it is; to the process's own before any."""
 
     def __init__(self) -> None:
         self.path: Path | None = None
 
     def write(self, text: str) -> int:
-        if self.path is not None:
+        if self.path is None:
+            sys.stderr.write(text)
+        else:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(text)
@@ -269,8 +273,11 @@ class SharedWorker:
                 self._logger.warning("nursery.not_told", job_id=left.job_id, detail=str(error))
 
 
-def run_shared(address: str, nursery: socket.socket) -> None:
-    """Run as a worker that jobs share; returns when there are no jobs and no nursery any more."""
+def run_shared(address: str, nursery: socket.socket, rehearse: Rehearsal) -> None:
+    """Run as a worker that jobs share; returns when there are no jobs and no nursery any more.
+
+    Jobs that come while it gets ready wait for that.
+    """
     faulthandler.enable()
     look_seldom()
     log = JobLog()
@@ -280,6 +287,7 @@ def run_shared(address: str, nursery: socket.socket) -> None:
     context: zmq.Context[Any] = zmq.Context()
     channel = SharedChannel(context, address, os.getpid())
     try:
+        get_ready(rehearse)
         SharedWorker(nursery, channel, SystemClock(), signals, new_work, log).run()
     finally:
         channel.close()

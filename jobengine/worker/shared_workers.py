@@ -1,10 +1,13 @@
-"""The nursery's side of worker processes that jobs share: which there are, and who gets the next job."""
+"""The nursery's side of worker processes that jobs share: which there are, and who gets the next job.
+
+Of each group that is to be ready one process is kept from before its first job on.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, Left, encode, left_decoder
@@ -22,11 +25,23 @@ class _Shared:
 
 
 class SharedWorkers:
-    """Living shared workers of one nursery. ``fork`` makes one that serves a socket; its process id."""
+    """Living shared workers of one nursery. ``fork`` makes one of a group at a socket; its process id.
+    ``ready``: the groups that have one before they are asked for it."""
 
-    def __init__(self, fork: Callable[[Fork, socket.socket], int]) -> None:
+    def __init__(self, ready: Collection[str], fork: Callable[[str, socket.socket], int]) -> None:
+        self._ready = ready
         self._fork = fork
         self._workers: dict[int, _Shared] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every group that is to be ready has a worker."""
+        return not self._lacking()
+
+    def add(self) -> None:
+        """Start one for a group that lacks it."""
+        for group in self._lacking()[:1]:
+            self._start(group)
 
     def descriptors(self) -> Iterable[int]:
         """Those that become readable when a job has left, or a worker is gone."""
@@ -44,7 +59,7 @@ class SharedWorkers:
         worker = min(known, key=lambda worker: worker.jobs, default=None)
         is_full = worker is not None and worker.jobs >= JOBS_PER_WORKER and len(known) < _processors()
         if worker is None or is_full:
-            worker = self._start(fork)
+            worker = self._start(fork.group)
         try:
             worker.channel.send(encode(fork))
         except OSError:
@@ -70,11 +85,15 @@ class SharedWorkers:
             worker.jobs -= 1
             left.append(left_decoder.decode(packed))
 
-    def _start(self, fork: Fork) -> _Shared:
+    def _lacking(self) -> list[str]:
+        there = {worker.group for worker in self._workers.values()}
+        return [group for group in self._ready if group not in there]
+
+    def _start(self, group: str) -> _Shared:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        worker = self._workers[ours.fileno()] = _Shared(0, fork.group, ours)
+        worker = self._workers[ours.fileno()] = _Shared(0, group, ours)
         with theirs:
-            worker.process_id = self._fork(fork, theirs)
+            worker.process_id = self._fork(group, theirs)
         return worker
 
     def _forget(self, worker: _Shared) -> None:

@@ -10,13 +10,9 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
-import structlog
-
-from jobengine.clock import SystemClock
-from jobengine.errors import JobEngineError
 from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, encode, fork_decoder
 from jobengine.worker.main import WorkerHost
-from jobengine.worker.rehearsal import rehearse
+from jobengine.worker.rehearsal import get_ready, rehearse_recording
 
 
 class Spares:
@@ -74,20 +70,12 @@ def run_spare(nursery: socket.socket, run: Callable[[Fork, WorkerHost], None]) -
     Returns as well when the nursery is gone.
     """
     host = WorkerHost()
-    _get_ready()
+    get_ready(rehearse_recording)
     fork = _await_job(nursery)
     if fork is not None:
         run(fork, host)
     else:
         host.close()
-
-
-def _get_ready() -> None:
-    """A worker that could not rehearse is as good, only slower to begin."""
-    try:
-        rehearse(SystemClock())
-    except (JobEngineError, OSError) as error:
-        structlog.get_logger("spare").warning("spare.not_rehearsed", detail=str(error))
 
 
 def _await_job(nursery: socket.socket) -> Fork | None:

@@ -93,13 +93,17 @@ class Resources:
 _of_process: list[Resources] = []
 
 
+def resources() -> Resources:
+    """Those of this process, closed by `release`."""
+    if not _of_process:
+        _of_process.append(Resources(SystemClock()))
+    return _of_process[0]
+
+
 def new_restream() -> RestreamWork:
     """The work as a worker process runs it."""
-    clock = SystemClock()
-    if not _of_process:
-        _of_process.append(Resources(clock))
-    resources = _of_process[0]
-    return RestreamWork(clock, resources.store, resources.sink)
+    shared = resources()
+    return RestreamWork(SystemClock(), shared.store, shared.sink)
 
 
 def release() -> None:

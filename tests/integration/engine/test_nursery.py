@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,28 @@ from tests.waiting import wait_until
 News = WorkerStarted | WorkerEnded
 
 
+def surroundings(address: str, folder: Path) -> WorkerSurroundings:
+    return WorkerSurroundings(address, str(folder), str(folder), (), (), 30.0)
+
+
+def _name(process: psutil.Process) -> str:
+    """What it calls itself; empty if it is gone."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
+
+
 class Service:
     """As much of a service as a nursery needs."""
 
-    def __init__(self, folder: Path, spares: int = 0) -> None:
+    def __init__(self, folder: Path, spares: int = 0, contents: str = "") -> None:
         self.folder = folder
         self.context: zmq.Context[Any] = zmq.Context()
         ends = Addresses(*(f"ipc://{folder}/{name}" for name in ("requests", "notices", "workers", "http")))
         self.sockets = EngineSockets(self.context, ends)
-        self.launcher = NurseryLauncher(WorkerSurroundings(ends.workers, str(folder), (), (), 30.0), spares)
+        known = replace(surroundings(ends.workers, folder), contents=contents)
+        self.launcher = NurseryLauncher(known, spares)
         self.news: list[News] = []
         self.greeted: dict[int, str] = {}
 
@@ -41,26 +55,29 @@ class Service:
         self.sockets.close()
         self.context.term()
 
-    def launch(self, job_id: str) -> int:
+    def launch(self, job_id: str, group: str = "") -> int:
         """Start a worker and wait until it asks for its job; its process id."""
-        self.launcher.launch(
-            WorkerProcess(job_id, self.folder / f"{job_id}.reports", self.folder / f"{job_id}.log")
-        )
+        spool, log = self.folder / f"{job_id}.reports", self.folder / f"{job_id}.log"
+        self.launcher.launch(WorkerProcess(job_id, spool, log, group))
         started = self.wait_for(lambda one: isinstance(one, WorkerStarted) and one.job_id == job_id)
         wait_until(lambda: self.turn() and started.process_id in self.greeted, 20, "the worker's hello")
-        return started.process_id
+        process_id: int = started.process_id
+        return process_id
 
-    def spares(self, count: int) -> list[psutil.Process]:
+    def spares(self, count: int, name: str = "spare worker") -> list[psutil.Process]:
         """Wait until so many workers wait for a job; they."""
 
         def waiting() -> list[psutil.Process] | None:
             self.turn()
             children = psutil.Process().children(recursive=True)
-            found = [child for child in children if child.pid == os.getsid(child.pid)]
-            return found if len(found) == count + len(self.greeted) else None
+            found = [child for child in children if _name(child) == name]
+            return found if len(found) == count else None
 
-        found = wait_until(waiting, 20, f"{count} spare workers")
-        return [process for process in found or [] if process.pid not in self.greeted]
+        return wait_until(waiting, 20, f"{count} of {name}") or []
+
+    def shared(self) -> psutil.Process:
+        """Wait until there is the worker that light jobs share; it."""
+        return self.spares(1, "shared light")[0]
 
     def wait_until_nursery_is_another(self, process_id: int) -> None:
         """Until the launcher has noticed that its nursery died."""
@@ -164,7 +181,7 @@ def test_worker_of_a_former_service_is_watched(service: Service, tmp_path: Path)
     process_id = service.launch("one")
     service.launcher.close()
     assert psutil.pid_exists(process_id)
-    service.launcher = NurseryLauncher(WorkerSurroundings("ipc:///nowhere", str(tmp_path), (), (), 30.0))
+    service.launcher = NurseryLauncher(surroundings("ipc:///nowhere", tmp_path))
     assert service.launcher.watch(process_id)
     service.launcher.kill(process_id)
     assert service.ended(process_id) is None
@@ -216,3 +233,42 @@ def test_waiting_workers_end_with_their_nursery_however_it_ends(warm_service: Se
     waiting = warm_service.spares(2)
     warm_service.launcher.close()
     wait_until(lambda: not any(one.is_running() for one in waiting), 20, "the end of those that wait")
+
+
+def test_worker_that_light_jobs_share_is_there_before_the_first(warm_service: Service) -> None:
+    shared = warm_service.shared().pid
+    assert warm_service.launch("one", "light") == shared
+    assert warm_service.launch("two", "light") == shared
+    assert (warm_service.folder / "shared-light.log").read_text() == ""
+
+
+def test_shared_worker_that_dies_before_its_first_job_is_no_news_and_is_made_up_for(
+    warm_service: Service,
+) -> None:
+    killed = warm_service.shared()
+    killed.kill()
+    wait_until(lambda: warm_service.turn() and not killed.is_running(), 20, "its end")
+    another = warm_service.shared().pid
+    assert warm_service.launch("one", "light") == another != killed.pid
+    assert not [one for one in warm_service.news if isinstance(one, WorkerEnded)]
+
+
+def test_shared_worker_without_a_job_ends_with_its_nursery_however_it_ends(warm_service: Service) -> None:
+    shared = warm_service.shared()
+    nursery = shared.parent()
+    assert nursery is not None
+    nursery.kill()
+    wait_until(lambda: not shared.is_running(), 20, "the end of the one that waits")
+    warm_service.wait_until_nursery_is_another(nursery.pid)
+    shared = warm_service.shared()
+    warm_service.launcher.close()
+    wait_until(lambda: not shared.is_running(), 20, "the end of the one that waits")
+
+
+def test_shared_worker_that_can_not_get_ready_says_so_and_takes_jobs(tmp_path: Path) -> None:
+    service = Service(tmp_path, spares=1, contents="file:///proc/no/contents")
+    try:
+        assert service.launch("one", "light") == service.shared().pid
+        assert "worker.not_rehearsed" in (tmp_path / "shared-light.log").read_text()
+    finally:
+        service.close()
