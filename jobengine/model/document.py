@@ -7,9 +7,9 @@ checked in `jobengine.model.check`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
 from jobengine.errors import DocumentError
 from jobengine.model.casing import CamelModel
@@ -88,6 +88,10 @@ class TransitionPatch(CamelModel):
     info: dict[str, Any] | None = Field(None, description="A merge patch of the client's data.")
 
 
+ENGINE_EVENTS: Final = ("job:", "content:")
+"""How the names of events begin that tell of jobs and contents: nobody else may say that a job has ended."""
+
+
 class EventDocument(CamelModel):
     """A named event to raise."""
 
@@ -97,6 +101,15 @@ class EventDocument(CamelModel):
     data: dict[str, Any] = Field(
         default_factory=dict, description="What goes with it; Event triggers can ask for members of it."
     )
+
+    @field_validator("name")
+    @classmethod
+    def _is_nobody_elses(cls, name: str) -> str:
+        if name.startswith(ENGINE_EVENTS):
+            raise ValueError(
+                f"names that begin with {' or '.join(ENGINE_EVENTS)} are raised by the engine only"
+            )
+        return name
 
 
 class TemplateDocument(CamelModel):

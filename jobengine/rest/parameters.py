@@ -11,11 +11,12 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 from werkzeug.datastructures import MultiDict
 
 from jobengine.errors import MalformedError
+from jobengine.rest.shapes import JobShape
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
@@ -54,6 +55,19 @@ class FieldsQuery(Query):
     """Which members to answer."""
 
     fields: Text | None = Field(None, description="Comma list of members; dots go into them.")
+
+    @field_validator("fields")
+    @classmethod
+    def _names_members(cls, value: str | None) -> str | None:
+        known = {field.alias or name for name, field in JobShape.model_fields.items()}
+        lower = {name.lower() for name in known}
+        for path in filter(None, (part.strip() for part in (value or "").split(","))):
+            name = path.partition(".")[0]
+            if name.lower() not in lower:
+                near = get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+                raise ValueError(f"a job has no member {name}; {hint}")
+        return value
 
 
 class ListQuery(FieldsQuery):

@@ -115,6 +115,13 @@ def test_a_filter_by_no_field_of_events_is_refused(bench: Bench, text: str) -> N
     assert bench.client.get("/api/events", query_string=wanted).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["job:42:Finished", "content:tape:closed"])
+def test_events_of_the_engine_are_raised_by_nobody_else(bench: Bench, name: str) -> None:
+    refused = bench.client.post("/api/events", json={"name": name})
+    assert refused.status_code == 422
+    assert refused.get_json()["errors"][0]["pointer"] == "/name"
+
+
 def test_a_gap_is_told(bench: Bench) -> None:
     bench.submit(immediate("Start"))
     bench.submit(immediate("Start"))

@@ -177,6 +177,15 @@ def test_the_list_is_filtered_sorted_pruned_and_paged(bench: Bench) -> None:
     assert "Link" not in last.headers
 
 
+def test_a_misspelt_member_is_not_answered_with_nothing(bench: Bench) -> None:
+    job_id = bench.submit(on_event("Start"))["jobId"]
+    for place in ("/api/jobs", f"/api/jobs/{job_id}"):
+        refused = bench.client.get(f"{place}?fields=name,currentStat")
+        assert (refused.status_code, refused.get_json()["code"]) == (400, "malformed")
+        assert "no member currentStat; did you mean currentState?" in refused.get_data(as_text=True)
+        assert bench.client.get(f"{place}?fields=NAME,clientData.desk").status_code == 200
+
+
 def test_a_misspelt_parameter_is_not_ignored(bench: Bench) -> None:
     response = bench.client.get("/api/jobs?fliter=x")
     assert response.status_code == 400
