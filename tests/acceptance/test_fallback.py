@@ -103,6 +103,12 @@ def jobs_of(http: httpx.Client, rule: str) -> list[Any]:
     return found
 
 
+def is_copied(copies: Path) -> bool:
+    """Whether every payload is there, and what is said of it, which is written after it."""
+    stream = copies / "stream_0"
+    return all((stream / f"{name}{end}").exists() for name in PAYLOADS for end in ("_0.raw", ".json"))
+
+
 def test_the_four_steps_of_the_documented_flow(service: Service, http: httpx.Client) -> None:
     copies = service.media / "copies" / "news"
     http.post("/beams", json={"type": "format", "url": "news", "streams": [STREAM]}).raise_for_status()
@@ -111,7 +117,7 @@ def test_the_four_steps_of_the_documented_flow(service: Service, http: httpx.Cli
     assert twin == {**http.get("/beams/news").json(), "url": copies.as_uri()}
 
     fill(http, "news")
-    wait_until(lambda: len(list(copies.rglob("*.raw"))) == len(PAYLOADS), 60, "every payload is copied")
+    wait_until(lambda: is_copied(copies), 60, "every payload is copied")
     described = json.loads((copies / "stream_0" / "packet_1.json").read_text())
     assert (described["pts"], described["size"]) == (1, len(PAYLOADS["packet_1"]))
 
@@ -142,7 +148,7 @@ def test_the_four_steps_of_the_documented_flow(service: Service, http: httpx.Cli
 def test_what_nobody_has_stays_missing(service: Service, http: httpx.Client) -> None:
     put(http, "news")
     copies = service.media / "copies" / "news"
-    wait_until(lambda: len(list(copies.rglob("*.raw"))) == len(PAYLOADS), 60, "every payload is copied")
+    wait_until(lambda: is_copied(copies), 60, "every payload is copied")
     (copies / "stream_0" / "packet_1_0.raw").unlink()
     (copies / "stream_0" / "packet_2_0.raw").write_bytes(b"short")
     drop_payloads(service, "news")
@@ -156,7 +162,7 @@ def test_the_cheaper_equivalent_is_asked_first(service: Service, http: httpx.Cli
     put(http, "near")
     put(http, "news")
     copies = service.media / "copies" / "news"
-    wait_until(lambda: len(list(copies.rglob("*.raw"))) == len(PAYLOADS), 60, "every payload is copied")
+    wait_until(lambda: is_copied(copies), 60, "every payload is copied")
     http.post("/beams/near/equivalent/news").raise_for_status()
     (copies / "stream_0" / "packet_1_0.raw").write_bytes(b"x" * len(PAYLOADS["packet_1"]))
     drop_payloads(service, "news")
