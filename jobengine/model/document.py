@@ -96,7 +96,10 @@ class EventDocument(CamelModel):
     """A named event to raise."""
 
     name: str = Field(
-        min_length=1, max_length=256, description="What Event triggers wait for, letter by letter."
+        min_length=1,
+        max_length=256,
+        description="What Event triggers wait for, letter by letter; "
+        "`job:` and `content:` begin the engine's own.",
     )
     data: dict[str, Any] = Field(
         default_factory=dict, description="What goes with it; Event triggers can ask for members of it."

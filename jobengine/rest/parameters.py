@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from werkzeug.datastructures import MultiDict
 
 from jobengine.errors import MalformedError
+from jobengine.model.faults import sentence_of
 from jobengine.rest.shapes import JobShape
 
 DEFAULT_LIMIT = 50
@@ -59,14 +60,12 @@ class FieldsQuery(Query):
     @field_validator("fields")
     @classmethod
     def _names_members(cls, value: str | None) -> str | None:
-        known = {field.alias or name for name, field in JobShape.model_fields.items()}
+        known = _names(JobShape)
         lower = {name.lower() for name in known}
         for path in filter(None, (part.strip() for part in (value or "").split(","))):
             name = path.partition(".")[0]
             if name.lower() not in lower:
-                near = get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-                raise ValueError(f"a job has no member {name}; {hint}")
+                raise ValueError(f"a job has no member {name}; {_hint(name, known)}")
         return value
 
 
@@ -167,16 +166,18 @@ def _fault(model: type[Query], line: Any) -> dict[str, str]:
     name = str(line["loc"][0]) if line["loc"] else ""
     if line["type"] == "extra_forbidden":
         return _unknown(name, _names(model))
-    text = line["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    return {"parameter": name, "detail": text[:1].lower() + text[1:]}
+    return {"parameter": name, "detail": sentence_of(line["msg"])}
 
 
 def _unknown(name: str, known: Collection[str]) -> dict[str, str]:
+    return {"parameter": name, "detail": f"is not a parameter of this address; {_hint(name, known)}"}
+
+
+def _hint(name: str, known: Collection[str]) -> str:
     near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known) or 'none'}"
-    return {"parameter": name, "detail": f"is not a parameter of this address; {hint}"}
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known) or 'none'}"
 
 
 @cache
-def _names(model: type[Query]) -> list[str]:
+def _names(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
