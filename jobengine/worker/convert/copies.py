@@ -25,8 +25,6 @@ from jobengine.ports.contents import PutDocument
 from jobengine.worker.convert.copy_places import (
     CopyPlace,
     description_path,
-    known_place,
-    new_place,
     payload_path,
 )
 from jobengine.worker.convert.sources import StoreSource
@@ -60,8 +58,8 @@ class MakeEquivalent(Recipe):
         """The contents and the relations."""
         ours = own(task)
         for name in ours.contents:
-            if not _is_place(ours, name):
-                _relate(ours, name, _place(ours, parameters.to, name))
+            if ours.places.known(name) is None:  # is not the equivalent of another itself
+                _relate(ours, name, ours.places.new(parameters.to, name))
             task.passed()
         return Result()
 
@@ -78,7 +76,7 @@ class StoreCopy(Recipe):
         """The copies and the relation."""
         ours = own(task)
         for source in ours.sources:
-            place = _place(ours, parameters.to, source.content)
+            place = ours.places.new(parameters.to, source.content)
             found = _arrived(ours, source, place) if parameters.new_only else _referred(source)
             for stored, planes in found:
                 _write(place, source, stored, planes)
@@ -116,15 +114,6 @@ def _write(
         place.write(payload_path(*where, plane), [data])
     described = to_document(element, source.index, with_id=True)
     place.write(description_path(*where), [msgspec.json.encode(described)])
-
-
-def _place(task: OpenTask, to: str, name: str) -> CopyPlace:
-    return new_place(task.context.roots, task.context.copy_urls, to, name)
-
-
-def _is_place(task: OpenTask, name: str) -> bool:
-    """Whether a content is the equivalent of another already."""
-    return known_place(task.context.roots, task.context.copy_urls, name) is not None
 
 
 def _relate(task: OpenTask, name: str, place: CopyPlace) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -27,6 +28,10 @@ from jobengine.model.roots import MediaRoots
 TIMEOUT_S = 10.0
 MAX_BYTES = 1 << 30
 """What is read of one payload at most; larger ones do not come back."""
+MAX_UNREAD_BYTES = 65536
+"""What is read at most of an answer that nobody wants, such as a server's page about a fault."""
+_LIMITS = httpx.Limits(keepalive_expiry=2.0)
+"""Idle connections end before any usual server ends them, so that no request meets one that is closing."""
 
 
 class CopyPlace(Protocol):
@@ -62,21 +67,46 @@ def folder_name(content: str) -> str:
     return name.replace(".", "%2E") if not name.strip(".") else name
 
 
-def new_place(roots: MediaRoots, allowed: Sequence[str], base: str, content: str) -> CopyPlace:
-    """The place of a content below ``base``: a folder, or a URL. Raises MediaError if that is not allowed."""
-    if "://" in base:
-        return UrlPlace(f"{base.rstrip('/')}/{quote(folder_name(content), safe='')}", allowed)
-    return FolderPlace(Path(find_target(roots, f"{base.rstrip('/')}/{folder_name(content)}")), roots)
+class CopyPlaces:
+    """The places that one task may use, and the connections to their servers. For one thread.
 
+    Whoever makes it closes it.
+    """
 
-def known_place(roots: MediaRoots, allowed: Sequence[str], name: str) -> CopyPlace | None:
-    """The place that a content's name is the URL of; None for other names. Raises MediaError."""
-    parts = urlsplit(name)
-    if parts.scheme in ("http", "https"):
-        return UrlPlace(name, allowed)
-    if parts.scheme == "file" and not parts.netloc:
-        return FolderPlace(Path(find_target(roots, unquote(parts.path))), roots)
-    return None
+    def __init__(self, roots: MediaRoots, allowed: Sequence[str]) -> None:
+        self._roots = roots
+        self._allowed = allowed
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """One for all requests: each new one reads what TLS trusts anew, for tens of milliseconds."""
+        return httpx.Client(timeout=TIMEOUT_S, limits=_LIMITS)
+
+    def new(self, base: str, content: str) -> CopyPlace:
+        """The place of a content below ``base``, a folder or URL. Raises MediaError if it is not allowed."""
+        name = folder_name(content)
+        if "://" in base:
+            return self._server(f"{base.rstrip('/')}/{quote(name, safe='')}")
+        return FolderPlace(Path(find_target(self._roots, f"{base.rstrip('/')}/{name}")), self._roots)
+
+    def known(self, name: str) -> CopyPlace | None:
+        """The place that a content's name is the URL of; None for other names. Raises MediaError."""
+        parts = urlsplit(name)
+        if parts.scheme in ("http", "https"):
+            return self._server(name)
+        if parts.scheme == "file" and not parts.netloc:
+            return FolderPlace(Path(find_target(self._roots, unquote(parts.path))), self._roots)
+        return None
+
+    def _server(self, url: str) -> UrlPlace:
+        if not any(is_below(url, base) for base in self._allowed):
+            raise MediaError(f"{url} is not below a URL that the operator allows (convert.copy_urls)")
+        return UrlPlace(url, self._client)
+
+    def close(self) -> None:
+        """End the connections."""
+        if "_client" in self.__dict__:
+            self._client.close()
 
 
 class FolderPlace:
@@ -119,10 +149,9 @@ class FolderPlace:
 class UrlPlace:
     """A server that keeps what is put, as WebDAV or before an object store. Redirects are not followed."""
 
-    def __init__(self, url: str, allowed: Sequence[str]) -> None:
-        if not any(is_below(url, base) for base in allowed):
-            raise MediaError(f"{url} is not below a URL that the operator allows (convert.copy_urls)")
+    def __init__(self, url: str, client: httpx.Client) -> None:
         self._url = url.rstrip("/")
+        self._client = client
 
     @property
     def url(self) -> str:
@@ -154,7 +183,16 @@ class UrlPlace:
     @contextmanager
     def _asked(self, method: str, path: str, data: bytes | None) -> Iterator[httpx.Response]:
         try:
-            with httpx.stream(method, f"{self._url}/{path}", content=data, timeout=TIMEOUT_S) as answer:
+            with self._client.stream(method, f"{self._url}/{path}", content=data) as answer:
                 yield answer
+                _read_rest(answer)
         except httpx.HTTPError as error:
             raise MediaError(f"{self._url}/{path} can't be reached ({error})") from error
+
+
+def _read_rest(answer: httpx.Response) -> None:
+    """Leave the connection to the next request, unless much is still to come."""
+    if not answer.is_stream_consumed:
+        for _ in answer.iter_raw():
+            if answer.num_bytes_downloaded > MAX_UNREAD_BYTES:
+                break

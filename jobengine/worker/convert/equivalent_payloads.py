@@ -11,7 +11,7 @@ from jobengine.contents.relations import Relations
 from jobengine.errors import JobEngineError, MediaError, NotFoundError
 from jobengine.model.element import Element, StoredElement
 from jobengine.model.recipe import Buffer
-from jobengine.worker.convert.copy_places import CopyPlace, known_place, payload_path
+from jobengine.worker.convert.copy_places import CopyPlace, payload_path
 from jobengine.worker.convert.task import OpenTask
 
 MAX_PLANES = 64
@@ -44,8 +44,7 @@ class EquivalentPayloads:
     def _read(self, name: str, index: int, element: Element) -> Sequence[Buffer] | None:
         if _cost(name) == _IN_STORE:
             return self._from_store(name, index, element)
-        context = self._task.context
-        place = known_place(context.roots, context.copy_urls, name)
+        place = self._task.places.known(name)
         if place is None:
             raise MediaError(f"{name} is no place that can be read")
         return _from_place(place, index, element)

@@ -14,6 +14,7 @@ from jobengine.model.convert import ConvertSource, ConvertSpec
 from jobengine.model.recipe import Request, Stopped, Task
 from jobengine.ports.contents import ContentStore
 from jobengine.ports.work import WorkContext
+from jobengine.worker.convert.copy_places import CopyPlaces
 from jobengine.worker.convert.sources import open_sources
 
 
@@ -31,6 +32,7 @@ class OpenTask:
         self.store = store
         self.catalogue = Catalogue(store, clock)
         self.context = context
+        self.places = CopyPlaces(context.roots, context.copy_urls)
         self.clock = clock
         self.request: Request | None = spec.request
         self.new_file = new_file
@@ -49,6 +51,10 @@ class OpenTask:
             raise Stopped
         self._pass(count)
 
+    def close(self) -> None:
+        """End its connections; the store is its opener's."""
+        self.places.close()
+
 
 def open_task(
     spec: ConvertSpec,
@@ -62,7 +68,9 @@ def open_task(
         raise MediaError("this service keeps no contents, so there is nothing to convert")
     store = open_store(context.contents)
     closing.callback(store.close)
-    return OpenTask(spec, store, context, new_file, clock)
+    task = OpenTask(spec, store, context, new_file, clock)
+    closing.callback(task.close)
+    return task
 
 
 def own(task: Task) -> OpenTask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -72,9 +73,9 @@ class Kitchen:
         source = [{"content": content, "stream": stream, "reference": reference}]
         spec = ConvertSpec.model_validate({"recipe": recipe, "source": source, "parameters": parameters})
         found = find_recipe(recipe)
-        task = OpenTask(spec, self.store, self._context, self._new_file, self.clock)
-        task.let_pass(self._count)
-        return found().run(task, read_parameters(found, spec.parameters))
+        with closing(OpenTask(spec, self.store, self._context, self._new_file, self.clock)) as task:
+            task.let_pass(self._count)
+            return found().run(task, read_parameters(found, spec.parameters))
 
     def get(self, content: str, stream: str, reference: str, **parameters: Json) -> bool:
         """Have a payload got back or made; whether that came of it."""
