@@ -54,8 +54,9 @@ class Dispatch:
         """Decide about ``requests``. ``before``: the groups that are on their way to the disk."""
         decisions.requests += requests
         ahead = {key: answer for group in before for key, answer in group.remembered.items()}
-        known = self._known_answers(requests) | ahead | decisions.remembered
-        decisions.must_follow |= not ahead.keys().isdisjoint(_keys(requests))
+        keys = _keys(requests)
+        known = (self._store.find_idempotency(keys) if keys else {}) | ahead | decisions.remembered
+        decisions.must_follow |= not ahead.keys().isdisjoint(keys)
         for client, request in requests:
             try:
                 answer = self._carry_out(client, request, known, decisions)
@@ -64,10 +65,6 @@ class Dispatch:
             else:
                 if answer is not None:
                     decisions.answer(client, answer)
-
-    def _known_answers(self, requests: Sequence[tuple[bytes, AnyRequest]]) -> dict[tuple[str, str], Any]:
-        keys = _keys(requests)
-        return self._store.find_idempotency(keys) if keys else {}
 
     def _carry_out(
         self, client: bytes, request: AnyRequest, known: dict[tuple[str, str], Any], decisions: Decisions

@@ -32,7 +32,7 @@ from jobengine.messaging.engine_messages import (
 )
 from jobengine.messaging.worker_messages import Arm
 from jobengine.model.check import kind_of
-from jobengine.model.lifecycle import RequestedState, TriggerType, allowed_requests
+from jobengine.model.lifecycle import TRIGGER_TYPES, RequestedState, TriggerType, allowed_requests
 from jobengine.model.plan import Planned
 from jobengine.model.record import JobRecord, TransitionRecord
 
@@ -168,15 +168,17 @@ class Requests:
         return made
 
     def _take_kind(self, job: LiveJob, drafts: Sequence[Draft], decisions: Decisions) -> None:
-        kinds = (kind_of(draft.description) for draft in drafts)
-        job.record.kind = next((kind for kind in kinds if kind is not None), None)
-        if job.record.kind is not None:
-            decisions.rewrite(job)
+        for draft in drafts:
+            kind = kind_of(draft.description)
+            if kind is not None:
+                job.record.kind = kind
+                decisions.rewrite(job)
+                return
 
     def transition(self, job: LiveJob, draft: Draft, actor: str, decisions: Decisions) -> TransitionRecord:
         """A pending transition at the end of the list, not yet inserted."""
         trigger = draft.trigger
-        kind = TriggerType(trigger["type"])
+        kind = TRIGGER_TYPES[trigger["type"]]
         transition = decisions.new_transition(job, kind, trigger["requestedProcState"], trigger, actor)
         transition.position = job.record.transition_count
         job.record.transition_count += 1
@@ -208,13 +210,13 @@ class Requests:
 def fill(transition: TransitionRecord, draft: Draft, now_text: str) -> None:
     """Put what a draft says into a row."""
     transition.trigger = draft.trigger
-    transition.trigger_type = TriggerType(draft.trigger["type"])
+    transition.trigger_type = kind = TRIGGER_TYPES[draft.trigger["type"]]
     transition.requested_proc_state = draft.trigger["requestedProcState"]
     transition.job_description = draft.job_description
     transition.resolved = draft.resolved
     transition.info = draft.info
-    transition.event_name = draft.trigger["name"] if transition.trigger_type == TriggerType.EVENT else None
-    match transition.trigger_type:
+    transition.event_name = draft.trigger["name"] if kind is TriggerType.EVENT else None
+    match kind:
         case TriggerType.IMMEDIATE:
             transition.due_time = now_text
         case TriggerType.TIME:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Table, Text, cast
 
 from jobengine.history.tables import ROOM, events, jobs, outputs, services, transitions
 from jobengine.model.chain import canonical
-from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
+from jobengine.model.lifecycle import TRIGGER_TYPES, JobState, TransitionStatus
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
 Row = Sequence[Any]
@@ -22,7 +22,6 @@ _encode = msgspec.json.Encoder().encode
 
 _STATES = {str(state): state for state in JobState}
 _STATUSES = {str(status): status for status in TransitionStatus}
-_TRIGGERS = {str(trigger): trigger for trigger in TriggerType}
 
 
 class ServiceRecord(NamedTuple):
@@ -177,7 +176,7 @@ def transition_from_row(row: Row) -> TransitionRecord:
     """A row of `TRANSITION_COLUMNS` as a record."""
     values: list[Any] = [
         *row[:3],
-        _TRIGGERS[row[3]],
+        TRIGGER_TYPES[row[3]],
         row[4],
         decode(row[5]),
         from_json(row[6]),
