@@ -22,9 +22,11 @@ from jobengine.clock import SystemClock, to_text
 from jobengine.contents.opening import open_store
 from jobengine.engine.admission import Admission, AdmissionTerms
 from jobengine.engine.chores import Chores, ChoreTerms
-from jobengine.engine.engine import Engine, EngineParts
+from jobengine.engine.commands import Commands
+from jobengine.engine.engine import Engine
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
+from jobengine.engine.parts import EngineParts
 from jobengine.engine.requests import Requests
 from jobengine.engine.service import HOUSEKEEPING_PERIOD_S, EngineService, ServiceParts, ServiceTerms
 from jobengine.engine.silence import SilenceWatch
@@ -77,8 +79,8 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
     epoch = store.claim_service(name, process_id=os.getpid(), url=settings.http.url, now=to_text(clock.now()))
     structlog.get_logger("engine").info("engine.started", service=name, epoch=epoch)
     folders = WorkerFolders(settings.data / "spool", settings.log_folder)
-    workers = Workers(new_id(), sockets, launcher, folders, clock, name)
-    workers.admission = Admission(_admission(settings))
+    workers = Workers(launcher, folders, clock, Admission(_admission(settings)))
+    commands = Commands(new_id(), workers, sockets, clock, name)
     host = HostRunner(workers, timedelta(milliseconds=settings.engine.lead_ms))
     sweep = _sweep(settings)
     sweep.start()
@@ -87,10 +89,11 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
         store=store,
         teller=sockets,
         workers=workers,
+        commands=commands,
         losses=Losses(workers, settings.engine.restart_limit, _measure, sweep.end_streams),
         silence=SilenceWatch(workers, settings.engine.heartbeat_timeout_s),
         host=host,
-        requests=Requests(name, name, workers, host, clock),
+        requests=Requests(name, name, commands, host, clock),
         clock=clock,
         executor=executor,
         wake=sockets.wake,

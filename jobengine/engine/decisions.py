@@ -172,6 +172,14 @@ class Decisions:
         )
         self.raised.append((name, data))
 
+    def status_message(self, job: LiveJob, message: str) -> None:
+        """What people read beside the job's state, if it is not there already."""
+        record = job.record
+        if record.status_message != message:
+            record.status_message = record.friendly_status_message = message
+            self.event("job.changed", record, {"changed": ["statusMessage"]})
+            self.touch(job)
+
     def answer(self, client: bytes, answer: Answer) -> None:
         """Tell a client, once everything is committed."""
         self.answers.append((client, answer))

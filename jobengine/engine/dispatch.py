@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobengine.engine.counters import Counters
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.edits import Edits
 from jobengine.engine.events import EventFirer
-from jobengine.engine.live import JobCache, LiveJob
+from jobengine.engine.jobs import Jobs
+from jobengine.engine.live import LiveJob
 from jobengine.engine.requests import Requests, answered_before, check_known
 from jobengine.errors import JobEngineError, NotFoundError
 from jobengine.history.store import SqlJobStore
@@ -36,17 +38,19 @@ class Carriers:
     requests: Requests
     edits: Edits
     events: EventFirer
+    counters: Counters
 
 
 class Dispatch:
     """Hands requests to their carriers. The jobs that they are about must be in memory."""
 
-    def __init__(self, store: SqlJobStore, cache: JobCache, carriers: Carriers) -> None:
+    def __init__(self, store: SqlJobStore, jobs: Jobs, carriers: Carriers) -> None:
         self._store = store
-        self._cache = cache
+        self._jobs = jobs
         self._requests = carriers.requests
         self._edits = carriers.edits
         self._events = carriers.events
+        self._counters = carriers.counters
 
     def take(
         self, requests: Sequence[tuple[bytes, AnyRequest]], decisions: Decisions, before: Iterable[Decisions]
@@ -82,7 +86,7 @@ class Dispatch:
         match request:
             case SubmitJob():
                 job, answer = self._requests.submit(request, decisions)
-                self._cache.add(job)
+                self._jobs.add(job)
                 self._note_events(job)
                 return answer
             case RaiseEvent():
@@ -90,12 +94,12 @@ class Dispatch:
             case SetVariable():
                 return self._requests.set_variable(request, decisions)
             case ReadProgress():
-                return self._requests.read_progress(request)
+                return self._counters.read(request)
             case _:
                 return self._dispatch_to_job(client, request, decisions)
 
     def _dispatch_to_job(self, client: bytes, request: Any, decisions: Decisions) -> Accepted | None:
-        job = check_known(self._cache.get(request.job_id), request.job_id)
+        job = check_known(self._jobs.get(request.job_id), request.job_id)
         match request:
             case ChangeJob():
                 answer = self._requests.change(request, job, decisions)

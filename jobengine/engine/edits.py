@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from jobengine.clock import Clock
+from jobengine.engine.commands import Commands
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.host import HostRunner
 from jobengine.engine.live import LiveJob
@@ -20,7 +21,7 @@ from jobengine.engine.workers import Workers
 from jobengine.errors import ConflictError, NotFoundError, UnavailableError
 from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import Accepted, ChangeTransition, RemoveTransition
-from jobengine.messaging.worker_messages import Withdraw, Withdrawn
+from jobengine.messaging.worker_messages import Withdrawn
 from jobengine.model.chain import row_hash
 from jobengine.model.condition import StreamReading
 from jobengine.model.condition_counts import counted_from_start
@@ -43,8 +44,9 @@ class WaitingEdit:
 class Edits:
     """Edits of planned transitions; those that wait for a worker are kept here, with a deadline."""
 
-    def __init__(self, workers: Workers, host: HostRunner, clock: Clock) -> None:
+    def __init__(self, workers: Workers, commands: Commands, host: HostRunner, clock: Clock) -> None:
         self._workers = workers
+        self._commands = commands
         self._host = host
         self._clock = clock
         self._waiting: dict[str, WaitingEdit] = {}
@@ -54,7 +56,7 @@ class Edits:
         """Carry the edit out now, or None: it waits for the worker and is answered later."""
         check_revision(job, request.revision)
         self._check_pending(job, request.transition_id)
-        if not self._workers.has_assigned(job.record.job_id):
+        if self._workers.assigned(job.record.job_id) is None:
             return self._carry_out(request, job, decisions)
         decisions.after_commit(lambda: self._withdraw(client, request))
         return None
@@ -65,7 +67,7 @@ class Edits:
         """The worker has let go, or not. Raises ConflictError (with the waiting edit in its facts) if not."""
         waiting = self._end_waiting(message.request)
         if waiting is None:
-            decisions.after_commit(lambda: self._workers.sync(job))
+            decisions.after_commit(lambda: self._commands.sync(job))
             return None
         self._finishing.append(waiting)
         decisions.after_commit(self._finishing.clear)
@@ -84,7 +86,7 @@ class Edits:
         error = UnavailableError("the worker did not answer; the transition is unchanged")
         expired = [waiting for key in late if (waiting := self._end_waiting(key)) is not None]
         for waiting in expired:
-            self._workers.sync_soon(waiting.request.job_id)
+            self._commands.sync_soon(waiting.request.job_id)
         return [(waiting, error) for waiting in expired]
 
     def abandoned(self) -> list[WaitingEdit]:
@@ -95,14 +97,12 @@ class Edits:
     def _withdraw(self, client: bytes, request: Edit) -> None:
         deadline_ns = self._clock.monotonic_ns() + WITHDRAW_TIMEOUT_NS
         self._waiting[request.request_id] = WaitingEdit(client, request, deadline_ns)
-        self._workers.withheld.add(request.transition_id)
-        command = Withdraw(self._workers.engine_id, request.request_id, (request.transition_id,))
-        self._workers.tell(request.job_id, command)
+        self._commands.withdraw(request.job_id, request.request_id, request.transition_id)
 
     def _end_waiting(self, request_id: str) -> WaitingEdit | None:
         waiting = self._waiting.pop(request_id, None)
         if waiting is not None:
-            self._workers.withheld.discard(waiting.request.transition_id)
+            self._commands.end_withdrawal(waiting.request.transition_id)
         return waiting
 
     def _check_pending(self, job: LiveJob, transition_id: str) -> None:
@@ -135,7 +135,7 @@ class Edits:
         decisions.change_transition(job, transition)
         data = {"transitionId": transition.transition_id, "supersededId": former.transition_id}
         decisions.event("transition.changed", job.record, data)
-        self._workers.arm(job, [transition], decisions)
+        self._commands.arm(job, [transition], decisions)
 
     def _remove(
         self, request: RemoveTransition, job: LiveJob, transition: TransitionRecord, decisions: Decisions

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from jobengine.engine.commands import Commands
 from jobengine.engine.decisions import Decisions
+from jobengine.engine.jobs import Jobs
 from jobengine.engine.live import LiveJob
 from jobengine.engine.workers import Workers
 from jobengine.model.record import TransitionRecord
@@ -24,9 +26,10 @@ class EventIndex(Protocol):
 class EventFirer:
     """Keeps the names that anybody waits for, so that an event nobody waits for costs a set look-up."""
 
-    def __init__(self, index: EventIndex, workers: Workers) -> None:
+    def __init__(self, index: EventIndex, workers: Workers, commands: Commands) -> None:
         self._index = index
         self._workers = workers
+        self._commands = commands
         self._names: set[str] | None = None
 
     def note(self, transition: TransitionRecord) -> None:
@@ -38,17 +41,10 @@ class EventFirer:
         """Read the names anew before the next use."""
         self._names = None
 
-    def fire(
-        self,
-        decisions: Decisions,
-        get: Callable[[Iterable[str]], None],
-        jobs: Callable[[str], LiveJob | None],
-        catch_up: Callable[[], None],
-    ) -> set[str]:
+    def fire(self, decisions: Decisions, jobs: Jobs, catch_up: Callable[[], None]) -> set[str]:
         """Fire everything that waits for the events raised so far; the ids of the jobs concerned.
 
-        ``get`` loads jobs into memory, ``jobs`` finds them there. ``catch_up`` sees to it that the database
-        has what groups before this one have decided.
+        ``catch_up`` sees to it that the database has what groups before this one have decided.
         """
         if self._names is None:
             catch_up()
@@ -59,11 +55,11 @@ class EventFirer:
             return set()
         catch_up()
         waiting = self._waiting({name for name, _ in raised}, decisions)
-        get(job_id for _, job_id, _ in waiting)
+        jobs.load(job_id for _, job_id, _ in waiting)
         fired: set[str] = set()
         for event_name, data in raised:
             for name, job_id, transition_id in waiting:
-                job = jobs(job_id)
+                job = jobs.get(job_id)
                 if (
                     name == event_name
                     and job is not None
@@ -99,7 +95,7 @@ class EventFirer:
             job.plan(decisions.now).fire(transition_id, decisions.now)
         decisions.change_transition(job, transition)
         decisions.touch(job)
-        self._workers.fire(job, [transition_id], decisions.now_text, decisions)
+        self._commands.fire(job, transition_id, decisions.now_text, decisions)
         return True
 
 

@@ -124,7 +124,7 @@ class HostRunner:
         claim = claim_of(merge(job.effective, need.description or {}, MERGE_KEYS))
         verdict = self._workers.admission.ask(job.record.job_id, claim) if claim else Verdict()
         if not verdict.waits_for:
-            self._tell(job, "", decisions)
+            decisions.status_message(job, "")
             self._workers.launch(job, need, decisions)
             return
         job.forget_plan()
@@ -135,18 +135,11 @@ class HostRunner:
             info = {"cause": verdict.waits_for, "code": "lease", "stage": "prepare"}
             at = Passing(decisions.now_text, {"pts": job.position, "timeBase": TIME_BASE}, info=info)
             decisions.implicit(job, EngineRequest.FAIL, JobState.ERROR, at)
-            self._tell(job, verdict.waits_for, decisions)
+            decisions.status_message(job, verdict.waits_for)
         else:
-            self._tell(job, f"waits: {verdict.waits_for}", decisions)
+            decisions.status_message(job, f"waits: {verdict.waits_for}")
             if verdict.holder:
                 decisions.evicted[verdict.holder] = f"job {job.record.job_id} takes over"
-
-    def _tell(self, job: LiveJob, message: str, decisions: Decisions) -> None:
-        record = job.record
-        if record.status_message != message:
-            record.status_message = record.friendly_status_message = message
-            decisions.event("job.changed", record, {"changed": ["statusMessage"]})
-            decisions.touch(job)
 
     def wake_time(self, job: LiveJob, transition: TransitionRecord, now_text: str) -> str | None:
         """When the engine must look at a new transition of a job without worker."""

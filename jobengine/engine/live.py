@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
@@ -23,7 +22,6 @@ ON_STREAM_CLOCK = frozenset({TriggerType.DURATION, TriggerType.STREAM})
 """Triggers whose point is told on the stream clock, however late they pass."""
 PREPARING = frozenset({RequestedState.WAIT, RequestedState.PAUSE, RequestedState.START})
 """Requests that need a worker, if the job has work."""
-TRIMMED_AT_ONCE = 100
 
 
 class Loaded(Protocol):
@@ -174,56 +172,6 @@ class LiveJob:
             since = self._clock.now() - from_text(self.last.time_stamp)
             base += late_us + max(0, since // timedelta(microseconds=1))
         self.anchor(base)
-
-
-class JobCache:
-    """Live jobs by id. Those with a worker stay; of the others the least used leave beyond ``limit``."""
-
-    def __init__(self, clock: Clock, limit: int) -> None:
-        self._clock = clock
-        self._limit = limit
-        self._jobs: OrderedDict[str, LiveJob] = OrderedDict()
-
-    def get(self, job_id: str) -> LiveJob | None:
-        job = self._jobs.get(job_id)
-        if job is not None:
-            self._jobs.move_to_end(job_id)
-        return job
-
-    def missing(self, job_ids: Iterable[str]) -> list[str]:
-        """Those that must be loaded first."""
-        return [i for i in dict.fromkeys(job_ids) if i not in self._jobs]
-
-    def add(self, job: LiveJob) -> None:
-        self._jobs[job.record.job_id] = job
-
-    def add_loaded(self, loaded: Iterable[Loaded]) -> None:
-        for one in loaded:
-            self.add(LiveJob.load(one, self._clock))
-
-    def forget(self, job_ids: Iterable[str]) -> None:
-        """The database knows better, or nobody needs them any more."""
-        for job_id in job_ids:
-            self._jobs.pop(job_id, None)
-
-    def clear(self) -> None:
-        """Everything: what the database holds is not what is here."""
-        self._jobs.clear()
-
-    def trim(self, is_busy: Callable[[str], bool]) -> None:
-        """Let some of the least used go, as long as there are too many: to free many at once takes long.
-
-        Those that are awaited, or of which the database does not know everything yet, count as used.
-        """
-        for _ in range(min(TRIMMED_AT_ONCE, len(self._jobs) - self._limit)):
-            job_id, job = next(iter(self._jobs.items()))
-            if job.is_idle and job.appointment is None and not is_busy(job_id):
-                del self._jobs[job_id]
-            else:
-                self._jobs.move_to_end(job_id)
-
-    def __iter__(self) -> Iterator[LiveJob]:
-        return iter(self._jobs.values())
 
 
 def _goes_by_clock(transition: TransitionRecord) -> bool:

@@ -13,7 +13,8 @@ from jobengine.clock import from_text, to_text
 from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.live import LiveJob
 from jobengine.engine.resuming import resume_at
-from jobengine.engine.workers import Worker, Workers
+from jobengine.engine.worker import Worker
+from jobengine.engine.workers import Workers
 from jobengine.model.lifecycle import EngineRequest, JobState, decide
 
 Measure = Callable[[Path], int | None]

@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 
 from jobengine.clock import from_text, to_text
+from jobengine.engine.commands import Commands
 from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.live import LiveJob
 from jobengine.engine.workers import Workers
@@ -20,8 +21,9 @@ from jobengine.model.record import OutputRecord
 class ReportTaker:
     """Turns reports into decisions."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, commands: Commands) -> None:
         self._workers = workers
+        self._commands = commands
         self._log = structlog.get_logger("reports")
 
     def take(self, job: LiveJob, reports: Sequence[AnyReport], decisions: Decisions) -> None:
@@ -37,7 +39,7 @@ class ReportTaker:
                 job.record.worker_process_id = 0
                 job.has_worker = False
             decisions.touch(job)
-        self._workers.acknowledge(job, decisions)
+        self._commands.acknowledge(job, decisions)
 
     def _take_one(self, job: LiveJob, report: AnyReport, decisions: Decisions) -> None:
         match report:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobengine.clock import Clock
+from jobengine.engine.commands import Commands
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.host import HostRunner
 from jobengine.engine.live import LiveJob
-from jobengine.engine.workers import Workers
 from jobengine.errors import (
     ConflictError,
     IdempotencyConflict,
@@ -25,12 +25,10 @@ from jobengine.messaging.engine_messages import (
     Draft,
     IdempotencyKey,
     RaiseEvent,
-    ReadProgress,
     SendVolatile,
     SetVariable,
     SubmitJob,
 )
-from jobengine.messaging.worker_messages import Arm
 from jobengine.model.check import kind_of
 from jobengine.model.lifecycle import TRIGGER_TYPES, RequestedState, TriggerType, allowed_requests
 from jobengine.model.plan import Planned
@@ -38,14 +36,17 @@ from jobengine.model.record import JobRecord, TransitionRecord
 
 
 class Requests:
-    """Requests that are carried out within one group. Editing a planned transition is in `engine.edits`."""
+    """Requests that are carried out within one group.
+
+    Editing a planned transition is in `engine.edits`, reading counters in `engine.counters`.
+    """
 
     def __init__(
-        self, service: str, host_name: str, workers: Workers, host: HostRunner, clock: Clock
+        self, service: str, host_name: str, commands: Commands, host: HostRunner, clock: Clock
     ) -> None:
         self._service = service
         self._host_name = host_name
-        self._workers = workers
+        self._commands = commands
         self._host = host
         self._clock = clock
 
@@ -105,9 +106,7 @@ class Requests:
             )
             for n, draft in enumerate(request.drafts)
         )
-        if job.state.is_final or not self._workers.tell(
-            job.record.job_id, Arm(self._workers.engine_id, job.record.revision, plan)
-        ):
+        if job.state.is_final or not self._commands.arm_volatile(job, plan):
             raise ConflictError("the job has no running worker; a volatile transition is sent to one only")
         return Accepted(request.request_id, job.record.job_id, job.record.revision)
 
@@ -124,7 +123,7 @@ class Requests:
         return Accepted(request.request_id, job.record.job_id, job.record.revision)
 
     def finish(self, job: LiveJob, reason: str, decisions: Decisions) -> None:
-        """Ask a running job to finish, because the service stops."""
+        """Ask a running job to finish on the engine's own account; ``reason`` is kept in the history."""
         self._append(job, [_immediate(RequestedState.FINISH, {"reason": reason})], "engine", decisions)
 
     def raise_event(self, request: RaiseEvent, decisions: Decisions) -> Accepted:
@@ -140,19 +139,6 @@ class Requests:
             decisions.batch.set_variable(request.name, request.value)
         return Accepted(request.request_id)
 
-    def read_progress(self, request: ReadProgress) -> Accepted:
-        """Live counters as last heard of; of jobs that wait to be admitted, their place in the queue."""
-        ids = request.job_ids or tuple(worker.job_id for worker in self._workers.all())
-        now_ns = self._clock.monotonic_ns()
-        data = {job_id: self._workers.counters(job_id, now_ns) or self._queue(job_id) for job_id in ids}
-        return Accepted(request.request_id, data={job_id: found for job_id, found in data.items() if found})
-
-    def _queue(self, job_id: str) -> dict[str, Any] | None:
-        queued = self._workers.admission.queued(job_id)
-        if queued is None:
-            return None
-        return {"queue": {"waitsFor": queued.waits_for, "place": queued.place, "waiting": queued.waiting}}
-
     def _append(
         self, job: LiveJob, drafts: Sequence[Draft], actor: str, decisions: Decisions
     ) -> list[TransitionRecord]:
@@ -164,7 +150,7 @@ class Requests:
             decisions.insert_transition(job, transition)
             made.append(transition)
         if made:
-            self._workers.arm(job, made, decisions)
+            self._commands.arm(job, made, decisions)
         return made
 
     def _take_kind(self, job: LiveJob, drafts: Sequence[Draft], decisions: Decisions) -> None:

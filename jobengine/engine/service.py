@@ -12,7 +12,8 @@ import structlog
 
 from jobengine.clock import Clock, from_text
 from jobengine.engine.chores import Chores
-from jobengine.engine.engine import Engine, News
+from jobengine.engine.engine import Engine
+from jobengine.engine.worker_news import News
 from jobengine.errors import UnavailableError
 from jobengine.garbage import Garbage
 from jobengine.messaging.engine_sockets import EngineSockets

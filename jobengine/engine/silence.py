@@ -6,7 +6,8 @@ dead the kernel tells at once, and what it does is still recorded.
 
 from __future__ import annotations
 
-from jobengine.engine.workers import Worker, Workers
+from jobengine.engine.worker import Worker
+from jobengine.engine.workers import Workers
 
 _SILENT = "the worker has not been heard of for more than {:g} s; it may be stuck"
 

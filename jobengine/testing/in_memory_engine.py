@@ -14,12 +14,14 @@ from typing import Any, Protocol, Self
 from jobengine import errors
 from jobengine.clock import from_text, to_text
 from jobengine.engine.admission import Admission, AdmissionTerms
-from jobengine.engine.engine import Engine, EngineParts
+from jobengine.engine.commands import CommandChannel, Commands
+from jobengine.engine.engine import Engine
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
+from jobengine.engine.parts import EngineParts
 from jobengine.engine.requests import Requests
 from jobengine.engine.silence import SilenceWatch
-from jobengine.engine.workers import CommandChannel, WorkerFolders, Workers
+from jobengine.engine.workers import WorkerFolders, Workers
 from jobengine.errors import JobEngineError, UnavailableError
 from jobengine.history.audit import Verification, verify
 from jobengine.history.database import Database
@@ -145,24 +147,19 @@ class InMemoryEngine:
         """A service starts over the same database and takes up what it finds."""
         store = SqlJobStore(self.database)
         store.claim_service(SERVICE, process_id=1, url="", now=to_text(self.clock.now()))
-        workers = Workers(
-            new_id(),
-            self.workers,
-            self.workers,
-            WorkerFolders(self.path / "spool", self.path / "log"),
-            self.clock,
-            SERVICE,
-        )
-        workers.admission = Admission(self._admission)
+        folders = WorkerFolders(self.path / "spool", self.path / "log")
+        workers = Workers(self.workers, folders, self.clock, Admission(self._admission))
+        commands = Commands(new_id(), workers, self.workers, self.clock, SERVICE)
         host = HostRunner(workers, self._lead)
         parts = EngineParts(
             store=store,
             teller=_Teller(self),
             workers=workers,
+            commands=commands,
             losses=Losses(workers, self._restart_limit, lambda path: None),
             silence=SilenceWatch(workers, HEARTBEAT_TIMEOUT_S),
             host=host,
-            requests=Requests(SERVICE, SERVICE, workers, host, self.clock),
+            requests=Requests(SERVICE, SERVICE, commands, host, self.clock),
             clock=self.clock,
             executor=self._executor,
             wake=lambda: None,

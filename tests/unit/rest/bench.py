@@ -19,9 +19,12 @@ from flask.testing import FlaskClient
 
 from jobengine.clock import SystemClock, to_text
 from jobengine.contents.memory import MemoryContents
-from jobengine.engine.engine import Engine, EngineParts
+from jobengine.engine.admission import Admission
+from jobengine.engine.commands import Commands
+from jobengine.engine.engine import Engine
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
+from jobengine.engine.parts import EngineParts
 from jobengine.engine.requests import Requests
 from jobengine.engine.silence import SilenceWatch
 from jobengine.engine.workers import WorkerFolders, Workers
@@ -114,13 +117,25 @@ class EngineHere:
         store.claim_service("test", process_id=1, url="", now="2026-01-01T00:00:00.000000Z")
         nobody = NoWorkers()
         folders = WorkerFolders(folder / "spools", folder / "logs")
-        workers = Workers("engine-1", nobody, nobody, folders, CLOCK, HOST)
+        workers = Workers(nobody, folders, CLOCK, Admission())
+        commands = Commands("engine-1", workers, nobody, CLOCK, HOST)
         host = HostRunner(workers, timedelta(0))
-        requests = Requests("test", HOST, workers, host, CLOCK)
+        requests = Requests("test", HOST, commands, host, CLOCK)
         losses = Losses(workers, 5, lambda path: 0)
         silence = SilenceWatch(workers, 10)
-        commits = (AtOnce(), lambda: None)
-        parts = EngineParts(store, self, workers, losses, silence, host, requests, CLOCK, *commits)
+        parts = EngineParts(
+            store=store,
+            teller=self,
+            workers=workers,
+            commands=commands,
+            losses=losses,
+            silence=silence,
+            host=host,
+            requests=requests,
+            clock=CLOCK,
+            executor=AtOnce(),
+            wake=lambda: None,
+        )
         self._engine = Engine("test", parts, 500)
 
     def answer(self, client: bytes, answer: Accepted | Refused) -> None:
