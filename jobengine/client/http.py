@@ -7,6 +7,7 @@ repeated a few times when the connection fails; nothing else ever is. A timeout 
 from __future__ import annotations
 
 import ipaddress
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ class Http:
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),
             follow_redirects=True,
             trust_env=not _is_loopback(self.url),
+            verify=_trusted(self.url),
         )
 
     def get(self, place: str, params: Mapping[str, Any] | None = None) -> Json:
@@ -151,6 +153,15 @@ def _checked(url: str) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise SettingsError(f"{url!r} is not an address of a service, such as http://127.0.0.1:8484")
     return url.rstrip("/")
+
+
+def _trusted(url: str) -> ssl.SSLContext | bool:
+    """Whom TLS trusts. A service on this machine without TLS leads to no other, so nobody; to read the
+    usual authorities takes longer than most commands.
+    """
+    if _is_loopback(url) and httpx.URL(url).scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return True
 
 
 def _is_loopback(url: str) -> bool:

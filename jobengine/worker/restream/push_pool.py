@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 
 import httpx
 
@@ -45,7 +46,7 @@ class PushPool:
         service = self._services.get(place.origin)
         if service is None:
             service = self._services[place.origin] = _Service(
-                httpx.Client(trust_env=False), ThreadPoolExecutor(THREADS, "pushes"), Breaker()
+                _client(place.origin), ThreadPoolExecutor(THREADS, "pushes"), Breaker()
             )
         send_s, answer_s = terms.send_timeout_ms / 1000, terms.receive_timeout_ms / 1000
         timeout = httpx.Timeout(connect=send_s, write=send_s, read=answer_s, pool=send_s)
@@ -58,3 +59,9 @@ class PushPool:
             _, service = self._services.popitem()
             service.executor.shutdown(cancel_futures=True)
             service.client.close()
+
+
+def _client(origin: str) -> httpx.Client:
+    """Without TLS nobody is trusted: to read the usual authorities keeps all jobs of the process waiting."""
+    is_plain = origin.startswith("http://")
+    return httpx.Client(trust_env=False, verify=SSLContext(PROTOCOL_TLS_CLIENT) if is_plain else True)
