@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from jobengine.cli.options import data_options
+from jobengine.garbage import look_no_more
 
 
 @click.command()
@@ -37,4 +38,6 @@ def serve(
     start_template()  # it imports for a second, so it begins before the settings are read
     from jobengine.settings import load
 
-    sys.exit(run_service(load(config, {"data": data, "http": {"host": host, "port": port}}), finish_jobs))
+    code = run_service(load(config, {"data": data, "http": {"host": host, "port": port}}), finish_jobs)
+    look_no_more()
+    sys.exit(code)

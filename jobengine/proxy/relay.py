@@ -15,6 +15,8 @@ from jobengine.proxy.shared import Shared
 LINGER_NS = 2_000_000_000
 """How long a client that sends on gets to read the last answer: a socket that is closed with bytes unread
 resets its connection, and the answer is lost."""
+SILENCE_NS = 300_000_000
+"""How long it must send nothing to be taken for one that doesn't send on: more than a way to it and back."""
 
 
 class Relay:
@@ -35,6 +37,8 @@ class Relay:
         self._up = Flow(client, upstream, to_upstream, shared.buffer)
         self._down = Flow(upstream, client, to_client, shared.buffer)
         self._ends_ns: int | None = None
+        self._heard_ns = 0
+        """When the client sent last; at least, when the last answer was sent."""
         shared.connections.add(self)
 
     def begin(self) -> None:
@@ -43,7 +47,7 @@ class Relay:
 
     def look_after(self, now_ns: int, is_stopping: bool) -> None:
         """End it if its last answer was sent long enough ago; the http process's stopping ends others."""
-        if self._ends_ns is not None and now_ns >= self._ends_ns:
+        if self._ends_ns is not None and now_ns >= min(self._ends_ns, self._heard_ns + SILENCE_NS):
             self.close()
 
     def close(self) -> None:
@@ -55,6 +59,7 @@ class Relay:
         self._shared.connections.discard(self)
 
     def _on_client(self, events: int) -> None:
+        self._heard_ns = self._shared.now_ns
         self._move(self._down, self._up, events)
 
     def _on_upstream(self, events: int) -> None:
@@ -79,7 +84,8 @@ class Relay:
             return
         if down.has_ended and self._ends_ns is None:
             up.is_deaf = True
-            self._ends_ns = self._shared.now_ns + LINGER_NS
+            self._heard_ns = self._shared.now_ns
+            self._ends_ns = self._heard_ns + LINGER_NS
         watch = self._shared.poller.watch
         watch(self._client.fileno(), _mask(up, down), self._on_client)
         watch(self._upstream.fileno(), _mask(down, up), self._on_upstream)

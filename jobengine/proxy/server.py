@@ -15,7 +15,7 @@ from jobengine.proxy.shared import Shared
 
 MAX_CONNECTIONS = 1_000
 """Less than the backlog of the http process, so that connecting to it never has to wait."""
-ROUND_S = 1.0
+ROUND_S, STOPPING_ROUND_S = 1.0, 0.05
 """How often it is looked for what has waited too long."""
 STOP_NS = 10_000_000_000
 _FILES = 128
@@ -52,11 +52,12 @@ class Proxy:
         self._welcome()
         while not self._has_ended():
             is_idle = not (shared.connections or shared.kept.count or self._is_paused)
-            ready = poller.wait(None if is_idle else ROUND_S)
+            round_s = STOPPING_ROUND_S if shared.is_stopping else ROUND_S
+            ready = poller.wait(None if is_idle else round_s)
             shared.now_ns = clock.monotonic_ns()
             for descriptor, events in ready:
                 poller.call(descriptor, events)
-            if shared.now_ns - looked_ns >= ROUND_S * 1e9:
+            if shared.now_ns - looked_ns >= round_s * 1e9:
                 looked_ns = shared.now_ns
                 self._look_after()
         for connection in list(shared.connections):

@@ -123,7 +123,13 @@ class NurseryLauncher:
         return news + self._ended()
 
     def close(self) -> None:
-        """End the nursery; workers go on."""
+        """End the nursery; workers go on.
+
+        It reads what it is sent only when it has loaded everything, and then ends by itself. One that has
+        done all that it was asked for need not be waited for.
+        """
+        if not self._asked:
+            self._process.kill()
         self._stop_nursery()
         for fd in self._pidfds.values():
             os.close(fd)

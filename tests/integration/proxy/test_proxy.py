@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from jobengine.model.file_span import BodyInFile, FileSpan
+from jobengine.proxy.relay import SILENCE_NS
 from jobengine.testing.clock import ManualClock
 from tests.integration.proxy.standins import (
     SECRET,
@@ -236,3 +238,21 @@ def test_at_the_stop_what_is_under_way_ends_well_and_nobody_else_is_taken(
             assert busy.recv(1) == b""
         with pytest.raises(ConnectionRefusedError):
             tcp(running.port)
+
+
+def test_at_the_stop_a_client_that_says_nothing_is_let_go_soon(at: Path, clock: ManualClock) -> None:
+    stopped = threading.Event()
+
+    def answer_until_the_stop(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(ordinary(b"well"))
+        stopped.wait(TIMEOUT_S)
+
+    # The proxy is seen to end while the client is still there.
+    with ExitStack() as clients, http_process(at, answer_until_the_stop), proxy(at, clock) as running:
+        silent = clients.enter_context(tcp(running.port))
+        assert exchange(silent, get("/healthz")).body == b"well"
+        running.listener.shutdown(socket.SHUT_RDWR)
+        stopped.set()
+        assert silent.recv(1) == b""
+        clock.advance(timedelta(microseconds=SILENCE_NS // 1000))
