@@ -1,8 +1,8 @@
 """What rows of the index point to in the log: elements with their attributes, and payloads.
 
-Payloads of old segments are checked before they are given out; those of young ones are not, since they are
-as young as the checks of the opening. The loops here are most of what a scan takes for an element, so they do
-without calls and objects where they can.
+Payloads of old segments are checked before they are given out, and not again while they stay in memory; those
+of young ones are not, since they are as young as the checks of the opening. The loops here are most of what a
+scan takes for an element, so they do without calls and objects where they can.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ from jobengine.errors import UnavailableError
 from jobengine.model.element import Element, ElementKind, PayloadState, StoredElement
 from jobengine.model.file_span import FileSpan
 
+CHECKED_EACH_TIME_BYTES: Final = 4 << 10
+"""Payloads below this size are checked whenever they are read: to know of each that it was checked would take
+more memory than it saves time."""
 _UNMAPPED: Final = mmap.mmap(-1, 1)
 _KINDS: Final = (ElementKind.PACKET, ElementKind.FRAME)
 _STATES: Final = {FLAG_HERE: PayloadState.HERE, FLAG_GONE: PayloadState.GONE}
@@ -111,6 +114,7 @@ class LogReader:
         """The planes of each; None where there are none."""
         stretches = Stretches(self._maps, len(places), lambda number: _span(places[number]))
         view, current, low, high, is_old = memoryview(_UNMAPPED), 0, 0, 0, False
+        checked: set[int] = set()
         found: list[list[memoryview] | None] = []
         for _, segment, first, sizes, checksum in places:
             if not segment:
@@ -120,9 +124,13 @@ class LogReader:
             if segment != current or end > high or first < low:
                 mapped, low, high = stretches.at(len(found))
                 view, current, is_old = memoryview(mapped), segment, not self._maps.is_young(segment)
+                checked = self._maps.checked(segment)
             payload = view[first:end]
-            if is_old and xxh3_64_intdigest(payload) != checksum:
-                raise UnavailableError(f"the payload of segment {segment} at {first} is damaged on disk")
+            if is_old and first not in checked:
+                if xxh3_64_intdigest(payload) != checksum:
+                    raise UnavailableError(f"the payload of segment {segment} at {first} is damaged on disk")
+                if end - first >= CHECKED_EACH_TIME_BYTES:
+                    checked.add(first)
             found.append([payload] if len(sizes) == 1 else _cut(payload, sizes))
         return found
 

@@ -10,7 +10,7 @@ import mmap
 from collections.abc import Callable
 from typing import Final
 
-from jobengine.contents.embedded.maps import SegmentMaps, bring_in
+from jobengine.contents.embedded.maps import SegmentMaps
 from jobengine.errors import UnavailableError
 
 NEAR_BYTES: Final = 64 << 10
@@ -55,7 +55,7 @@ class Stretches:
             first, end = low, high
         mapped = self._maps.mapped(segment, end)
         try:
-            bring_in(mapped, first, end)
+            self._maps.bring_in(segment, mapped, first, end)
         except OSError as fault:
             raise UnavailableError(f"the contents store can't be read: {fault}") from fault
         return mapped, first, end

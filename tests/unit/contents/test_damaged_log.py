@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from jobengine.contents.embedded import maps
 from jobengine.contents.embedded.group import GROUP_MAGIC
 from jobengine.errors import UnavailableError
 from tests.unit.contents.files import SMALL, STREAM, check_all, lose_index, opened, put, segments
@@ -176,6 +177,24 @@ def test_damage_in_old_payloads_is_an_error_and_no_answer(tmp_path: Path) -> Non
         with pytest.raises(UnavailableError, match="damaged"):
             store.payloads(found)
         assert store.payloads(found[1:])[0] is not None
+
+
+def test_a_payload_that_had_to_be_read_from_disk_again_is_checked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path, replace(SMALL, hot_segments=0)) as store:
+        for pts in range(4):
+            store.commit([put(pts, size=10_000)])
+        found = store.range(STREAM, 0, 3)
+        store.payloads(found)
+        file = segments(tmp_path)[0]
+        with file.open("r+b") as opened_file:
+            opened_file.seek(file.read_bytes().find(b"0....") + 2000)
+            opened_file.write(b"!")
+        monkeypatch.setattr(maps, "_is_in_memory", lambda address, length: False)
+
+        with pytest.raises(UnavailableError, match="damaged"):
+            store.payloads(found)
 
 
 def test_a_segment_stored_as_payload_is_not_taken_for_groups(tmp_path: Path) -> None:
