@@ -23,7 +23,7 @@ TABLES: Final = (
     "ids",  # id, life -> sequence; ids are times, so what comes to all streams stands together
     "key_times",  # as times, key elements only
     "key_ids",  # life, id -> sequence; key elements only
-    "ranks",  # life, bits, prefix of pts -> how many elements
+    "ranks",  # life, bits, prefix of pts -> how many elements in each of 64 neighbouring buckets
     "expiries",  # moment, life, first sequence -> last sequence of a run
     "streams",  # stream -> StreamRow
     "lives",  # life -> stream

@@ -15,7 +15,7 @@ class EmbeddedOptions:
     once. ``reserve_bytes``: disk space is taken in steps of this size. ``interval_ms``: callers that come
     one after the other within it share a sync. ``group_bytes``: so much is written without waiting for
     more. ``queue_bytes``: what may wait for the disk; beyond, callers wait. ``timeout_s``: how long they
-    do. ``hot_segments``: the newest segments are read through mapped memory, older ones with system calls.
+    do. ``hot_segments``: the newest segments are read as they are, older ones are brought in and checked.
     ``expire_elements``: what one step of `expire` looks at. ``index_map_bytes``: address space for the
     index, no memory and no disk.
     """

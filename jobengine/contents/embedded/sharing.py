@@ -23,7 +23,7 @@ from jobengine.contents.embedded.segments import sync_folder
 from jobengine.errors import UnavailableError
 
 FORMAT: Final = 1
-INDEX_FORMAT: Final = 5
+INDEX_FORMAT: Final = 6
 """Of the index alone: one of another format is built anew from the log."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _LOOK_AGAIN_S: Final = 0.02
