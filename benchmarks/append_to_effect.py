@@ -120,8 +120,8 @@ def first_samples(path: Path) -> list[int]:
 def effect_ms(row: dict[str, Any], heard: int, posted: float) -> float:
     """From the POST to the moment of sample ``heard``."""
     moment = datetime.fromisoformat(row["timeStamp"]).timestamp()
-    moment += (heard - row["streamPosition"]["samples"]) / 48_000
-    return (moment - posted) * 1000
+    behind: int = heard - row["streamPosition"]["samples"]
+    return (moment + behind / 48_000 - posted) * 1000
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import os
 import random
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import redis
 
@@ -78,7 +79,7 @@ class Beam:
         for start in range(0, len(self._payloads), BATCH):
             with self._client.pipeline(transaction=False) as pipeline:
                 for pts in range(start, min(start + BATCH, len(self._payloads))):
-                    fields = {
+                    fields: Any = {
                         "pts": pts,
                         "dts": pts,
                         "duration": 1,
@@ -93,7 +94,8 @@ class Beam:
     def scan(self) -> None:
         """Read all of them back with their payloads, in order."""
         for start in range(0, len(self._payloads), BATCH):
-            keys = [key.decode() for key in self._client.zrange("beam", start, start + BATCH - 1)]
+            found: Any = self._client.zrange("beam", start, start + BATCH - 1)
+            keys = [key.decode() for key in found]
             with self._client.pipeline(transaction=False) as pipeline:
                 for key in keys:
                     pipeline.hgetall(key)
@@ -103,8 +105,8 @@ class Beam:
     def find(self) -> None:
         """Look up a hundred by pts."""
         for pts in range(0, len(self._payloads), len(self._payloads) // LOOK_UPS):
-            [key] = self._client.zrangebyscore("beam", pts, pts)
-            assert self._client.hgetall(key)
+            found: Any = self._client.zrangebyscore("beam", pts, pts)
+            assert self._client.hgetall(found[0])
 
 
 def measure(report: Report, given: argparse.Namespace) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 import zmq
+
+from benchmarks.beside import beside
 
 PATIENCE_S = 120.0
 
@@ -37,15 +38,8 @@ class Sink:
 @contextmanager
 def receiver() -> Iterator[Sink]:
     """A sink process."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=receive, args=(theirs,), daemon=True)
-    process.start()
-    urls = ours.recv()
-    try:
-        yield Sink(ours, urls, process.pid or 0)
-    finally:
-        process.kill()
-        process.join()
+    with beside(receive) as process:
+        yield Sink(process.connection, process.word, process.process_id)
 
 
 def receive(connection: Connection) -> None:

@@ -89,8 +89,8 @@ def bare_rate(bare: Connection, sink: Sink, kind: str, count: int) -> float:
 @contextmanager
 def bare_sender(size: int, count: int) -> Iterator[Connection]:
     """A process that has everything ready; told kind of socket, address and topic it sends, then answers."""
-    with beside(serve_bare, size, count) as connection:
-        yield connection
+    with beside(serve_bare, size, count) as sender:
+        yield sender.connection
 
 
 def serve_bare(connection: Connection, size: int, count: int) -> None:

@@ -174,7 +174,7 @@ def _cpu_name() -> str:
     return platform.machine()
 
 
-def _row(figure: Figure) -> tuple[str, ...]:
+def _row(figure: Figure) -> tuple[str, str, str, str, str, str]:
     other = "" if figure.other is None else f"{_number(figure.other)} {figure.other_is}".strip()
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
     verdict = "" if figure.met is None else ("met" if figure.met else "MISSED")

@@ -14,7 +14,6 @@ behind the confirmation.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from typing import Any
 
 import zmq
 
+from benchmarks.beside import beside
 from benchmarks.harness import Figure, Report, median, run, scratch, take_turns
 from benchmarks.processes import cpu_seconds
 from benchmarks.restream_rig import cancel, element
@@ -118,17 +118,8 @@ def job(rig: ServiceRig) -> Iterator[Receiver]:
 @contextmanager
 def bare(folder: Path) -> Iterator[Receiver]:
     """A process of the bare program."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(
-        target=receive_and_write, args=(theirs, folder / "bare"), daemon=True
-    )
-    process.start()
-    port: int = ours.recv()
-    try:
-        yield Receiver(port, process.pid or 0)
-    finally:
-        process.kill()
-        process.join()
+    with beside(receive_and_write, folder / "bare") as process:
+        yield Receiver(process.word, process.process_id)
 
 
 def receive_and_write(connection: Connection, path: Path) -> None:

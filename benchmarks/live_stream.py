@@ -6,7 +6,6 @@ machine, and the sink looks at the clock when it comes out. In between it is mad
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 import zmq
 
+from benchmarks.beside import beside
 from benchmarks.harness import Figure, Report, percentile
 from benchmarks.rigs import ServiceRig, free_port
 from jobengine.messaging.sockets.native import NativeEncoder
@@ -104,15 +104,8 @@ class _Writer:
 @contextmanager
 def _sink() -> Iterator[tuple[str, Connection]]:
     """A process that receives; its URL, and where to ask for the spans."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_receive, args=(theirs,), daemon=True)
-    process.start()
-    url: str = ours.recv()
-    try:
-        yield url, ours
-    finally:
-        process.kill()
-        process.join()
+    with beside(_receive) as process:
+        yield process.word, process.connection
 
 
 def _receive(connection: Connection) -> None:

@@ -172,8 +172,8 @@ def post(rig: ServiceRig, sink: Sink, jobs: Jobs, begin: datetime, topic: str) -
 def sleeper() -> Iterator[Connection]:
     """A process that only sleeps, from the first word that it is sent to the second one; then it tells how
     late it was, p99 in ms."""
-    with beside(sleep_on) as connection:
-        yield connection
+    with beside(sleep_on) as process:
+        yield process.connection
 
 
 def sleep_on(connection: Connection) -> None:

@@ -10,7 +10,6 @@ from the numbers of the table, their common offset taken off. P9 is about a sink
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +20,9 @@ from typing import Any
 
 import zmq
 
+from benchmarks.beside import beside
 from benchmarks.harness import Figure, Report, median, percentile, run, scratch
-from benchmarks.rigs import ServiceRig, free_port, service
+from benchmarks.rigs import ServiceRig, service
 from jobengine.clock import SystemClock, to_text
 from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.opening import open_store
@@ -135,23 +135,14 @@ def submit(rig: ServiceRig, topic: str, case: Case, port: int, start: str) -> No
 @contextmanager
 def arrivals() -> Iterator[tuple[int, Connection]]:
     """A receiver: its port, and what tells (topic, moment in ns) of each element."""
-    ours, theirs = multiprocessing.Pipe()
-    port = free_port()
-    process = multiprocessing.get_context("spawn").Process(target=receive, args=(port, theirs), daemon=True)
-    process.start()
-    ours.recv()
-    try:
-        yield port, ours
-    finally:
-        process.kill()
-        process.join()
+    with beside(receive) as process:
+        yield process.word, process.connection
 
 
-def receive(port: int, told: Connection) -> None:
-    """The process of the receiver; ends are confirmed and not told."""
+def receive(told: Connection) -> None:
+    """The process of the receiver, whose first word is its port; ends are confirmed and not told."""
     socket: zmq.Socket[bytes] = zmq.Context().socket(zmq.ROUTER)
-    socket.bind(f"tcp://127.0.0.1:{port}")
-    told.send(True)
+    told.send(socket.bind_to_random_port("tcp://127.0.0.1"))
     while True:
         sender, topic, _, *planes = socket.recv_multipart()
         moment_ns = time.monotonic_ns()

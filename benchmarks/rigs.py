@@ -59,7 +59,7 @@ class EngineRig:
                 self._socket.send(requests[sent])
                 sent += 1
             answers.append(self._take())
-            while self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+            while int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                 answers.append(self._take())
         return answers
 

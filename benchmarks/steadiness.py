@@ -65,7 +65,7 @@ class Watch:
 def watched() -> Iterator[Watch]:
     """Watch the processor until the end of the block."""
     with beside(look_again_and_again) as process:
-        yield Watch(process)
+        yield Watch(process.connection)
 
 
 def look_again_and_again(connection: Connection) -> None:

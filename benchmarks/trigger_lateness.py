@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import psutil
 import zmq
 from sqlalchemy import select
@@ -38,7 +39,7 @@ from jobengine.clock import from_text
 from jobengine.history.database import Database
 from jobengine.history.tables import jobs, transitions
 from jobengine.messaging.addresses import addresses
-from jobengine.messaging.engine_messages import notice_decoder
+from jobengine.messaging.engine_messages import Committed
 from jobengine.settings import Settings
 
 FEW = 1_000
@@ -57,6 +58,7 @@ PATIENCE_MS = 10_000
 P99_TARGET_MS = {"SQLite": 10.0, "PostgreSQL": 50.0}
 SETTLE_S = 3.0
 """How long a started engine is left alone before its memory is read."""
+_notice_decoder = msgspec.msgpack.Decoder(Committed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ def listen(socket: zmq.Socket[bytes], burst: Burst) -> dict[str, datetime]:
         if not packed:
             raise RuntimeError(f"only {len(heard):,} triggers have passed")
         for moment, message in packed:
-            heard.update(dict.fromkeys(notice_decoder.decode(message).job_ids, moment))
+            heard.update(dict.fromkeys(_notice_decoder.decode(message).job_ids, moment))
         packed.clear()
         wait_ms = PATIENCE_MS
     return heard

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from jobengine.contents.catalogue import Content
+from jobengine.model.event_name import content_event
 
 DIGEST_BYTES = 16
 
@@ -33,7 +34,7 @@ class Change:
     @property
     def event(self) -> str:
         """The name of the event that tells of it."""
-        return f"content:{self.content}:{self.kind}"
+        return content_event(self.content, self.kind)
 
     @property
     def data(self) -> dict[str, Any]:

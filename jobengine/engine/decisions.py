@@ -17,6 +17,7 @@ from jobengine.history.batch import Batch
 from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import Answer, AnyRequest
 from jobengine.model.chain import PassingDraft, row_hash
+from jobengine.model.event_name import job_event
 from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
@@ -214,9 +215,8 @@ class Decisions:
         }
         self.event("job.state" if changed else "transition.passed", record, data)
         if changed:
-            self.raised.append(
-                (f"job:{record.job_id}:{state}", {"jobId": record.job_id, "state": str(state)})
-            )
+            name = job_event(record.job_id, state)
+            self.raised.append((name, {"jobId": record.job_id, "state": str(state)}))
         if state.is_final:
             self._close_list(job)
 

@@ -6,8 +6,7 @@ and for everything that is encoded anew; other containers begin at the key frame
 
 from __future__ import annotations
 
-import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from jobengine.errors import MediaError
 from jobengine.media.codec_setup import add_copied_stream, make_packet, parameters_of, takes, time_base_of
 from jobengine.media.failure import sink_failure
 from jobengine.media.media_element import MediaElement
-from jobengine.media.ordering import in_decode_order
 from jobengine.media.transcode import ENCODED, EncodedPictures, EncodedSound
 from jobengine.media.window import Window
 from jobengine.model.element import ElementKind
@@ -217,27 +215,6 @@ class Muxer:
             self._tracks[index] = encoded(self._container, document, window)
         else:
             self._left_out[index] = f"stream {index} ({kind}, {name}) has no place in {container}"
-
-
-def mux_bytes(
-    container: str,
-    streams: Sequence[Mapping[str, Json]],
-    elements: Iterable[MediaElement],
-    window: Window | None = None,
-    raw: Collection[int] = (),
-) -> tuple[bytes, Muxed]:
-    """A whole file in memory. ``elements`` by pts or in order of arrival, from the key frame at or before
-    the window's first moment on. Raises MediaError."""
-    target = io.BytesIO()
-    muxer = Muxer(target, container, streams, window, raw=raw)
-    try:
-        for item in in_decode_order(elements):
-            muxer.write(item)
-    except BaseException:
-        muxer.abandon()
-        raise
-    muxed = muxer.close()
-    return target.getvalue(), muxed
 
 
 def _open(target: Path | IO[bytes], container: str) -> OutputContainer:

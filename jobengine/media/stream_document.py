@@ -16,7 +16,6 @@ from av.stream import AttachmentStream, Disposition, Stream
 
 Json = Any
 _UNSET_LEVEL = -99
-_UNSPECIFIED_COLOUR = 2
 FIELD_ORDERS = {1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}
 COLOUR_RANGES = {1: "tv", 2: "pc"}
 COLOUR_PRIMARIES = {

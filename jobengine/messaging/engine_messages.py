@@ -164,5 +164,4 @@ Answer = Accepted | Refused
 
 request_decoder = msgspec.msgpack.Decoder(AnyRequest)
 answer_decoder = msgspec.msgpack.Decoder(Answer)
-notice_decoder = msgspec.msgpack.Decoder(Committed)
 encode = msgspec.msgpack.Encoder().encode

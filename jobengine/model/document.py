@@ -7,13 +7,14 @@ checked in `jobengine.model.check`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
 from jobengine.errors import DocumentError
 from jobengine.model.casing import CamelModel
 from jobengine.model.description import JobDescription
+from jobengine.model.event_name import RESERVED
 from jobengine.model.faults import faults_of
 from jobengine.model.trigger import Trigger
 
@@ -88,10 +89,6 @@ class TransitionPatch(CamelModel):
     info: dict[str, Any] | None = Field(None, description="A merge patch of the client's data.")
 
 
-ENGINE_EVENTS: Final = ("job:", "content:")
-"""How the names of events begin that tell of jobs and contents: nobody else may say that a job has ended."""
-
-
 class EventDocument(CamelModel):
     """A named event to raise."""
 
@@ -108,10 +105,8 @@ class EventDocument(CamelModel):
     @field_validator("name")
     @classmethod
     def _is_nobody_elses(cls, name: str) -> str:
-        if name.startswith(ENGINE_EVENTS):
-            raise ValueError(
-                f"names that begin with {' or '.join(ENGINE_EVENTS)} are raised by the engine only"
-            )
+        if name.startswith(RESERVED):
+            raise ValueError(f"names that begin with {' or '.join(RESERVED)} are raised by the engine only")
         return name
 
 

@@ -1,4 +1,5 @@
-"""For tests of what is built on jobengine: time that only the test moves, an engine in one process.
+"""For tests of what is built on jobengine: time that only the test moves, an engine in one process,
+contents in memory.
 
 ::
 
@@ -17,6 +18,7 @@ ones; replaced are the clock, the processes, the sockets and the media. Nothing 
 """
 
 from jobengine.testing.clock import ManualClock
+from jobengine.testing.contents.store import MemoryContents
 from jobengine.testing.in_memory_engine import InMemoryEngine
 from jobengine.testing.in_process_workers import InProcessWorkers
 from jobengine.testing.puppet_workers import Puppet, PuppetWorkers
@@ -27,6 +29,7 @@ __all__ = [
     "InMemoryEngine",
     "InProcessWorkers",
     "ManualClock",
+    "MemoryContents",
     "Puppet",
     "PuppetWorkers",
     "SyntheticWork",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -264,10 +264,6 @@ class InMemoryEngine:
             self.clock.advance(timedelta(microseconds=max(1, -(-step_ns // 1000))))
             self._keep_house()
             self.settle()
-
-    def advance_to(self, moment: datetime) -> None:
-        """Let time pass up to ``moment`` on the wall clock."""
-        self.advance(moment - self.clock.now())
 
     def job(self, job_id: str) -> JobRecord:
         """The job as it is in the database. Raises NotFoundError."""

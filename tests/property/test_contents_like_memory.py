@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobengine.clock import to_us
-from jobengine.contents.memory import MemoryContents
 from jobengine.contents.redis_store.opening import open_redis_store
 from jobengine.errors import JobEngineError
 from jobengine.ids import new_id
@@ -33,6 +32,7 @@ from jobengine.ports.contents import (
     PutPlanes,
 )
 from jobengine.testing.clock import START, ManualClock
+from jobengine.testing.contents.store import MemoryContents
 from tests.begun import begun
 from tests.redis_servers import RedisServer
 

@@ -19,7 +19,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jobengine.clock import to_us
 from jobengine.contents.embedded import EmbeddedContents, EmbeddedOptions
-from jobengine.contents.memory import MemoryContents
 from jobengine.errors import JobEngineError, StreamGone
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind, StoredElement
 from jobengine.ports.contents import (
@@ -38,6 +37,7 @@ from jobengine.ports.contents import (
     Write,
 )
 from jobengine.testing.clock import ManualClock
+from jobengine.testing.contents.store import MemoryContents
 from tests.begun import begun
 
 OPTIONS = EmbeddedOptions(segment_bytes=8 << 10, reserve_bytes=4 << 10, hot_segments=2, expire_elements=7)

@@ -32,19 +32,3 @@ class BeamHooks(Protocol):
     def after(self, request: Request, actor: Actor, response: Response) -> Response:
         """The answer that the client gets, given that of the routes or of `before`."""
         ...
-
-
-class NoHooks:
-    """Leaves everything as it is."""
-
-    def concerns(self, method: str, path: str) -> bool:
-        """Never."""
-        return False
-
-    def before(self, request: Request, actor: Actor) -> Response | None:
-        """Nothing."""
-        return None
-
-    def after(self, request: Request, actor: Actor, response: Response) -> Response:
-        """The same."""
-        return response

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from jobengine.contents.embedded import EmbeddedContents, EmbeddedOptions
-from jobengine.contents.memory import MemoryContents
 from jobengine.contents.redis_store.opening import open_redis_store
 from jobengine.ports.contents import ContentStore
 from jobengine.testing.clock import ManualClock
+from jobengine.testing.contents.store import MemoryContents
 from tests import redis_servers
 from tests.begun import begun
 from tests.contract.contents.samples import OTHER, STREAM

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import soundfile
 from jobengine.errors import MediaError
 from jobengine.media.demux import Demuxer
 from jobengine.media.media_element import MediaElement, write_attributes
-from jobengine.media.mux import CONTAINERS, Muxed, Muxer, mux_bytes
+from jobengine.media.mux import CONTAINERS, Muxed, Muxer
 from jobengine.media.ordering import in_decode_order
 from jobengine.media.window import Window
 from jobengine.model.element import Element, ElementKind
@@ -35,6 +37,21 @@ def _again(path: Path, target: Path, window: Window | None = None) -> Muxed:
     for item in in_decode_order(elements):
         muxer.write(item)
     return muxer.close()
+
+
+def _muxed(
+    container: str,
+    streams: Sequence[Mapping[str, object]],
+    elements: Iterable[MediaElement],
+    window: Window | None = None,
+    raw: Collection[int] = (),
+) -> tuple[bytes, Muxed]:
+    target = io.BytesIO()
+    muxer = Muxer(target, container, streams, window, raw=raw)
+    for item in in_decode_order(elements):
+        muxer.write(item)
+    muxed = muxer.close()
+    return target.getvalue(), muxed
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mov", "ts"])
@@ -90,7 +107,7 @@ def test_elements_ordered_by_pts_make_the_same_file(tmp_path: Path) -> None:
     streams, elements = _taken_apart(path)
     by_pts = sorted(elements, key=lambda item: (item.element.pts, item.stream_index))
     target = tmp_path / "again.mp4"
-    target.write_bytes(mux_bytes("mp4", streams, by_pts)[0])
+    target.write_bytes(_muxed("mp4", streams, by_pts)[0])
     assert packets(target) == packets(path)
 
 
@@ -116,7 +133,7 @@ def test_a_range_without_edit_list_begins_at_the_key_frame_and_says_so(tmp_path:
     path = film(tmp_path / "film.mp4")
     streams, elements = _taken_apart(path)
     from_key = [item for item in elements if item.stream_index == 1 or (item.element.pts or 0) >= 12_800]
-    data, muxed = mux_bytes("mpegts", streams, from_key, Window(Fraction("1.4"), Fraction(2)))
+    data, muxed = _muxed("mpegts", streams, from_key, Window(Fraction("1.4"), Fraction(2)))
     (tmp_path / "cut.ts").write_bytes(data)
     assert not muxed.is_exact
     assert "h264,25" in probe(tmp_path / "cut.ts", "codec_name,nb_read_frames")
@@ -134,7 +151,7 @@ def test_a_range_of_sound_is_cut_to_the_sample(tmp_path: Path) -> None:
 def test_a_hole_in_the_sound_becomes_silence(tmp_path: Path) -> None:
     streams, elements = _taken_apart(noise(tmp_path / "noise.wav", 96_000))
     there = [item for item in elements if not 10_000 < (item.element.pts or 0) < 50_000]
-    data, _ = mux_bytes("wav", streams, there, Window(Fraction(0), Fraction(2)))
+    data, _ = _muxed("wav", streams, there, Window(Fraction(0), Fraction(2)))
     (tmp_path / "holed.wav").write_bytes(data)
     whole, _ = soundfile.read(tmp_path / "noise.wav", dtype="int16")
     holed, _ = soundfile.read(tmp_path / "holed.wav", dtype="int16")
@@ -171,7 +188,7 @@ def test_raw_pictures_become_a_film(tmp_path: Path) -> None:
         )
         for pts in range(10)
     ]
-    data, muxed = mux_bytes("mp4", [stream], frames, raw={0})
+    data, muxed = _muxed("mp4", [stream], frames, raw={0})
     (tmp_path / "grey.mp4").write_bytes(data)
     assert muxed.encoded == (0,)
     assert probe(tmp_path / "grey.mp4", "codec_name,nb_read_frames") == ["h264,10"]

@@ -13,7 +13,6 @@ import zmq
 
 from jobengine.clock import SystemClock
 from jobengine.contents.catalogue import Catalogue
-from jobengine.contents.memory import MemoryContents
 from jobengine.ids import new_element_id
 from jobengine.messaging.sockets.native import NativeEncoder
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind, StoredElement
@@ -23,6 +22,7 @@ from jobengine.model.roots import MediaRoots
 from jobengine.ports.contents import ContentStore
 from jobengine.ports.sink import SinkStream
 from jobengine.ports.work import WorkContext, goes_by_elements
+from jobengine.testing.contents.store import MemoryContents
 from jobengine.worker.ingest.work import IngestWork
 from tests.integration.sockets import savant
 from tests.waiting import wait_until

@@ -15,10 +15,10 @@ from jobengine.app.repeated import Repeated
 from jobengine.clock import SystemClock
 from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.embedded import EmbeddedContents
-from jobengine.contents.memory import MemoryContents
 from jobengine.errors import UnavailableError
 from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import ContentStore, PutElement
+from jobengine.testing.contents.store import MemoryContents
 from tests.unit.rest.bench import Bench, make_bench, on_event
 from tests.waiting import wait_until
 

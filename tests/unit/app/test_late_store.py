@@ -9,10 +9,10 @@ from typing import cast
 import pytest
 
 from jobengine.app.late_store import PAUSE_S, LateStore
-from jobengine.contents.memory import MemoryContents
 from jobengine.errors import SettingsError, UnavailableError
 from jobengine.ports.contents import ContentStore, PutDocument
 from jobengine.testing import ManualClock
+from jobengine.testing.contents.store import MemoryContents
 
 PAUSE = timedelta(seconds=PAUSE_S)
 

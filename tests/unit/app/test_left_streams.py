@@ -7,8 +7,8 @@ import pytest
 from jobengine.app.left_streams import LeftStreams
 from jobengine.clock import SystemClock
 from jobengine.contents.catalogue import Catalogue
-from jobengine.contents.memory import MemoryContents
 from jobengine.errors import UnavailableError
+from jobengine.testing.contents.store import MemoryContents
 
 CLOCK = SystemClock()
 

@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 
 from jobengine.app.payload_sweep import PayloadSweep
 from jobengine.clock import SystemClock, to_us
-from jobengine.contents.memory import MemoryContents
 from jobengine.contents.repeats import Repeats
 from jobengine.errors import UnavailableError
 from jobengine.model.element import Element, ElementKind, PayloadState
 from jobengine.ports.contents import Capacity, ContentStore, PutElement
+from jobengine.testing.contents.store import MemoryContents
 from tests.begun import begun
 from tests.waiting import wait_until
 

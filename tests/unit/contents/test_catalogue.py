@@ -11,8 +11,8 @@ import pytest
 
 from jobengine.clock import SystemClock
 from jobengine.contents.catalogue import Catalogue, Content, Limits, new_content
-from jobengine.contents.memory import MemoryContents
 from jobengine.errors import ConflictError
+from jobengine.testing.contents.store import MemoryContents
 
 FORMAT: Mapping[str, Any] = {"type": "format"}
 STREAM: Mapping[str, Any] = {"type": "Stream"}

@@ -6,10 +6,10 @@ import threading
 
 from jobengine.clock import SystemClock
 from jobengine.contents.followers import Followers
-from jobengine.contents.memory import MemoryContents
 from jobengine.errors import UnavailableError
 from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import PutElement
+from jobengine.testing.contents.store import MemoryContents
 from tests.begun import begun
 from tests.waiting import wait_until
 

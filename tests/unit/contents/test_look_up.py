@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from jobengine.clock import SystemClock
 from jobengine.contents.look_up import Found, LookUp, Page, Terms, TimedStream, is_range, pts_of
-from jobengine.contents.memory import MemoryContents
 from jobengine.errors import NotFoundError
 from jobengine.ids import new_element_id
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind
 from jobengine.model.media_reference import ById, Relative, Stamps, parse_reference
 from jobengine.ports.contents import PutElement
+from jobengine.testing.contents.store import MemoryContents
 from tests.begun import begun
 
 SET10 = range(-40, 51, 10)

@@ -9,11 +9,11 @@ import pytest
 from jobengine.clock import SystemClock
 from jobengine.contents.look_up import Page, Terms, TimedStream, pts_of
 from jobengine.contents.look_up_all import LookUpAll
-from jobengine.contents.memory import MemoryContents
 from jobengine.errors import MalformedError, NotFoundError
 from jobengine.model.element import Element, ElementKind
 from jobengine.model.media_reference import ById, parse_reference
 from jobengine.ports.contents import PutElement
+from jobengine.testing.contents.store import MemoryContents
 from tests.begun import begun
 
 VIDEO = TimedStream(10, 0, Fraction(1, 25))

@@ -14,9 +14,9 @@ from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.changes import Change
 from jobengine.contents.embedded import EmbeddedContents
 from jobengine.contents.last_changes import REMEMBERED, changes_since, count_change
-from jobengine.contents.memory import MemoryContents
 from jobengine.contents.watch import CatalogueWatch
 from jobengine.ports.contents import ContentStore
+from jobengine.testing.contents.store import MemoryContents
 
 CLOCK = SystemClock()
 FORMAT = {"type": "format"}

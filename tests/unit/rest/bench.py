@@ -18,7 +18,6 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from jobengine.clock import SystemClock, to_text
-from jobengine.contents.memory import MemoryContents
 from jobengine.engine.admission import Admission
 from jobengine.engine.commands import Commands
 from jobengine.engine.engine import Engine
@@ -41,6 +40,7 @@ from jobengine.rest.factory import create_app
 from jobengine.rest.priors import Priors
 from jobengine.rest.services import HttpServices
 from jobengine.settings import Settings, load
+from jobengine.testing.contents.store import MemoryContents
 from jobengine.web.pages import pages
 
 CLOCK = SystemClock()

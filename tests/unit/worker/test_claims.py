@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from jobengine.clock import SystemClock, to_us
-from jobengine.contents.memory import MemoryContents
 from jobengine.ports.contents import PutDocument
+from jobengine.testing.contents.store import MemoryContents
 from jobengine.worker.convert.derived.claims import Claims
 from jobengine.worker.convert.derived.holder import is_gone, this_process
 from tests.waiting import wait_until

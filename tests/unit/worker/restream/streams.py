@@ -12,11 +12,11 @@ import msgspec
 
 from jobengine.clock import to_us
 from jobengine.contents.catalogue import Catalogue, Content
-from jobengine.contents.memory import MemoryContents
 from jobengine.model.element import Element, ElementKind, StoredElement
 from jobengine.model.message import Message, message_attributes
 from jobengine.ports.contents import PutElement
 from jobengine.testing import ManualClock
+from jobengine.testing.contents.store import MemoryContents
 
 MILLISECONDS = Fraction(1, 1000)
 

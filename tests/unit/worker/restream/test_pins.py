@@ -8,9 +8,9 @@ import pytest
 
 from jobengine.clock import Clock
 from jobengine.contents.catalogue import Catalogue
-from jobengine.contents.memory import MemoryContents
 from jobengine.errors import UnavailableError
 from jobengine.testing import ManualClock
+from jobengine.testing.contents.store import MemoryContents
 from jobengine.worker.restream.pins import PIN_ELEMENTS, Pins
 from tests.unit.worker.restream.at_once import AtOnce
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from jobengine.clock import Clock, to_us
-from jobengine.contents.memory import MemoryContents
 from jobengine.model.element import ElementKind, Gap, StoredElement
 from jobengine.ports.contents import DeleteElements, DropPayloads, LimitStream
 from jobengine.testing import ManualClock
+from jobengine.testing.contents.store import MemoryContents
 from jobengine.worker.restream.reader import FAST_BATCH_BYTES, Entry, Reader
 from jobengine.worker.restream.shared_store import share
 from tests.unit.worker.restream.at_once import AtOnce

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from jobengine.contents.eviction import Aged, choose
-from jobengine.contents.memory_stream import Held, MemoryStream
 from jobengine.ports.contents import Capacity
+from jobengine.testing.contents.stream import Held, MemoryStream
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""A contents store in memory: for tests, and for small things that need not last.
+"""A contents store in memory: quick enough for unit tests, and what the lasting ones are compared with.
 
-Only its user's deletes and limits bound it. Everything under one lock; a refused commit is undone write by
-write.
+Only its user's deletes and limits bound it. Everything is done under one lock; a refused commit is undone
+write by write.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from jobengine.contents.checks import (
     stream_gone,
 )
 from jobengine.contents.eviction import bring_payload, store_full
-from jobengine.contents.memory_expiry import Pin, expire_stream, is_beyond, let_payloads_go, remove_elements
-from jobengine.contents.memory_stream import Held, MemoryStream
 from jobengine.errors import ConflictError, NotFoundError, UnavailableError
 from jobengine.ids import new_element_id, new_id
 from jobengine.model.element import ElementKind, Gap, PayloadState, StoredElement, StreamFacts
@@ -50,6 +48,8 @@ from jobengine.ports.contents import (
     PutPlanes,
     Write,
 )
+from jobengine.testing.contents.expiry import Pin, expire_stream, is_beyond, let_payloads_go, remove_elements
+from jobengine.testing.contents.stream import Held, MemoryStream
 
 Undo = Callable[[], object]
 

@@ -1,6 +1,6 @@
 """One stream held in memory, in all the orders that look-ups need.
 
-Knows nothing of commits, locks or clocks; `jobengine.contents.memory` does.
+Knows nothing of commits, locks or clocks; `jobengine.testing.contents.store` does.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""A contents store in memory, with the behaviour of those that last."""
