@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
-from jobengine.client.contents import Contents
 from jobengine.client.event_feed import Event, EventFeed
 from jobengine.client.http import Http, path
 from jobengine.client.jobs import Jobs
 from jobengine.client.relations import Relations
+
+if TYPE_CHECKING:
+    from jobengine.client.contents import Contents
 
 Json = Any
 
@@ -69,7 +72,6 @@ class Client:
         self.jobs = Jobs(self._http)
         self.events = Events(self._http)
         self.variables = Variables(self._http)
-        self.contents = Contents(self._http)
         self.relations = Relations(self._http)
 
     def __enter__(self) -> Self:
@@ -81,6 +83,14 @@ class Client:
     @property
     def url(self) -> str:
         return self._http.url
+
+    @cached_property
+    def contents(self) -> Contents:
+        """Media in the store of the service."""
+        # The models of elements take as long to import as a command about jobs takes altogether.
+        from jobengine.client.contents import Contents
+
+        return Contents(self._http)
 
     def versions(self) -> Json:
         """Versions of the service and its parts."""

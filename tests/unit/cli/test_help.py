@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import click
 import pytest
@@ -41,12 +41,23 @@ def test_every_group_tells_its_commands(run: Run) -> None:
         assert "Commands:" in result.stdout
 
 
-def test_starting_imports_nothing_heavy() -> None:
-    script = (
-        "import sys\nfrom jobengine.cli.main import main\n"
-        "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
-        f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
-    )
+HELP = """
+from jobengine.cli.main import main
+try:
+    main(["--help"])
+except SystemExit as end:
+    assert end.code == 0
+"""
+CLIENT = """
+from jobengine.client import Client
+with Client() as client:
+    client.jobs, client.events
+"""
+
+
+@pytest.mark.parametrize(("work", "heavy"), [(HELP, HEAVY), (CLIENT, ("pydantic", "numpy", "sqlalchemy"))])
+def test_starting_imports_nothing_heavy(work: str, heavy: Collection[str]) -> None:
+    script = f"import sys\n{work}\nprint([name for name in {heavy} if name in sys.modules], file=sys.stderr)"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stderr.strip() == "[]"
 
