@@ -52,7 +52,7 @@ def test_answers_are_as_documented(bench: Bench, subtests: pytest.Subtests) -> N
         operation = result.ok()
 
         @hypothesis.settings(
-            max_examples=20,
+            max_examples=hypothesis.settings.default.max_examples // 12,
             deadline=None,
             suppress_health_check=list(hypothesis.HealthCheck),
             phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
