@@ -6,6 +6,7 @@ included. A module that shares one service among its tests makes it with `runnin
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -22,10 +23,11 @@ import psycopg
 import pytest
 
 from jobengine.client import Client
-from jobengine.errors import UnavailableError
+from tests.processes import await_end, has_ended
 from tests.waiting import wait_until
 
 READY_TIMEOUT_S = 90.0
+READY_CALL_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 60.0
 CLI_TIMEOUT_S = 60.0
 PARTS = ("proxy", "http", "engine")
@@ -82,7 +84,7 @@ class Service:
         template = self.template_process()
         tree = [template, *(p for p in template.children() if p.name() in PARTS)]
         self._end(signal.SIGKILL)
-        psutil.wait_procs(tree, STOP_TIMEOUT_S)
+        await_end(tree, STOP_TIMEOUT_S, "all parts have ended")
 
     def engine_process(self) -> psutil.Process:
         """The process that has the nursery."""
@@ -133,7 +135,7 @@ class Service:
         left = self.processes()
         for process in left:
             process.kill()
-        psutil.wait_procs(left, STOP_TIMEOUT_S)
+        await_end(left, STOP_TIMEOUT_S, "all that was left has ended")
 
     def _end(self, number: int) -> int:
         assert self.process is not None
@@ -150,10 +152,15 @@ class Service:
         assert self.process is not None
         if self.process.poll() is not None:
             raise RuntimeError(f"the service ended with {self.process.returncode}: {self.log.read_text()}")
+        # Not by the client, which pauses between its tries.
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_CALL_TIMEOUT_S)
         try:
-            return bool(self.client.readiness()["ready"])
-        except UnavailableError:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
 
     def _part(self, name: str) -> psutil.Process:
         assert self.process is not None
@@ -163,8 +170,7 @@ class Service:
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
-            is_alive = process.status() != psutil.STATUS_ZOMBIE
-            return is_alive and process.environ().get("JOBENGINE_DATA") == str(self.data)
+            return not has_ended(process) and process.environ().get("JOBENGINE_DATA") == str(self.data)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
 

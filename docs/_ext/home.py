@@ -19,6 +19,7 @@ from shutil import rmtree
 
 import psutil
 
+from tests.processes import await_end
 from tests.waiting import wait_until
 
 DOCS = Path(__file__).parents[1]
@@ -81,7 +82,7 @@ class Home:
         left = [process for process in psutil.process_iter() if self._owns(process)]
         for process in left:
             process.kill()
-        psutil.wait_procs(left, STOP_TIMEOUT_S)
+        await_end(left, STOP_TIMEOUT_S, "all that was left has ended")
         rmtree(self.folder)
 
     def _settled(self) -> str:

@@ -21,6 +21,7 @@ from tests.acceptance.observing import (
     record_on,
     worker_of,
 )
+from tests.processes import await_end, has_ended
 from tests.services import NewService, Service
 from tests.waiting import wait_until
 
@@ -52,7 +53,7 @@ def test_a_recording_goes_on_without_its_service_and_is_in_the_history_as_if_not
     service.kill()
     wait_until(lambda: is_over(moment), 20, "the planned moment is over")
     record_on(output, 2.0)
-    assert worker.is_running()
+    assert not has_ended(worker)
     service.start()
     wait_until(lambda: len(history_of(service, job)) == 4, 30, "the history has caught up")
     assert worker_of(job).pid == worker.pid
@@ -82,7 +83,7 @@ def test_a_part_of_the_service_that_is_killed_is_put_back(service: Service, part
     kill_part(service, part)
     record_on(output, 0.3)
     after_it = reach(service.client.jobs.submit(recording(f"after-{part}")), "Running")
-    assert worker.is_running()
+    assert not has_ended(worker)
     for one in (job, after_it):
         one.finish()
         reach(one, "Finished")
@@ -105,14 +106,14 @@ def test_reports_that_a_dying_engine_never_stored_are_told_to_the_next(service: 
     engine.kill()
     reach(job, "Finished")
     assert_whole(service, job, changes=0)
-    wait_until(lambda: not worker.is_running(), 20, "the worker has gone")
+    await_end([worker], 20, "the worker has gone")
 
 
 def kill_part(service: Service, part: str) -> None:
     """It is gone, and the service is ready again."""
     victim = part_of(service, part)
     victim.kill()
-    wait_until(lambda: not victim.is_running(), 20, f"the {part} is gone and cleared away")
+    await_end([victim], 20, f"the {part} is gone")
     wait_until(service.is_ready, 90, f"the service is ready without its {part}")
 
 

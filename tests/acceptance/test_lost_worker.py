@@ -22,6 +22,7 @@ from tests.acceptance.observing import (
     worker_of,
 )
 from tests.needs import is_there
+from tests.processes import await_end
 from tests.services import NewService, Service
 from tests.waiting import wait_until
 
@@ -110,7 +111,7 @@ def test_a_resuming_job_goes_on_in_a_new_file_and_records_the_gap(service: Servi
     job = start_recording(service, "resumed", restartPolicy="resume")
     first = worker_of(job)
     first.kill()
-    first.wait(10)
+    await_end([first], 10, "the worker has ended")
     wait_until(lambda: len(job.outputs()) == 2, 60, "a second file")
     reach(job, "Running")
     record_on(output_of(job), 0.5)
@@ -161,7 +162,7 @@ def test_worker_and_service_die_together_and_the_job_is_taken_up_again(new_servi
     service.kill()
     for worker in workers:
         worker.kill()
-        worker.wait(10)
+    await_end(workers, 10, "both workers have ended")
     service.start()
     reach(failed, "Error")
     assert_valid(output_of(failed), failed.outputs()[0]["samples"])
@@ -180,6 +181,6 @@ def test_a_worker_that_dies_again_and_again_is_given_up(new_service: NewService)
         wait_until(lambda n=files: len(job.outputs()) == n, 60, f"{files} files")
         worker = worker_of(reach(job, "Running")) if files == 1 else worker_of(job)
         worker.kill()
-        worker.wait(10)
+        await_end([worker], 10, "the worker has ended")
     reach(job, "Error")
     assert all(Path(output["path"]).is_file() and output["closed"] for output in job.outputs())

@@ -14,8 +14,8 @@ import pytest
 from jobengine.clock import SystemClock
 from tests.acceptance.documents import after, assert_counts, recording, samples_of
 from tests.acceptance.observing import history_of, output_of, reach, record_on, worker_of
+from tests.processes import await_end, has_ended
 from tests.services import NewService
-from tests.waiting import wait_until
 
 CLOCK = SystemClock()
 STOP_LIMIT_S = 4.0
@@ -28,7 +28,7 @@ def test_a_stop_leaves_the_workers_for_the_next_start(new_service: NewService) -
     job = reach(service.client.jobs.submit(recording("left", after(500))), "Running")
     output, worker = output_of(job), worker_of(job)
     assert service.stop() == 0
-    assert worker.is_running()
+    assert not has_ended(worker)
     record_on(output, 0.5)
     service.start()
     assert worker_of(job).pid == worker.pid
@@ -90,7 +90,7 @@ def test_finish_jobs_finishes_what_it_can_and_terminates_what_hangs(new_service:
     workers = [worker_of(good), worker_of(hanging)]
     workers[1].send_signal(signal.SIGSTOP)
     assert service.stop() == 0
-    wait_until(lambda: not any(w.is_running() for w in workers), 10, "both workers are gone")
+    await_end(workers, 10, "both workers are gone")
     for output in outputs:
         assert_counts(samples_of(output))
     finished, terminated = history_of(service, good)[-1], history_of(service, hanging)[-1]
@@ -106,7 +106,7 @@ def test_workers_of_a_service_that_never_returns_end_after_the_grace(new_service
     job = reach(service.client.jobs.submit(recording("orphan")), "Running")
     output, worker = output_of(job), worker_of(job)
     service.kill()
-    wait_until(lambda: not worker.is_running(), 30, "the orphan has ended by itself")
+    await_end([worker], 30, "the orphan has ended by itself")
     values = samples_of(output)
     assert_counts(values)
     service.start()

@@ -18,6 +18,7 @@ from jobengine.messaging.engine_sockets import EngineSockets
 from jobengine.messaging.worker_messages import Hello, Release
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
+from tests.processes import await_end, has_ended
 from tests.waiting import wait_until
 
 News = WorkerStarted | WorkerEnded
@@ -57,12 +58,16 @@ class Service:
 
     def launch(self, job_id: str, group: str = "") -> int:
         """Start a worker and wait until it asks for its job; its process id."""
-        spool, log = self.folder / f"{job_id}.reports", self.folder / f"{job_id}.log"
-        self.launcher.launch(WorkerProcess(job_id, spool, log, group))
+        self.launch_unheard(job_id, group)
         started = self.wait_for(lambda one: isinstance(one, WorkerStarted) and one.job_id == job_id)
         wait_until(lambda: self.turn() and started.process_id in self.greeted, 20, "the worker's hello")
         process_id: int = started.process_id
         return process_id
+
+    def launch_unheard(self, job_id: str, group: str = "") -> None:
+        """Ask for a worker, and don't hear what comes of it."""
+        spool, log = self.folder / f"{job_id}.reports", self.folder / f"{job_id}.log"
+        self.launcher.launch(WorkerProcess(job_id, spool, log, group))
 
     def spares(self, count: int, name: str = "spare worker") -> list[psutil.Process]:
         """Wait until so many workers wait for a job; they."""
@@ -210,7 +215,7 @@ def test_jobs_are_given_to_workers_that_wait_and_those_are_made_up_for(warm_serv
 def test_waiting_worker_that_dies_is_no_news_and_is_made_up_for(warm_service: Service) -> None:
     killed, other = warm_service.spares(2)
     killed.kill()
-    wait_until(lambda: warm_service.turn() and not killed.is_running(), 20, "its end")
+    wait_until(lambda: warm_service.turn() and has_ended(killed), 20, "its end")
     assert warm_service.launch("one") != killed.pid
     assert other.pid in {*warm_service.greeted, *(spare.pid for spare in warm_service.spares(2))}
     assert not [one for one in warm_service.news if isinstance(one, WorkerEnded)]
@@ -223,16 +228,16 @@ def test_worker_that_waited_is_noticed_with_its_signal_like_any_other(warm_servi
     assert warm_service.ended(process_id) == -signal.SIGSEGV
 
 
-def test_waiting_workers_end_with_their_nursery_however_it_ends(warm_service: Service) -> None:
-    waiting = warm_service.spares(2)
-    nursery = waiting[0].parent()
-    assert nursery is not None
-    nursery.kill()
-    wait_until(lambda: not any(one.is_running() for one in waiting), 20, "the end of those that wait")
-    warm_service.wait_until_nursery_is_another(nursery.pid)
-    waiting = warm_service.spares(2)
+@pytest.mark.parametrize("has_work", [False, True], ids=["killed", "in order"])
+def test_workers_that_wait_for_jobs_end_with_their_nursery(warm_service: Service, has_work: bool) -> None:
+    waiting = [*warm_service.spares(2), warm_service.shared()]
+    if has_work:  # which it has not said to be done, so it is not killed
+        warm_service.launch_unheard("late")
     warm_service.launcher.close()
-    wait_until(lambda: not any(one.is_running() for one in waiting), 20, "the end of those that wait")
+    if has_work:
+        taken = wait_until(lambda: [one for one in waiting if _name(one) == "job late"], 20, "its worker")
+        taken[0].kill()
+    await_end(waiting, 20, "the end of those that wait")
 
 
 def test_worker_that_light_jobs_share_is_there_before_the_first(warm_service: Service) -> None:
@@ -247,22 +252,10 @@ def test_shared_worker_that_dies_before_its_first_job_is_no_news_and_is_made_up_
 ) -> None:
     killed = warm_service.shared()
     killed.kill()
-    wait_until(lambda: warm_service.turn() and not killed.is_running(), 20, "its end")
+    wait_until(lambda: warm_service.turn() and has_ended(killed), 20, "its end")
     another = warm_service.shared().pid
     assert warm_service.launch("one", "light") == another != killed.pid
     assert not [one for one in warm_service.news if isinstance(one, WorkerEnded)]
-
-
-def test_shared_worker_without_a_job_ends_with_its_nursery_however_it_ends(warm_service: Service) -> None:
-    shared = warm_service.shared()
-    nursery = shared.parent()
-    assert nursery is not None
-    nursery.kill()
-    wait_until(lambda: not shared.is_running(), 20, "the end of the one that waits")
-    warm_service.wait_until_nursery_is_another(nursery.pid)
-    shared = warm_service.shared()
-    warm_service.launcher.close()
-    wait_until(lambda: not shared.is_running(), 20, "the end of the one that waits")
 
 
 def test_shared_worker_that_can_not_get_ready_says_so_and_takes_jobs(tmp_path: Path) -> None:
