@@ -159,6 +159,18 @@ def test_a_range_becomes_a_file_of_its_length(
     assert float(found["format"]["duration"]) == pytest.approx(seconds, abs=0.15)
 
 
+def test_a_part_of_a_film_is_that_of_the_whole(http: httpx.Client) -> None:
+    whole = http.get("/beams/news/1s-2s.mp4")
+
+    part = http.get(
+        "/beams/news/1s-2s.mp4", headers={"Range": "bytes=100-299", "If-Range": whole.headers["ETag"]}
+    )
+
+    assert (part.status_code, part.content) == (206, whole.content[100:300])
+    assert part.headers["Content-Range"] == f"bytes 100-299/{len(whole.content)}"
+    assert len(part.headers.get_list("Date")) == 1
+
+
 def test_each_firing_is_a_job_with_its_history(http: httpx.Client) -> None:
     http.get("/beams/news/video.txt").raise_for_status()
 

@@ -35,7 +35,7 @@ _PAYLOAD = re.compile(
     r"(?:/(?=data|raw)|\.(?=raw))(?P<data>[a-z]+_?[0-9]{0,2})/?",
     re.DOTALL,
 )
-_HEADERS = ("HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_NONE_MATCH")
+_HEADERS = ("HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH")
 _CONDITIONS = frozenset(_HEADERS)
 _STATUS = {number: f"{number} {HTTPStatus(number).phrase}" for number in (200, 206, 304)}
 

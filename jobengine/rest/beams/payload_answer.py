@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,10 +9,8 @@ import xxhash
 
 from jobengine.model.element import StoredElement
 from jobengine.ports.contents import Buffer
+from jobengine.rest.byte_range import bounds
 
-_RANGE = re.compile(
-    r"bytes\s*=\s*(?:(?P<first>[0-9]{1,40})-(?P<last>[0-9]{1,40})?|-(?P<suffix>[0-9]{1,40}))\s*"
-)
 OCTETS = "application/octet-stream"
 
 
@@ -36,11 +33,12 @@ class Conditions:
     range: str = ""
     if_range: str = ""
     if_none_match: str = ""
+    if_match: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadAnswer:
-    """Status (200, 206, 304 or 416), headers, and the body in pieces that were not copied."""
+    """Status (200, 206, 304, 412 or 416), headers, and the body in pieces that were not copied."""
 
     status: int
     headers: dict[str, str]
@@ -52,14 +50,16 @@ def answer_payload(payload: Payload, conditions: Conditions) -> PayloadAnswer:
     length = sum(len(plane) for plane in payload.planes)
     tag = _entity_tag(payload.planes)
     headers = {"ETag": tag, "Accept-Ranges": "bytes", **_beam_headers(payload)}
+    if conditions.if_match and not _is_one_of(conditions.if_match, tag):
+        return PayloadAnswer(412, {"ETag": tag})
     if conditions.if_none_match and _knows(conditions.if_none_match, tag):
         return PayloadAnswer(304, headers)
     headers["Content-Type"] = OCTETS
-    bounds = _bounds(conditions.range, length) if conditions.if_range in ("", tag) else None
-    if bounds is None:
+    part = bounds(conditions.range, length) if conditions.if_range in ("", tag) else None
+    if part is None:
         headers["Content-Length"] = str(length)
         return PayloadAnswer(200, headers, tuple(payload.planes))
-    first, last = bounds
+    first, last = part
     if first > last:
         return PayloadAnswer(416, {"Content-Range": f"bytes */{length}", "Accept-Ranges": "bytes"})
     headers["Content-Range"] = f"bytes {first}-{last}/{length}"
@@ -83,23 +83,14 @@ def _entity_tag(planes: Sequence[Buffer]) -> str:
     return f'"{digest.hexdigest()}"'
 
 
+def _is_one_of(if_match: str, tag: str) -> bool:
+    """Whether these very bytes are meant: a weak tag never says so."""
+    return any(each.strip() in ("*", tag) for each in if_match.split(","))
+
+
 def _knows(if_none_match: str, tag: str) -> bool:
     tags = (each.strip().removeprefix("W/") for each in if_none_match.split(","))
     return any(each in ("*", tag) for each in tags)
-
-
-def _bounds(text: str, length: int) -> tuple[int, int] | None:
-    """First and last byte of the range that is asked for, backwards if there is none; None: no range."""
-    wanted = _RANGE.fullmatch(text) if text else None
-    if wanted is None:
-        return None
-    if wanted["suffix"] is not None:
-        count = min(int(wanted["suffix"]), length)
-        return length - count, length - 1
-    first, last = int(wanted["first"]), int(wanted["last"] or length)
-    if wanted["last"] is not None and last < first:
-        return None
-    return first, min(last, length - 1)
 
 
 def _cut(planes: Sequence[Buffer], first: int, end: int) -> tuple[Buffer, ...]:

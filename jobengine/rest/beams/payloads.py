@@ -12,7 +12,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from jobengine.clock import to_us
 from jobengine.contents.stream_names import stream_index
-from jobengine.errors import ConflictError, MalformedError, NotFoundError
+from jobengine.errors import ConflictError, MalformedError, NotFoundError, RevisionMismatch
 from jobengine.model.element import ElementKind, PayloadState, StoredElement
 from jobengine.model.media_reference import Direct, Stamps, parse_reference
 from jobengine.ports.contents import DropPayloads, KeepPayload, PutPlanes
@@ -65,13 +65,15 @@ class PayloadRoutes:
         self._shelf.store.commit([KeepPayload(number, at.kind, at.pts, until_us)])
 
     def _answer(self, name: str, stream: str, element: str, data: str) -> Response:
-        """The payload as an answer. Raises RequestedRangeNotSatisfiable beside what its reader raises."""
+        """The payload as an answer. Raises RequestedRangeNotSatisfiable and RevisionMismatch beside what its
+        reader raises."""
         payload = self._shelf.payloads.read(self._shelf.catalogue.get(name), stream, element, data)
         given = request.headers
-        conditions = Conditions(
-            given.get("Range", ""), given.get("If-Range", ""), given.get("If-None-Match", "")
-        )
-        answer = answer_payload(payload, conditions)
+        names = ("Range", "If-Range", "If-None-Match", "If-Match")
+        answer = answer_payload(payload, Conditions(*(given.get(name, "") for name in names)))
+        if answer.status == 412:
+            tag = answer.headers["ETag"]
+            raise RevisionMismatch(f"the payload has the entity tag {tag}", revision=tag)
         if answer.status == 416:
             length = sum(len(plane) for plane in payload.planes)
             raise RequestedRangeNotSatisfiable(length, description=f"the payload has {length} bytes")
@@ -100,6 +102,8 @@ class PayloadRoutes:
         stored = self._shelf.look_up.direct(number, at.kind, at.pts)
         if stored is None:
             raise NotFoundError(f"there is no {at} in stream {index} of {content.name!r}; put that first")
+        if request.content_length is None:
+            _check_whole(stored, plane, len(body), sizes)
         planes = _divide(stored, at, plane, body, sizes)
         put = PutPlanes(number, at.kind, at.pts, planes, self.expires_us(at.kind, call.query.expires_s))
         (outcome,) = self._shelf.store.commit([put])
@@ -163,6 +167,18 @@ def _sizes(kind: ElementKind) -> list[int] | None:
     return sizes
 
 
+def _check_whole(stored: StoredElement, plane: int | None, length: int, sizes: list[int] | None) -> None:
+    """Refuse a body that came in chunks and is shorter than what is described: the server doesn't tell a
+    last chunk from a client that went away. Raises MalformedError."""
+    declared = stored.element.plane_sizes
+    wanted = sum(declared) if plane is None else sum(declared[plane : plane + 1])
+    if sizes is None and length < wanted:
+        raise MalformedError(
+            f"the body came in chunks and ended after {length} of {wanted} described bytes; if that is all, "
+            "send Content-Length"
+        )
+
+
 def _divide(
     stored: StoredElement, at: Direct, plane: int | None, body: memoryview, sizes: list[int] | None
 ) -> Mapping[int, memoryview]:
@@ -204,7 +220,7 @@ def install(api: Api, shelf: Shelf) -> PayloadRoutes:
     stored = {200: Answer("Replaced", media_type=""), 201: Answer("Stored", media_type="")}
     gone = {204: Answer("Let go", media_type="")}
     api.add(
-        Route("GET", PAYLOAD, r.get, "getPayload", tag, got, PayloadReadQuery, problems=(416,)),
+        Route("GET", PAYLOAD, r.get, "getPayload", tag, got, PayloadReadQuery, problems=(412, 416)),
         Route(
             "PUT",
             PAYLOAD,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Response, g, request
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from jobengine.contents.stream_names import RELATIONS
@@ -70,7 +71,7 @@ def _surround(api: Api, hooks: BeamHooks, gate: Gate) -> None:
             return response
         try:
             return hooks.after(request, g.beam_actor, response)
-        except JobEngineError as error:
+        except (JobEngineError, HTTPException) as error:
             return app.make_response(app.handle_user_exception(error))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import structlog
 from flask import Request, Response, current_app, request
 from werkzeug.datastructures import MultiDict
-from werkzeug.wsgi import wrap_file
 
 from jobengine.contents.rules import RuleBook
 from jobengine.errors import JobEngineError
@@ -23,9 +21,9 @@ from jobengine.rest.auth import Actor
 from jobengine.rest.parameters import check_known, refusal
 from jobengine.rest.rules.flights import Flights, Order
 from jobengine.rest.rules.outcome import Outcome
+from jobengine.rest.rules.result_answer import answer_result
 
 Json = Any
-CHUNK_BYTES = 256 * 1024
 
 
 class RuleHooks:
@@ -84,15 +82,7 @@ class RuleHooks:
         outcome, body = self._flights.wait(key, order)
         if body is None:
             return outcome, None
-        response = Response(status=outcome.status, content_type=outcome.media_type)
-        response.headers.extend(outcome.headers)
-        response.content_length = os.fstat(body.fileno()).st_size
-        if asked.method == "HEAD":
-            body.close()
-        else:
-            response.response = wrap_file(request.environ, body, CHUNK_BYTES)
-            response.direct_passthrough = True
-        return outcome, response
+        return outcome, answer_result(outcome, body)
 
     def _send(self, order: Order) -> None:
         """Nobody waits, so nobody is told that it failed but the log."""

@@ -43,6 +43,7 @@ REQUESTS = {
     "a range beyond": get(DATA, "Range: bytes=200-"),
     "any tag": get(DATA, "If-None-Match: *"),
     "another tag": get(DATA, 'If-None-Match: "other"'),
+    "another tag only": get(DATA, 'If-Match: "other"'),
     "a condition that is ignored": get(DATA, "If-Modified-Since: Sun, 22 Nov 2026 10:00:00 GMT"),
     "an id of its own": get(DATA, "X-Request-Id: mine"),
     "an unknown key": get(DATA, "X-API-Key: je_0_0"),

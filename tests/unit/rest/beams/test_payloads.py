@@ -220,12 +220,19 @@ def test_d28_a_payload_may_come_in_chunks(packet: Beam) -> None:
     assert packet.get("0/packet_42/data").data == K_BYTES[:16383]
 
 
-def test_an_upload_that_breaks_off_changes_nothing(packet: Beam) -> None:
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param({"CONTENT_LENGTH": "4"}, id="of its length"),
+        pytest.param({"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}, id="of what is described"),
+    ],
+)
+def test_an_upload_that_breaks_off_changes_nothing(packet: Beam, told: dict[str, str]) -> None:
     packet.put_data("0/packet_42/data", b"whole")
     builder = EnvironBuilder(
         "/beams/test_url/0/packet_42/data", method="PUT", input_stream=BytesIO(b"par"), content_type=OCTETS
     )
-    environ = builder.get_environ() | {"wsgi.input_terminated": True, "CONTENT_LENGTH": "4"}
+    environ = builder.get_environ() | {"wsgi.input_terminated": True, **told}
 
     _, status, _ = run_wsgi_app(packet.client.application, environ)
 
@@ -296,6 +303,10 @@ def test_ranges_of_bytes(
 def test_an_entity_tag_is_that_of_the_bytes(small: Beam) -> None:
     tag = small.get("0/frame_42/data").headers["ETag"]
 
+    for wanted in (tag, f'"x", {tag}', "*"):
+        assert small.get("0/frame_42/data", headers={"If-Match": wanted}).status_code == 200
+    for other in ('"x"', f"W/{tag}"):
+        assert is_beam_error(small.get("0/frame_42/data", headers={"If-Match": other}), 412)
     same = small.get("0/frame_42/data", headers={"If-None-Match": f'"x", W/{tag}'})
     assert (same.status_code, same.data, same.headers["ETag"]) == (304, b"", tag)
     ranged = {"Range": "bytes=0-1", "If-Range": tag}
