@@ -45,7 +45,7 @@ def _stopped(data: Path) -> Iterator[None]:
 @db.command()
 @works_on_data
 def upgrade(settings: Settings) -> None:
-    """Bring the tables to what this version needs; makes the database if it is not there.
+    """Upgrade the tables to what this version needs; creates the database if there is none.
 
     \b
     Example:

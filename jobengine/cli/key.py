@@ -119,7 +119,7 @@ def list_(database: Database, form: str) -> None:
 @click.argument("key_id", metavar="KEY")
 @works_on_database
 def revoke(database: Database, key_id: str) -> None:
-    """Make KEY open nothing any more; a running service notices within a second.
+    """Refuse KEY from now on; a running service notices within a second.
 
     \b
     Example:

@@ -79,7 +79,7 @@ def _end(error: Exception) -> int:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
-    "--debug", is_flag=True, help="Print a traceback when something fails. Stands before the command."
+    "--debug", is_flag=True, help="Print a traceback when something fails. Put it before the command."
 )
 @click.version_option(version("jobengine"), prog_name="jobengine")
 def main(debug: bool) -> None:
@@ -91,5 +91,5 @@ def main(debug: bool) -> None:
       jobengine job submit docs/examples/test-signal.json --wait=Running
       jobengine job list
 
-    Data goes to stdout, talk to stderr. -o json gives JSON everywhere.
+    Data goes to stdout, messages to stderr. -o json gives JSON everywhere.
     """

@@ -100,7 +100,7 @@ def output_form(*forms: str) -> Callable[[Command], Command]:
         type=click.Choice(forms),
         default=forms[0],
         show_default=True,
-        help="Form of the data.",
+        help="Format of the output.",
     )
 
 

@@ -66,11 +66,11 @@ def export_file(
     container = CONTAINERS.get(file.suffix[1:].lower())
     if container is None:
         known = ", ".join(f".{ending}" for ending in CONTAINERS)
-        raise MediaError(f"{file.name} does not tell its container; known endings are {known}")
+        raise MediaError(f"{file.name} has no ending that tells the container; known endings are {known}")
     if file.exists():
         raise ConflictError(f"{file} is there already")
     if not file.parent.is_dir():
-        raise MediaError(f"{file.parent} is no folder, so {file.name} can't be written there")
+        raise MediaError(f"{file.parent} is not a folder, so {file.name} can't be written there")
     part = file.with_name(f".{file.name}.part")
     try:
         exported = _Export(contents, wanted, on_progress).write(part, container)
@@ -117,7 +117,7 @@ class _Export:
         """Raise NotFoundError if nothing lies in the range: what leads up to it alone makes no film."""
         if self._window is not None and (self._end_s is None or self._end_s <= self._window.first_s):
             wanted = self._wanted
-            raise NotFoundError(f"{wanted.range!r} finds nothing in content {wanted.content!r}")
+            raise NotFoundError(f"{wanted.range!r} matches nothing in content {wanted.content!r}")
 
     def _streams(self, document: Mapping[str, Json]) -> list[Mapping[str, Json]]:
         name = self._wanted.content

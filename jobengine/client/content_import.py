@@ -103,7 +103,7 @@ class _Import:
         except ConflictError:
             found: Mapping[str, Json] = self._contents.get(self._name)
         if (found.get("metadata") or {}).get(IMPORT_ID) != self._import_id:
-            raise ConflictError(f"there is a content {self._name!r} already, and it is not of this file")
+            raise ConflictError(f"there is a content {self._name!r} already, not made from this file")
         self._is_resumed = True
         return found
 

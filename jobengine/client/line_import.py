@@ -101,7 +101,7 @@ def _begin(contents: Contents, head: Mapping[str, Json], name: str) -> None:
         contents.create({**head, "url": name})
     except ConflictError:
         if contents.get(name).get("jobId") != head.get("jobId"):
-            raise ConflictError(f"there is a content {name!r} already, and it is not of this file") from None
+            raise ConflictError(f"there is a content {name!r} already, not made from this file") from None
         contents.change_stream(name, STREAM, {"closed": False})
 
 

@@ -36,7 +36,7 @@ def _parts(body: bytes) -> Iterator[tuple[bytes, memoryview]]:
         try:
             length = int(said[b"Content-Length"])
         except (KeyError, ValueError) as error:
-            raise UnavailableError("the service's answer has a part that does not tell its length") from error
+            raise UnavailableError("the service's answer has a part without a length") from error
         begin = head + 4
         yield said.get(b"Content-Type", b""), view[begin : begin + length]
         at = begin + length + 2

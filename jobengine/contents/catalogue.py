@@ -107,7 +107,7 @@ class Catalogue:
                 return self._create(content, further)
             except RevisionMismatch:
                 continue  # another one took the number, or the name, which the next round tells
-        raise ConflictError(f"content {name!r} could not be made beside {_RACES} others; try again")
+        raise ConflictError(f"others changed the catalogue {_RACES} times meanwhile; try again")
 
     def find(self, name: str) -> Content | None:
         """A content, or None. Read once as long as nothing is committed."""
@@ -189,7 +189,7 @@ class Catalogue:
                 return self.change(wanted, content.revision)
             except (ConflictError, NotFoundError):
                 continue
-        raise ConflictError(f"content {name!r} can't be changed beside {_RACES} others; try again")
+        raise ConflictError(f"content {name!r} was changed by others {_RACES} times meanwhile; try again")
 
     def delete(
         self, name: str, expected_revision: int | None = None, further: Sequence[Write] = ()

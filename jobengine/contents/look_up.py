@@ -276,7 +276,7 @@ class LookUp:
         elif isinstance(reference, Stamps | Times):
             span = self.span(stream, reference, terms)
         else:
-            raise TypeError(f"{reference} is no range")
+            raise TypeError(f"{reference} is not a range")
         if span.first > span.last:
             return Found([])
         found = self._store.range(number, span.first, span.last, page.offset, page.limit + 1)

@@ -29,7 +29,7 @@ class Repeats:
         if document is None:
             return None
         if document.value["requestHash"] != request_hash:
-            raise IdempotencyConflict(f"the Idempotency-Key {key!r} was used for another request")
+            raise IdempotencyConflict(f"the Idempotency-Key {key!r} was already used for a different request")
         return str(document.value["name"])
 
     def note(self, scope: str, key: str, request_hash: str, name: str) -> PutDocument:

@@ -136,7 +136,7 @@ class RuleBook:
             before = {named.name: named.rule.document() for named in self._read()}
             changes = decide(before)
             if len({*before, *changes}) > MAX_RULES:
-                raise ConflictError(f"there may be {MAX_RULES} rules at most")
+                raise ConflictError(f"there can be {MAX_RULES} rules at most")
             count = found.value["changes"] if found else 0
             guard = PutDocument(*_GUARD, {"changes": count + 1}, revision)
             try:

@@ -227,7 +227,7 @@ def check_known(job: LiveJob | None, job_id: str) -> LiveJob:
 def answered_before(key: IdempotencyKey, stored: Any, request_id: str) -> Accepted:
     """The answer that the same request was given. Raises IdempotencyConflict when it was another request."""
     if stored.request_hash != key.request_hash:
-        raise IdempotencyConflict("this Idempotency-Key was used for another request")
+        raise IdempotencyConflict("this Idempotency-Key was already used for a different request")
     response = stored.response or {}
     return Accepted(
         request_id,

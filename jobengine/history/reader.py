@@ -216,7 +216,7 @@ def _read_cursor(cursor: str, sort: str | None, orders: list[Order]) -> list[Any
             raise MalformedError("the cursor belongs to a list with another sort")
         return [_bindable(value, item) for value, item in zip(values, orders, strict=True)]
     except (ValueError, TypeError, ArithmeticError, msgspec.DecodeError) as error:
-        raise MalformedError("the cursor is not one that a list gave") from error
+        raise MalformedError("the cursor is not one from an earlier answer to this list") from error
 
 
 def _bindable(value: Any, item: Order) -> Any:

@@ -36,7 +36,7 @@ class DecodedSound:
         self.channels = int(parameters.get("channels") or (av.AudioLayout(said).nb_channels if said else 0))
         if self.rate <= 0 or self.channels <= 0:
             index = document.get("index", 0)
-            raise MediaError(f"stream {index} does not tell the sample_rate and the channels of its sound")
+            raise MediaError(f"stream {index} does not declare the sample_rate and the channels of its sound")
         self.layout = said or default_layout(self.channels)
         self.kind = _KINDS[form]
         self._samples_per_tick = time_base_of(document) * self.rate

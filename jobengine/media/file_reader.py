@@ -81,7 +81,7 @@ class FileSource:
             groups = max(groups - _RESAMPLER_MEMORY // out_step - 1, 0)
         self._feed = self._feed_from(offset + groups * in_step, rate)
         if self._context.offset_ms and not position and self._feed.is_exhausted():
-            raise MediaError(f"the startOffset lies behind the end of {self._name}")
+            raise MediaError(f"the startOffset is beyond the end of {self._name}")
         self._feed.drop(position - groups * out_step)
 
     def ready(self, samples: int) -> int:

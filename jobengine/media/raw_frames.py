@@ -77,4 +77,4 @@ def _packed(item: MediaElement, kind: np.dtype[Any], channels: int, is_planar: b
         count = min(int(samples or len(flat) // channels), len(flat) // channels)
         return flat[: count * channels].reshape(1, -1)
     except (IndexError, ValueError) as error:
-        raise MediaError("the planes of a frame don't hold the samples that it tells of") from error
+        raise MediaError("the planes of a frame don't hold as many samples as it declares") from error

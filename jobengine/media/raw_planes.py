@@ -21,9 +21,7 @@ def shaped(frame: av.VideoFrame, wanted: Mapping[str, Json]) -> av.VideoFrame:
     try:
         return frame.reformat(*size, wanted.get("format") or frame.format.name)
     except (FFmpegError, ValueError) as error:
-        raise MediaError(
-            f"the picture can't be brought into the form {wanted.get('format')} ({error})"
-        ) from error
+        raise MediaError(f"the picture can't be converted to {wanted.get('format')} ({error})") from error
 
 
 def frame_element(frame: av.VideoFrame, pts: int, duration: int | None = None) -> tuple[Element, list[bytes]]:

@@ -80,7 +80,7 @@ def _resampled(native: SoundSpan, rate: int) -> SoundSpan:
     try:
         made = [*resampler.resample(frame), *resampler.resample(None)]
     except (FFmpegError, ValueError) as error:
-        raise MediaError(f"the sound can't be brought from {native.rate} to {rate} Hz ({error})") from error
+        raise MediaError(f"the sound can't be resampled from {native.rate} to {rate} Hz ({error})") from error
     parts = [np.frombuffer(memoryview(p.planes[0]), np.float32)[: p.samples * channels] for p in made]
     samples = np.concatenate(parts).reshape(-1, channels) if parts else native.samples[:0]
     factor = Fraction(rate, native.rate)

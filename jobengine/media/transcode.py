@@ -58,7 +58,7 @@ class EncodedPictures:
         self._end = window.end_in(self._base) if window else None
         width, height = int(parameters.get("width", 0)), int(parameters.get("height", 0))
         if width < 2 or height < 2:
-            raise MediaError(f"stream {document.get('index', 0)} does not tell the size of its pictures")
+            raise MediaError(f"stream {document.get('index', 0)} does not declare the size of its pictures")
         rate = document.get("avg_frame_rate") or (25, 1)
         encoder = ENCODED[container.format.name, "video"]
         options = dict(_H264_OPTIONS) if encoder == "libx264" else {}

@@ -121,10 +121,10 @@ class AttributeValue(CamelModel):
     def _of_a_known_type(cls, value: dict[str, Any]) -> dict[str, Any]:
         ((name, said),) = value.items()
         if name not in _TYPES:
-            raise ValueError(f"{name} is no type; known are {', '.join(_TYPES)}")
+            raise ValueError(f"{name} is not a known type; known are {', '.join(_TYPES)}")
         fits, what = _TYPES[name]
         if not fits(said):
-            raise ValueError(f"what stands under {name} is none; right would be {what}")
+            raise ValueError(f"the value of {name} does not fit; it must be {what}")
         return value
 
 

@@ -144,7 +144,7 @@ class _Reader:
             text = "pictures or samples are, and parts that are made apart would not fit together"
             return f"{name!r} changes when {text}; speed and shift of a source do that"
         there = ", ".join(sorted(FILTERS[self._kind]))
-        return f"{name!r} is no {self._kind} filter that may be used; there are {there}"
+        return f"{name!r} is not a {self._kind} filter that may be used; known are {there}"
 
     def _labels(self) -> list[str]:
         found: list[str] = []

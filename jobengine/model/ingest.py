@@ -155,4 +155,4 @@ def _pass_through_faults(sink: SinkSpec | None, roots: MediaRoots) -> Iterator[F
     for fault in check_sink(sink, roots):
         yield Fault(f"/passThrough/sink{fault.pointer}", fault.detail)
     if sink is not None and sink.url and kind_of_sink(sink.url) is not SinkKind.SOCKET:
-        yield Fault("/passThrough/sink/url", "is no socket; messages are passed on as they came")
+        yield Fault("/passThrough/sink/url", "is not a socket; messages are passed on to sockets only")

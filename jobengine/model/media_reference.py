@@ -334,7 +334,7 @@ class _Reader:
     def _refuse(self, expected: str) -> NoReturn:
         found = repr(self._text[self._at]) if self._at < self._end else "the end"
         raise MalformedError(
-            f"{self._text!r} is no media reference: at column {self._at + 1} there is {found} "
+            f"{self._text!r} is not a media reference: at column {self._at + 1} there is {found} "
             f"where {expected} is expected",
             column=self._at + 1,
         )

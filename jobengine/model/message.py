@@ -146,7 +146,7 @@ def _moved(element: Element, shift: int) -> Element:
     for ticks in (shift, pts, dts):
         if ticks is not None and not PTS_MIN <= ticks <= PTS_MAX:
             raise TimeOutOfRange(
-                f"an element would have the time {ticks}, which is no signed number of 64 bits"
+                f"an element would have the time {ticks}, which is not a signed number of 64 bits"
             )
     attributes = element.attributes
     if attributes:

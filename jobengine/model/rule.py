@@ -38,7 +38,7 @@ def compile_pattern(text: str) -> Any:
     except re2.error as error:
         said = error.args[0] if error.args else ""
         told = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-        raise ValueError(f"is no RE2 expression: {told}") from None
+        raise ValueError(f"is not a valid RE2 expression: {told}") from None
 
 
 def pattern_set(texts: Iterable[str]) -> Any:

@@ -115,7 +115,7 @@ def content_of(url: str) -> tuple[str, int]:
     """Name and stream index of a ``content:`` URL that was checked."""
     match = _CONTENT.fullmatch(url)
     if match is None:
-        raise ValueError(f"{url!r} is no content:NAME/INDEX")
+        raise ValueError(f"{url!r} is not of the form content:NAME/INDEX")
     return match["name"], int(match["stream"] or 0)
 
 
@@ -123,7 +123,7 @@ def path_of(url: str) -> str:
     """The path of a ``file:`` URL that was checked."""
     match = _FILE.fullmatch(url)
     if match is None:
-        raise ValueError(f"{url!r} is no file:PATH")
+        raise ValueError(f"{url!r} is not of the form file:PATH")
     return unquote(match["path"])
 
 
@@ -131,7 +131,7 @@ def place_of(url: str) -> PushPlace:
     """The stream of another service that a URL means which was checked."""
     place = push_place(url)
     if place is None:
-        raise ValueError(f"{url!r} is no stream of another service")
+        raise ValueError(f"{url!r} is not the address of a stream of another service")
     return place
 
 
@@ -162,7 +162,7 @@ def _option_faults(spec: SinkSpec, kind: SinkKind) -> Iterator[Fault]:
 
 def _url_fault(url: str, kind: SinkKind, roots: MediaRoots) -> str:
     if kind is SinkKind.CONTENT:
-        return "" if is_content(url) else "names no stream of a content; right would be content:NAME/0"
+        return "" if is_content(url) else "names no stream of a content; write content:NAME/0"
     try:
         if kind is SinkKind.SOCKET:
             sink_url(url)
@@ -179,7 +179,7 @@ def _file_fault(url: str, roots: MediaRoots) -> str:
     """Raises PathRefused for a path that nobody may write."""
     match = _FILE.fullmatch(url)
     if match is None:
-        return f"names no file; right would be file:NAME{ENDING}"
+        return f"names no file; write file:NAME{ENDING}"
     path = roots.resolve_target(unquote(match["path"]))
     return "" if path.suffix == ENDING else f"must end in {ENDING}: one element a line, as JSON"
 
@@ -190,6 +190,6 @@ def _push_fault(url: str, roots: MediaRoots) -> str:
         return "may hold no login and no query; keys of other services are the operator's to give"
     place = push_place(url)
     if place is None:
-        return "names no stream of another service; right would be http://HOST:PORT/beams/NAME/0"
+        return "names no stream of another service; write http://HOST:PORT/beams/NAME/0"
     roots.check_push(place.stream_url)
     return ""

@@ -102,7 +102,7 @@ def _parse(text: str, default: SocketType) -> SocketUrl:
     parts = _SCHEME.fullmatch(text)
     if parts is None:
         raise SocketUrlRefused(
-            "is no socket URL; right would be dealer+connect:tcp://127.0.0.1:5555 or router+bind:ipc:///tmp/in"
+            "is not a socket URL such as dealer+connect:tcp://127.0.0.1:5555 or router+bind:ipc:///tmp/in"
         )
     kind = default if parts["type"] is None else _type(parts["type"])
     is_bind = parts["mode"] is None or _is_bind(parts["mode"])
@@ -128,7 +128,7 @@ def _type(word: str) -> SocketType:
 
 def _is_bind(word: str) -> bool:
     if word not in ("bind", "connect"):
-        raise SocketUrlRefused(f"says {word!r} where bind or connect has to stand")
+        raise SocketUrlRefused(f"has {word!r} where bind or connect is expected")
     return word == "bind"
 
 
@@ -148,7 +148,7 @@ def _check_host(host: str, is_bind: bool) -> None:
         try:
             ipaddress.IPv6Address(host[1:-1])
         except ValueError:
-            raise SocketUrlRefused(f"has the host {host!r}, which is no IPv6 address") from None
+            raise SocketUrlRefused(f"has the host {host!r}, which is not an IPv6 address") from None
     elif not _HOST.fullmatch(host):
         raise SocketUrlRefused(f"has the host {host!r}; give a name or an address")
     elif host == "*" and not is_bind:

@@ -107,10 +107,10 @@ def check_recipe(recipe: Json, sources: Sequence[str], targets: Sequence[str]) -
         for index, output in enumerate(getattr(read, kind)):
             place = f"/recipe/{kind}/{index}"
             if output.target is not None and output.target not in targets:
-                raise malformed([Fault(f"{place}/target", f"{output.target!r} is none of the targets")])
+                raise malformed([Fault(f"{place}/target", f"{output.target!r} is not among the targets")])
             for number, source in enumerate(output.sources or ()):
                 if source.content not in sources:
-                    fault = Fault(f"{place}/sources/{number}", f"{source.content!r} is none of the sources")
+                    fault = Fault(f"{place}/sources/{number}", f"{source.content!r} is not among the sources")
                     raise malformed([fault])
             try:
                 _stream_recipe(kind, output, sources)

@@ -46,7 +46,7 @@ class Seats:
         with self._lock:
             if self._taken >= self._limit:
                 raise UnavailableError(
-                    f"all {self._limit} event streams are taken; read /api/events instead, or try again",
+                    f"all {self._limit} event streams are in use; read /api/events, or try again later",
                     retryAfter=RETRY_AFTER_S,
                 )
             self._taken += 1

@@ -85,7 +85,7 @@ def decoded(path: str) -> str:
         return sent.decode()
     except UnicodeDecodeError as error:
         wrong, before = quote(sent[error.start : error.start + 1]), quote(sent[: error.start])
-        raise MalformedError(f"the address is not UTF-8: {wrong} behind {before}") from None
+        raise MalformedError(f"the address is not UTF-8: {wrong} after {before}") from None
 
 
 @lru_cache(maxsize=256)

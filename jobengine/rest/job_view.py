@@ -115,7 +115,7 @@ def check_fields(fields: Iterable[Field], actor: Actor) -> None:
         return
     for field in fields:
         if any(names_secret(part) for part in field.path):
-            raise ForbiddenError(f"a viewer can't filter or sort by {'.'.join(field.path)}: it is struck out")
+            raise ForbiddenError(f"viewers can't filter or sort by {'.'.join(field.path)}: they don't see it")
 
 
 class Fields:

@@ -155,7 +155,7 @@ class RelationRoutes:
         """Forget that a content is a rendition of this source."""
         target, source = _ends(call)
         if not self._relations.renditions.delete(source, target):
-            raise NotFoundError(f"{target!r} is no rendition of {source!r}")
+            raise NotFoundError(f"{target!r} is not a rendition of {source!r}")
         return Response(status=204)
 
     def transformation(self, call: Call[WayQuery]) -> Response:

@@ -29,7 +29,7 @@ def expected_revision(current: int, is_required: bool = False) -> int | None:
     if given.star_tag:
         return None
     if not given.contains(str(current)):
-        raise RevisionMismatch(f"what would be changed is at revision {current}", revision=current)
+        raise RevisionMismatch(f"the current revision is {current}", revision=current)
     return current
 
 

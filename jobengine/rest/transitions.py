@@ -177,7 +177,7 @@ def _unlisted(fault: Fault, alone: bool) -> Fault:
     _, index, *rest = fault.pointer.split("/")
     if index == "0":
         return Fault("".join(f"/{part}" for part in rest), fault.detail)
-    return Fault("", f"would break transition {index} behind it, at /{'/'.join(rest)}: {fault.detail}")
+    return Fault("", f"would break the later transition {index}, at /{'/'.join(rest)}: {fault.detail}")
 
 
 def install(api: Api, services: HttpServices) -> None:

@@ -124,7 +124,7 @@ class PlayedContent:
         if reference is not None:
             end = self._moment(reference, is_end=True)
             if end <= self.first_pts:
-                raise MediaError(f"{reference!r} is not behind the first moment that is to be played")
+                raise MediaError(f"{reference!r} is not after the first moment to be played")
             return end
         last = self._look_up.last(self._number)
         return _end_of(last) - self._skipped(last)[1] if last else None

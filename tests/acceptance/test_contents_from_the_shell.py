@@ -92,14 +92,14 @@ def test_a_name_may_end_as_an_address_does(service: Service, movie: Path, tmp_pa
 def test_a_folder_that_is_not_there_is_named(service: Service, movie: Path, tmp_path: Path) -> None:
     done = _cli(service, "export", "any", str(tmp_path / "nowhere" / "part.mp4"))
 
-    assert "nowhere is no folder, so part.mp4 can't be written there" in done.stderr
+    assert "nowhere is not a folder, so part.mp4 can't be written there" in done.stderr
 
 
 def test_a_part_behind_the_end_makes_no_file(service: Service, movie: Path, tmp_path: Path) -> None:
     service.client.contents.import_file(movie, "short")
     done = _cli(service, "export", "short", str(tmp_path / "part.mp4"), "--range", "40s-50s")
     assert (done.returncode, list(tmp_path.glob("part*"))) == (3, [])
-    assert "'40s-50s' finds nothing in content 'short'" in done.stderr
+    assert "'40s-50s' matches nothing in content 'short'" in done.stderr
 
 
 def test_after_a_break_only_what_is_missing_is_brought(
@@ -127,7 +127,7 @@ def test_a_name_that_something_else_has_is_refused(service: Service, movie: Path
     other = make(tmp_path / "other.wav", "-f", "lavfi", "-i", "sine=duration=1")
     done = _cli(service, "import", str(other), "--name", "taken")
     assert done.returncode == 5
-    assert "it is not of this file" in done.stderr
+    assert "not made from this file" in done.stderr
     with pytest.raises(ConflictError, match="is there already"):
         service.client.contents.export_file("taken", other)
 

@@ -85,7 +85,7 @@ def test_a_range_that_runs_backwards_is_told(page: Page, service: Service) -> No
     page.get_by_label("From").fill("3")
     page.get_by_label("to", exact=True).fill("2")
     page.get_by_role("button", name="Show").click()
-    expect(page.get_by_role("alert")).to_have_text("the range must end behind its beginning")
+    expect(page.get_by_role("alert")).to_have_text("the range must end after its beginning")
 
 
 def test_a_gap_is_seen_and_told(page: Page, service: Service, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def read_wav(path: Path) -> WavFile:
     with path.open("rb") as file:
         kind, _, form = struct.unpack("<4sI4s", file.read(12))
         if kind not in (b"RIFF", b"RF64") or form != b"WAVE":
-            raise ValueError(f"{path} is no WAV file")
+            raise ValueError(f"{path} is not a WAV file")
         while len(head := file.read(8)) == 8:
             name, size = struct.unpack("<4sI", head)
             chunks[name] = (file.tell(), size)

@@ -45,7 +45,7 @@ def submit(
             click.echo(to_json(plan))
         else:
             show_rows("table", plan["timeline"], columns.PLAN)
-        click.echo("the document is right; nothing was stored", err=True)
+        click.echo("the document is valid; nothing was stored", err=True)
         return
     job = client.jobs.submit(document, idempotency_key)
     if form == "table":

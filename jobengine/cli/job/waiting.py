@@ -57,10 +57,13 @@ def can_wait(command: Callable[..., None]) -> Callable[..., None]:
         "until",
         type=StateParameter(),
         metavar="[=STATE]",
-        help="Wait for the wished end, or for a state.",
+        help="Wait until the job has ended as asked, or has reached STATE.",
     )
     @click.option(
-        "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer; exit code 8."
+        "--timeout",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="Wait at most so long, then end with exit code 8.",
     )
     @functools.wraps(command)
     def run(until: str | None, timeout: float | None, **arguments: Any) -> None:

@@ -61,7 +61,7 @@ def _pick(given: Json, source: Content, place: str) -> Pick:
     match = _PICK.fullmatch(str(given)) if is_name else None
     if match is None:
         raise MalformedError(
-            f"{place}: {given!r} is no stream; such as audio, 2, audio_1[0] or a list of these"
+            f"{place}: {given!r} does not name a stream; such as audio, 2, audio_1[0] or a list of these"
         )
     index = _index(source, match["stream"], place)
     if match["channel"] is None:
@@ -85,6 +85,6 @@ def _channels(content: Content, index: int, place: str) -> int:
     parameters = stream.get("codecpar") or {}
     channels = parameters.get("channels")
     if parameters.get("codec_type") != "audio" or not isinstance(channels, int):
-        text = f"stream {index} of {content.name!r} is no sound with a number of channels"
+        text = f"stream {index} of {content.name!r} is not sound with a known number of channels"
         raise MalformedError(f"{place}: {text}; only channels can be picked or put side by side")
     return channels

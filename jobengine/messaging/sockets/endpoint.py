@@ -142,4 +142,4 @@ def _make_room(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise FileExistsError(0, "there is a file that is no socket")
+        raise FileExistsError(0, "there is a file there that is not a socket")

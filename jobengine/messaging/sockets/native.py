@@ -73,7 +73,7 @@ class NativeDecoder:
         try:
             header = _decode(record)
         except (msgspec.MsgspecError, ValueError) as error:
-            raise UnreadableRecord(f"is no record of this codec: {error}") from None
+            raise UnreadableRecord(f"is not a record of this codec: {error}") from None
         is_end = header.message == "end"
         element = _end(header) if is_end else _element(header)
         return Record(
@@ -152,7 +152,7 @@ def _element(header: _Header) -> Element:
         raise UnreadableRecord(f"has an id of {len(header.id)} bytes; ids have {_ID_BYTES}")
     for ticks in (header.pts, header.dts, header.duration):
         if ticks is not None and not PTS_MIN <= ticks <= PTS_MAX:
-            raise UnreadableRecord(f"has a time of {ticks}, which is no signed number of 64 bits")
+            raise UnreadableRecord(f"has a time of {ticks}, which is not a signed number of 64 bits")
     return Element(
         kind=kind,
         pts=header.pts,

@@ -60,7 +60,7 @@ def open_envelope(record: bytes) -> Envelope:
             value, place = _read_value(record, place, wire)
             _take(envelope, number, value, record[start:place])
     except (IndexError, UnicodeDecodeError) as error:
-        raise UnreadableRecord(f"is no Savant message: {error}") from None
+        raise UnreadableRecord(f"is not a Savant message: {error}") from None
     if not envelope.content_field:
         raise UnreadableRecord("is a Savant message without content")
     return envelope

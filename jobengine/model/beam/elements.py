@@ -119,7 +119,9 @@ def read_element(value: Json, pointer: str = "") -> ElementDocument:
     if model is None:
         raise malformed([Fault(f"{pointer}/type", f"must be Packet or Frame, not {found!r}")])
     if "data" in value:
-        raise malformed([Fault(f"{pointer}/data", "payload is not part of this document; put it apart")])
+        raise malformed(
+            [Fault(f"{pointer}/data", "the payload is no part of this document; it has its own address")]
+        )
     return read_document(model, value, pointer)
 
 

@@ -66,7 +66,7 @@ def read_filter(value: Any) -> Filter:
 
 def _refusal(name: str) -> str:
     if name.lower() in _NOT_YET_BY_FOLDED_NAME:
-        return f"the filter {_NOT_YET_BY_FOLDED_NAME[name.lower()]} is not there yet in this version"
+        return f"the filter {_NOT_YET_BY_FOLDED_NAME[name.lower()]} is not supported yet"
     near = get_close_matches(name.lower(), _BY_FOLDED_NAME, n=1)
     hint = f"did you mean {_BY_FOLDED_NAME[near[0]]!r}? " if near else ""
     return f"{name!r} is not a known filter; {hint}known are {', '.join(FILTERS)}"

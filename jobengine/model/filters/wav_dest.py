@@ -13,7 +13,7 @@ from jobengine.model.filters.filter import Filter, Place
 def _refuse(key: str) -> Any:
     def check(value: Any) -> Any:
         if value not in (None, 0, False):
-            raise ValueError(f"{key} of WAVDest is not there yet; leave it out")
+            raise ValueError(f"{key} of WAVDest is not supported yet; leave it out")
         return value
 
     return AfterValidator(check)

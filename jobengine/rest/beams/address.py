@@ -65,12 +65,12 @@ class Addresses:
             split = _split(parts, at)
             if split and is_stream_name(split[1]) and self._exists(split[0]):
                 raise ConflictError(
-                    f"{name!r} can't be told from {'/'.join(split[1:])!r} of the content {split[0]!r}"
+                    f"{name!r} could also mean {'/'.join(split[1:])!r} of the content {split[0]!r}"
                 )
         for other in self._catalogue.names_beginning(f"{name}/", _LOOKED_THROUGH):
             rest = other[len(name) + 1 :].split("/")
             if len(rest) <= _DEPTH and is_stream_name(rest[0]):
-                raise ConflictError(f"{'/'.join(rest)!r} of it could not be told from the content {other!r}")
+                raise ConflictError(f"{'/'.join(rest)!r} of it could also mean the content {other!r}")
 
     def _exists(self, name: str) -> bool:
         try:

@@ -75,7 +75,7 @@ class ElementRoutes:
         if data:
             return self._payloads.read(call, element, data)
         if call.query.keep_s is not None:
-            raise MalformedError("keep_s is said of a payload, not of a description")
+            raise MalformedError("keep_s is possible for a payload only, not for a description")
         reference = parse_reference(element)
         name, stream = variable(call, "content"), variable(call, "stream").removesuffix(".json")
         query = call.query
@@ -83,7 +83,7 @@ class ElementRoutes:
         content = self._shelf.catalogue.get(name)
         if not found.elements:
             hint = self._nearest(content, stream, reference)
-            raise NotFoundError(f"{element!r} finds nothing in {stream!r} of {name!r}{hint}")
+            raise NotFoundError(f"{element!r} matches nothing in {stream!r} of {name!r}{hint}")
         if isinstance(reference, Anchor):
             return _redirect(content, found.elements[0])
         is_mixed = mixed.is_wanted()
@@ -113,7 +113,7 @@ class ElementRoutes:
         if data:
             return self._payloads.put_data(call, element, data)
         if call.query.expires_s is not None:
-            raise MalformedError("expires_s is said of a payload, not of a description")
+            raise MalformedError("expires_s is possible for a payload only, not for a description")
         document = self._read()
         at = _place(parse_reference(element), document)
         content, index = self._shelf.stream_to_write(variable(call, "content"), variable(call, "stream"))
@@ -159,7 +159,7 @@ class ElementRoutes:
             return json_response({"deleted": self._count(number, first, last, kind)})
         (outcome,) = self._shelf.store.commit([DeleteElements(number, first, last, kind)])
         if not outcome.changed:
-            raise NotFoundError(f"{element!r} finds nothing in stream {index} of {content.name!r}")
+            raise NotFoundError(f"{element!r} matches nothing in stream {index} of {content.name!r}")
         return json_response({"deleted": outcome.changed})
 
     def _find(

@@ -36,7 +36,7 @@ class FeedRoutes:
         """
         name, stream = variable(call, "content"), variable(call, "stream")
         if stream.removesuffix(".json") == ALL:
-            raise MalformedError("one stream is followed at a time, not all")
+            raise MalformedError("only one stream can be followed at a time; name it instead of all")
         content, index = self._shelf.stream(name, stream)
         after = _last_event_id(call.query)
         begin = self._shelf.store.facts(content.stream_number(index)).next_sequence

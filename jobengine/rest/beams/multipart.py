@@ -38,7 +38,7 @@ def _head(body: bytes, at: int, end: int) -> tuple[int, str]:
         return at + 2, "text/plain"
     stop = body.find(b"\r\n\r\n", at, min(end, at + _MAX_HEAD_BYTES))
     if stop < 0:
-        raise MalformedError(f"the part at byte {at} has no empty line behind its headers")
+        raise MalformedError(f"the part at byte {at} has no empty line after its headers")
     return stop + 4, _media_type(body[at:stop])
 
 

@@ -34,7 +34,7 @@ def plane_index(data: str) -> int | None:
     """Which plane ``data``, ``data_1``, ``raw`` or ``raw1`` means; None: all. Raises MalformedError."""
     match = _DATA.fullmatch(data)
     if match is None:
-        raise MalformedError(f"{data!r} is no payload: data, data_N, .raw or .raw_N is expected")
+        raise MalformedError(f"{data!r} does not name a payload; expected is data, data_N, .raw or .raw_N")
     return None if match["plane"] is None else int(match["plane"])
 
 
@@ -50,9 +50,9 @@ class PayloadReader:
         plane = plane_index(data)
         reference = _quickly(element) or parse_reference(element)
         if not isinstance(reference, Direct):
-            raise MalformedError(f"payload is read of packet_P or frame_P, not of {element!r}", column=1)
+            raise MalformedError(f"address the payload of packet_P or frame_P, not of {element!r}", column=1)
         if stream == ALL:
-            raise MalformedError("payload is read of one stream, not of all")
+            raise MalformedError("a payload is read from one stream; name it instead of all")
         number = content.stream_number(stream_index(content, stream))
         stored = self._look_up.direct(number, reference.kind, reference.pts)
         if stored is None:

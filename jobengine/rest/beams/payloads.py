@@ -117,7 +117,7 @@ class PayloadRoutes:
         """Let a payload go."""
         refuse_conditions()
         if plane_index(data) is not None:
-            raise MalformedError("a payload goes as a whole: name it data or .raw")
+            raise MalformedError("a payload is written as a whole: address it as data or .raw")
         at = _place(element)
         content = self._shelf.catalogue.get(variable(call, "content"))
         number = content.stream_number(stream_index(content, variable(call, "stream")))
@@ -192,7 +192,7 @@ def _divide(
         if declared and plane >= len(declared):
             raise MalformedError(f"{at} has the planes 0 to {len(declared) - 1}, not {plane}")
         if sizes and len(sizes) > 1:
-            raise MalformedError(f"{SIZES} tells of {len(sizes)} planes, but the address means one")
+            raise MalformedError(f"{SIZES} lists {len(sizes)} planes, but the address names one")
         return {plane: body[: sizes[0]] if sizes else body}
     if sizes is None:
         sizes = list(declared) or [len(body)]
@@ -201,7 +201,7 @@ def _divide(
                 f"the planes of {at} have {sum(sizes)} bytes together, but the body has {len(body)}"
             )
     if declared and len(sizes) != len(declared):
-        raise MalformedError(f"{at} has {len(declared)} planes, but {SIZES} tells of {len(sizes)}")
+        raise MalformedError(f"{at} has {len(declared)} planes, but {SIZES} lists {len(sizes)}")
     planes, begin = {}, 0
     for index, size in enumerate(sizes):
         planes[index] = body[begin : begin + size]

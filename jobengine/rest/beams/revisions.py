@@ -29,7 +29,7 @@ def refuse_conditions() -> None:
     for name in ("If-Match", "If-None-Match"):
         if name in request.headers:
             raise MalformedError(
-                f"{name} is not known here; elements are put with If-None-Match: * only where there is none"
+                f"{name} is not possible here; only If-None-Match: * is, for an element not there yet"
             )
 
 

@@ -64,13 +64,13 @@ class KeyframeRoutes:
         try:
             identity = UUID(call.path["uuid"])
         except ValueError:
-            raise MalformedError(f"{call.path['uuid']!r} is no UUID") from None
+            raise MalformedError(f"{call.path['uuid']!r} is not a UUID") from None
         source = call.query.source_id
         content, index = self._stream_of(source)
         number = content.stream_number(index)
         stored = self._store.by_id(number, identity.bytes)
         if stored is None or not stored.element.is_key or message_of(stored.element) is not None:
-            raise NotFoundError(f"{identity} is no keyframe of {source!r}")
+            raise NotFoundError(f"{identity} is not a keyframe of {source!r}")
         planes = self._store.payloads([stored])[0] or ()
         stream = SinkStream(source, content.format, content.streams[index] or {})
         return _multipart(_metadata(stored, planes, stream, call.query.metadata_format), planes)

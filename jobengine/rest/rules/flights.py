@@ -101,7 +101,7 @@ class Flights:
             if flight is None:
                 if len(self._flights) >= self._max_waiting:
                     raise UnavailableError(
-                        f"{self._max_waiting} conversions are waited for already; try again"
+                        f"{self._max_waiting} conversions are being waited for already; try again later"
                     )
                 limit_ns = (order.timeout + START_MARGIN) // timedelta(microseconds=1) * 1000
                 flight = self._flights[key] = _Flight(self._clock.monotonic_ns() + limit_ns)
@@ -162,4 +162,4 @@ def _opened(outcome: Outcome) -> IO[bytes] | None:
     try:
         return outcome.file.open("rb")
     except FileNotFoundError:
-        raise UnavailableError("the result is gone already; ask again") from None
+        raise UnavailableError("the result has expired; send the request again") from None

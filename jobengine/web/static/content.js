@@ -104,7 +104,7 @@ async function poster() {
 byId("range").addEventListener("submit", (event) => {
   event.preventDefault();
   const [from, to] = [byId("from"), byId("to")].map((field) => Number(field.value));
-  if (!(to > from)) return show(new Error("the range must end behind its beginning"));
+  if (!(to > from)) return show(new Error("the range must end after its beginning"));
   range = [from, to];
   show(null);
   refresh();

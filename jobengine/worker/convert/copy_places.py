@@ -177,7 +177,7 @@ class UrlPlace:
         for piece in answer.iter_bytes():
             body += piece
             if len(body) > MAX_BYTES:
-                raise MediaError(f"{self._url}/{path} has more than {MAX_BYTES} bytes, so it is no copy")
+                raise MediaError(f"{self._url}/{path} has more than {MAX_BYTES} bytes, so it can't be a copy")
         return bytes(body)
 
     @contextmanager

@@ -46,7 +46,7 @@ class EquivalentPayloads:
             return self._from_store(name, index, element)
         place = self._task.places.known(name)
         if place is None:
-            raise MediaError(f"{name} is no place that can be read")
+            raise MediaError(f"{name} is not a place that can be read from")
         return _from_place(place, index, element)
 
     def _from_store(self, name: str, index: int, element: Element) -> Sequence[Buffer] | None:

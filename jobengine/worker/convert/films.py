@@ -75,7 +75,7 @@ class Film(Recipe):
 
 def _check_choice(text: str) -> str:
     if not _CHOICE.fullmatch(text):
-        raise ValueError("must be indexes or kinds with commas between them, such as 0,2 or video,audio")
+        raise ValueError("must be indexes or kinds, separated by commas, such as 0,2 or video,audio")
     return text
 
 

@@ -34,7 +34,7 @@ class Keeper:
     def new_file(self, suffix: str) -> Path:
         """A path for a recipe to write at."""
         if os.sep in suffix or suffix.startswith(".."):
-            raise MediaError(f"{suffix!r} is no suffix of a file")
+            raise MediaError(f"{suffix!r} is not the suffix of a file name")
         path = self._folder() / f"{self._context.job_id}.{len(self._begun)}.part{suffix}"
         self._begun.append(path)
         return path

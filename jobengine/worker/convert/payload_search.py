@@ -103,7 +103,7 @@ class PayloadSearch:
         for each in missing:
             self._task.passed()
             if not self.fill(each):
-                raise NotFoundError(f"the payload of {each} of {self._content.name!r} is nowhere to be had")
+                raise NotFoundError(f"no source has the payload of {each} of {self._content.name!r}")
         return bool(missing) or bool(self._store.range(self._number, span.first, span.last, limit=1))
 
     def behind(self, wanted: Direct, count: int) -> list[Direct]:

@@ -71,7 +71,7 @@ class StoreSource:
 
     def _nothing(self) -> NotFoundError:
         return NotFoundError(
-            f"{self.reference!r} finds nothing in stream {self.index} of content {self.content!r}"
+            f"{self.reference!r} matches nothing in stream {self.index} of content {self.content!r}"
         )
 
     def from_key(self, pts: int) -> Iterator[Loaded]:
@@ -115,7 +115,7 @@ class StoreSource:
 
     def _span(self) -> Span:
         if not isinstance(self._parsed, Stamps | Times):
-            raise TypeError(f"{self.reference} is no range of time")
+            raise TypeError(f"{self.reference} is not a range of time")
         return self._look_up.span(self._timed, self._parsed, Terms())
 
     def _edge(self, span: Span, is_end: bool) -> StoredElement | None:

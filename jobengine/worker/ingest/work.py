@@ -197,7 +197,7 @@ class IngestWork:
 
     def _open_passing(self, context: zmq.Context[Any], spec: PassThroughSpec) -> Passing:
         if spec.sink is None or spec.sink.url is None:
-            raise MediaError("passThrough names no sink")
+            raise MediaError("passThrough needs a sink")
         terms = spec.sink.options or SinkTerms()
         self._pool = SinkPool(context, self._clock)
         lane = self._pool.acquire(sink_url(spec.sink.url), terms.socket_options(), "")

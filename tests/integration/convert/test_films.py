@@ -61,9 +61,9 @@ def test_a_stream_with_nothing_in_the_range_is_left_out(kitchen: Kitchen, tmp_pa
     kitchen.bring_in("short", make(tmp_path / "short.mp4", *silent, *short))
 
     assert set(frames(kitchen.run("mp4", "short", "all", "2s-3s"))) == {"video"}
-    with pytest.raises(NotFoundError, match="'2s-3s' finds nothing in stream 1"):
+    with pytest.raises(NotFoundError, match="'2s-3s' matches nothing in stream 1"):
         kitchen.run("wav", "short", "audio", "2s-3s")
-    with pytest.raises(NotFoundError, match="finds nothing"):
+    with pytest.raises(NotFoundError, match="matches nothing"):
         kitchen.run("mp4", "short", "all", "7s-8s")
 
 

@@ -318,7 +318,7 @@ def _writer(**members: Any) -> Callable[[Studio], object]:
         (_source(content="night"), "there is no content 'night'"),
         (_source(stream="video"), "content 'day' has no stream 'video'"),
         (_source(**{"from": "500th"}), "has no place '500th' in stream 0"),
-        (_source(**{"from": "2s", "to": "1s"}), "is not behind the first moment"),
+        (_source(**{"from": "2s", "to": "1s"}), "is not after the first moment"),
         (_writer(stream=0, codec="flac"), "has name pcm_s16le, not flac; record into another stream"),
         (_writer(content="a/"), "can't be the name of a content"),
     ],

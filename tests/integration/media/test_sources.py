@@ -84,7 +84,7 @@ def test_start_offset_and_duration_cut_exactly(tmp_path: Path, ending: str, offs
 
 def test_start_offset_behind_the_end_is_refused(tmp_path: Path) -> None:
     noise(tmp_path / "in.wav", 48_000)
-    with pytest.raises(MediaError, match=r"startOffset lies behind the end of in.wav"):
+    with pytest.raises(MediaError, match=r"startOffset is beyond the end of in.wav"):
         prepare(tmp_path, spec(["in.wav"], startOffset="00:02"))
 
 

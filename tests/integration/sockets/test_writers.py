@@ -367,6 +367,6 @@ def test_what_has_left_the_process_is_known(peer: Peer, open_lane: Open, clock: 
 
 def test_a_file_in_the_place_of_a_socket_is_not_removed(zeromq: zmq.Context[Any], folder: Path) -> None:
     (folder / "file").write_text("precious")
-    with pytest.raises(Exception, match="is no socket"):
+    with pytest.raises(Exception, match="is not a socket"):
         SinkPool(zeromq, ManualClock()).acquire(writer_url(f"dealer+bind:ipc://{folder}/file"), BRIEF, "cam")
     assert (folder / "file").read_text() == "precious"

@@ -75,7 +75,7 @@ def test_one_that_others_always_outrun_is_told(catalogue: Catalogue) -> None:
 
     catalogue.change_until("a", one_more)
 
-    with pytest.raises(ConflictError, match="beside 100 others"):
+    with pytest.raises(ConflictError, match="changed by others 100 times"):
         catalogue.change_until("a", change)
 
 

@@ -78,7 +78,7 @@ def test_what_a_reader_would_stumble_over_is_refused_with_what_would_be_right(va
         read(Attribute, said(value))
     [fault] = caught.value.faults
     assert fault.pointer == "/values/0/value"
-    assert f"under {next(iter(value))} is none; right would be" in fault.detail
+    assert f"the value of {next(iter(value))} does not fit; it must be" in fault.detail
 
 
 @pytest.mark.parametrize("value", [{"TemporaryValue": 1}, {}, {"Integer": 1, "Float": 1.0}, 5, None])

@@ -39,10 +39,15 @@ def test_quotes_and_backslashes_protect_signs() -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "sources", "told"),
     [
-        ("movie=/etc/passwd", "video", 1, "character 1 of the filter ('movie=/etc/p'): 'movie' is no video"),
+        (
+            "movie=/etc/passwd",
+            "video",
+            1,
+            "character 1 of the filter ('movie=/etc/p'): 'movie' is not a video",
+        ),
         ("hflip,amovie=a.wav", "video", 1, "character 7"),
-        ("drawtext=textfile=/etc/passwd", "video", 1, "'drawtext' is no video filter"),
-        ("volume=2", "video", 1, "'volume' is no video filter that may be used; there are"),
+        ("drawtext=textfile=/etc/passwd", "video", 1, "'drawtext' is not a video filter"),
+        ("volume=2", "video", 1, "'volume' is not a video filter that may be used; known are"),
         (
             "hflip,setpts=2*PTS",
             "video",

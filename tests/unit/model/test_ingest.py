@@ -38,7 +38,7 @@ def test_a_source_is_enough() -> None:
         (
             {"source": {"url": URL}, "passThrough": {"sink": {"url": "content:copy/0"}}},
             "/passThrough/sink/url",
-            "is no socket",
+            "is not a socket",
         ),
     ],
 )

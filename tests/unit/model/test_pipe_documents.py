@@ -87,7 +87,7 @@ def test_explicit_null_is_kept() -> None:
 
 @pytest.mark.parametrize("name", NOT_YET)
 def test_filter_that_is_not_there_yet_says_so(name: str) -> None:
-    expected = [(("inputGraph", 0, "filter", 0), f"the filter {name} is not there yet in this version")]
+    expected = [(("inputGraph", 0, "filter", 0), f"the filter {name} is not supported yet")]
     assert faults(one_filter(name=name.upper())) == expected
 
 
@@ -112,7 +112,7 @@ def test_fault_inside_a_filter_has_a_clean_place() -> None:
 def test_member_of_wavdest_that_is_not_there_yet_says_so(key: str) -> None:
     found = faults({"outputGraph": [{"filter": [{"name": "WAVDest", key: {"x": 1}}]}]})
     assert found == [
-        (("outputGraph", 0, "filter", 0, key), f"{key} of WAVDest is not there yet; leave it out")
+        (("outputGraph", 0, "filter", 0, key), f"{key} of WAVDest is not supported yet; leave it out")
     ]
 
 

@@ -140,7 +140,7 @@ class SoundMaker:
             speed = f"{given.speed.numerator}/{given.speed.denominator}"
             raise MediaError(
                 f"sound of {self._grid.rate} Hz can't go {speed} times as fast: {self._grid.rate} divided by "
-                "that is no whole number"
+                "that is not a whole number"
             )
         return rate.numerator
 
