@@ -30,6 +30,13 @@ _PLACE = {column.name: i for i, column in enumerate(TRANSITION_COLUMNS)}
 _ID, _STATUS, _SEQUENCE, _PREVIOUS, _HASH = (
     _PLACE[name] for name in ("transition_id", "status", "sequence", "previous_hash", "hash")
 )
+_covered = itemgetter(*(_PLACE[name] for name in HashedRow.__struct_fields__))
+"""What the hash of a row covers, in the order of `HashedRow`."""
+_DOCUMENTS = tuple(
+    HashedRow.__struct_fields__.index(name)
+    for name in ("info", "job_description", "resolved", "stream_position", "trigger")
+)
+_LATENESS = HashedRow.__struct_fields__.index("lateness_ms")
 _LENGTH, _HEAD, _JOB = len(_PLACE), len(_PLACE) + 1, len(_PLACE) + 2
 
 
@@ -186,54 +193,12 @@ _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 def _hashed(row: Row) -> HashedRow:
     """A stored row as its hash covers it."""
-    (
-        transition_id,
-        job_id,
-        position,
-        trigger_type,
-        requested_proc_state,
-        trigger,
-        job_description,
-        resolved,
-        info,
-        actor,
-        created_time,
-        event_name,
-        due_time,
-        wake_time,
-        status,
-        sequence,
-        time_stamp,
-        lateness_ms,
-        current_proc_state,
-        stream_position,
-        superseded_by,
-        previous_hash,
-    ) = row[:_HASH]
-    return HashedRow(
-        actor,
-        created_time,
-        current_proc_state,
-        due_time,
-        event_name,
-        None if info is None else msgspec.Raw(info),
-        None if job_description is None else msgspec.Raw(job_description),
-        job_id,
-        number(lateness_ms),
-        position,
-        previous_hash,
-        requested_proc_state,
-        None if resolved is None else msgspec.Raw(resolved),
-        sequence,
-        status,
-        None if stream_position is None else msgspec.Raw(stream_position),
-        superseded_by,
-        time_stamp,
-        transition_id,
-        msgspec.Raw(trigger),
-        trigger_type,
-        wake_time,
-    )
+    values = list(_covered(row))
+    for place in _DOCUMENTS:
+        if values[place] is not None:
+            values[place] = msgspec.Raw(values[place])
+    values[_LATENESS] = number(values[_LATENESS])
+    return HashedRow(*values)
 
 
 def _about(row: Row, kind: str, detail: str) -> Finding:

@@ -47,9 +47,8 @@ Answers = Mapping[int, Answer]
 class Route(Generic[QueryModel]):
     """An address and all about it.
 
-    ``operation`` is its id in the documentation. ``problems`` are those beside the ones that follow from
-    the rest. ``uploads`` are media types of a body that is
-    no JSON document.
+    ``operation`` is its id in the documentation. ``problems`` are the statuses that don't follow from the
+    rest. ``uploads`` are the media types of a body that is not a JSON document.
     """
 
     method: str

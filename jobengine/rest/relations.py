@@ -26,6 +26,10 @@ from jobengine.rest.parameters import Flag, NoQuery, Query, Text
 
 Json = Any
 CONTENT = "/beams/<content>"
+TAG = "relations"
+WRITING = Role.OPERATOR
+NOTED = {201: Answer("Noted", media_type=""), 200: Answer("Known already", media_type="")}
+FORGOTTEN = {204: Answer("Forgotten", media_type="")}
 MAX_DEPTH = 100
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
 Depth = Annotated[int, Field(ge=1, le=MAX_DEPTH)]
@@ -224,53 +228,38 @@ def _view(made: Transformation) -> dict[str, Json]:
 def install(api: Api, shelf: Shelf) -> None:
     """Add the routes."""
     r = RelationRoutes(shelf)
-    tag, writing = "relations", Role.OPERATOR
-    noted = {201: Answer("Noted", media_type=""), 200: Answer("Known already", media_type="")}
-    gone = {204: Answer("Forgotten", media_type="")}
+    api.add(*_equivalents(r), *_renditions(r), *_transformations(r))
+
+
+def _equivalents(r: RelationRoutes) -> tuple[Route[Any], ...]:
+    every, one = f"{CONTENT}/equivalent", f"{CONTENT}/equivalent/<related>"
     names = {200: Answer("Names, nearest first", NameList)}
-    rendition = {200: Answer("What it is a rendition of", RenditionShape)}
+    return (
+        Route("GET", every, r.equivalents, "listEquivalents", TAG, names, DepthQuery),
+        Route("POST", one, r.add_equivalent, "addEquivalent", TAG, NOTED, role=WRITING),
+        Route("DELETE", one, r.remove_equivalent, "removeEquivalent", TAG, FORGOTTEN, role=WRITING),
+    )
+
+
+def _renditions(r: RelationRoutes) -> tuple[Route[Any], ...]:
+    of, one, add = f"{CONTENT}/rendition", f"{CONTENT}/rendition/<related>", r.add_rendition
+    found = {200: Answer("What it is a rendition of", RenditionShape)}
+    return (
+        Route("GET", of, r.rendition, "getRendition", TAG, found, WayQuery),
+        Route(
+            "POST", one, add, "addRendition", TAG, NOTED, body=RenditionBody, role=WRITING, problems=(409,)
+        ),
+        Route("DELETE", one, r.remove_rendition, "removeRendition", TAG, FORGOTTEN, role=WRITING),
+    )
+
+
+def _transformations(r: RelationRoutes) -> tuple[Route[Any], ...]:
+    of, body = f"{CONTENT}/transformation", TransformationBody
+    add, remove = r.add_transformation, r.remove_transformation
     made = Answer("The transformation", TransformationShape)
-    pair, source = f"{CONTENT}/equivalent/<related>", f"{CONTENT}/rendition/<related>"
-    making, conflict = f"{CONTENT}/transformation", (409,)
-    api.add(
-        Route("GET", f"{CONTENT}/equivalent", r.equivalents, "listEquivalents", tag, names, DepthQuery),
-        Route("POST", pair, r.add_equivalent, "addEquivalent", tag, noted, role=writing),
-        Route("DELETE", pair, r.remove_equivalent, "removeEquivalent", tag, gone, role=writing),
-        Route("GET", f"{CONTENT}/rendition", r.rendition, "getRendition", tag, rendition, WayQuery),
-        Route(
-            "POST",
-            source,
-            r.add_rendition,
-            "addRendition",
-            tag,
-            noted,
-            NoQuery,
-            RenditionBody,
-            writing,
-            conflict,
-        ),
-        Route("DELETE", source, r.remove_rendition, "removeRendition", tag, gone, role=writing),
-        Route("GET", making, r.transformation, "getTransformation", tag, {200: made}, WayQuery),
-        Route(
-            "POST",
-            making,
-            r.add_transformation,
-            "addTransformation",
-            tag,
-            {201: made},
-            NoQuery,
-            TransformationBody,
-            writing,
-            conflict,
-        ),
-        Route(
-            "DELETE",
-            making,
-            r.remove_transformation,
-            "removeTransformation",
-            tag,
-            gone,
-            TargetsQuery,
-            role=writing,
-        ),
+    new = {201: made}
+    return (
+        Route("GET", of, r.transformation, "getTransformation", TAG, {200: made}, WayQuery),
+        Route("POST", of, add, "addTransformation", TAG, new, body=body, role=WRITING, problems=(409,)),
+        Route("DELETE", of, remove, "removeTransformation", TAG, FORGOTTEN, TargetsQuery, role=WRITING),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response
 
 from jobengine.messaging.engine_messages import ReadProgress
@@ -26,6 +28,9 @@ from jobengine.rest.services import HttpServices
 BASE = "/api/v1"
 JOB = f"{BASE}/job"
 ONE = f"{JOB}/<jobId>"
+TAG = "replay"
+WRITING = Role.OPERATOR
+WORD = {200: Answer("A word", Word)}
 
 
 class ServiceRoutes:
@@ -47,42 +52,43 @@ class ServiceRoutes:
 
 def install(api: Api, services: HttpServices) -> None:
     """Add the routes."""
-    service, jobs, keyframes = ServiceRoutes(services), JobRoutes(services), KeyframeRoutes(services)
-    tag, writing = "replay", Role.OPERATOR
-    word = {200: Answer("A word", Word)}
+    api.add(
+        *_about_the_service(ServiceRoutes(services)),
+        *_about_keyframes(KeyframeRoutes(services)),
+        *_about_jobs(JobRoutes(services)),
+    )
+
+
+def _about_the_service(r: ServiceRoutes) -> tuple[Route[Any], ...]:
+    return (
+        Route("GET", f"{BASE}/status", r.status, "replayStatus", TAG, WORD),
+        Route("POST", f"{BASE}/shutdown", r.shut_down, "replayShutdown", TAG, WORD, role=WRITING),
+    )
+
+
+def _about_keyframes(r: KeyframeRoutes) -> tuple[Route[Any], ...]:
+    find, one = f"{BASE}/keyframes/find", f"{BASE}/keyframe/<uuid>"
+    found = {200: Answer("The keyframes", KeyframesShape)}
+    frame = {200: Answer("Metadata and payload", media_type="multipart/mixed")}
+    return (
+        Route("POST", find, r.find, "replayFind", TAG, found, body=FindQuery),
+        Route("GET", one, r.fetch, "replayKeyframe", TAG, frame, KeyframeQuery, problems=(501,)),
+    )
+
+
+def _about_jobs(r: JobRoutes) -> tuple[Route[Any], ...]:
+    change, condition = r.replace_condition, f"{ONE}/stop-condition"
     running = {200: Answer("Jobs", JobsShape)}
     stopped = {200: Answer("Jobs", StoppedShape)}
     made = {200: Answer("The id of the job", NewJobShape)}
-    found = {200: Answer("The keyframes", KeyframesShape)}
-    frame = {200: Answer("Metadata and payload", media_type="multipart/mixed")}
-    api.add(
-        Route("GET", f"{BASE}/status", service.status, "replayStatus", tag, word),
-        Route("POST", f"{BASE}/shutdown", service.shut_down, "replayShutdown", tag, word, role=writing),
-        Route("POST", f"{BASE}/keyframes/find", keyframes.find, "replayFind", tag, found, body=FindQuery),
+    wanted, clash = StopCondition, (409,)
+    return (
+        Route("PUT", JOB, r.create, "replayPutJob", TAG, made, body=JobQuery, role=WRITING),
+        Route("GET", JOB, r.running, "replayListJobs", TAG, running, JobsQuery, problems=(404,)),
+        Route("GET", f"{JOB}/stopped", r.stopped, "replayListStopped", TAG, stopped),
+        Route("GET", ONE, r.get, "replayGetJob", TAG, running),
+        Route("DELETE", ONE, r.cancel, "replayDeleteJob", TAG, WORD, role=WRITING, problems=clash),
         Route(
-            "GET",
-            f"{BASE}/keyframe/<uuid>",
-            keyframes.fetch,
-            "replayKeyframe",
-            tag,
-            frame,
-            KeyframeQuery,
-            problems=(501,),
-        ),
-        Route("PUT", JOB, jobs.create, "replayPutJob", tag, made, body=JobQuery, role=writing),
-        Route("GET", JOB, jobs.running, "replayListJobs", tag, running, JobsQuery, problems=(404,)),
-        Route("GET", f"{JOB}/stopped", jobs.stopped, "replayListStopped", tag, stopped),
-        Route("GET", ONE, jobs.get, "replayGetJob", tag, running),
-        Route("DELETE", ONE, jobs.cancel, "replayDeleteJob", tag, word, role=writing, problems=(409,)),
-        Route(
-            "PATCH",
-            f"{ONE}/stop-condition",
-            jobs.replace_condition,
-            "replayPatchStop",
-            tag,
-            word,
-            body=StopCondition,
-            role=writing,
-            problems=(409,),
+            "PATCH", condition, change, "replayPatchStop", TAG, WORD, NoQuery, wanted, WRITING, problems=clash
         ),
     )

@@ -127,7 +127,7 @@ def test_an_address_that_is_no_text_is_refused_with_the_place(read_only: Beam, p
 
     assert answer.status_code == 400
     before = quote(place.partition("%")[0])
-    assert answer.get_json()["detail"] == f"the address is not UTF-8: %FF behind {before}"
+    assert answer.get_json()["detail"] == f"the address is not UTF-8: %FF after {before}"
 
 
 def test_pages_of_a_range_link_to_each_other(read_only: Beam) -> None:
