@@ -23,7 +23,7 @@ from tests.acceptance.observing import reach, worker_of
 from tests.services import NewService, Service, free_port
 from tests.waiting import wait_until
 
-COUNT = 300
+COUNT = 200
 STEP_MS = 20
 PATIENCE_S = 30
 
@@ -31,7 +31,7 @@ Compared = list[tuple[Element, dict[str, Any], list[bytes]]]
 
 
 def record(service: Service) -> None:
-    """Six seconds: some packets of two planes, of attributes, of ids of version 4; an end of stream amid."""
+    """Four seconds: some packets of two planes, of attributes, of ids of version 4; an end of stream amid."""
     store = open_store((service.data / "contents").as_uri())
     stream = {"type": "Stream", "index": 0, "time_base": [1, 1000], "codecpar": {"codec_type": "video"}}
     content = Catalogue(store, SystemClock()).create("camera", {"type": "demuxer"}, [stream])

@@ -24,7 +24,7 @@ from tests.services import NewService, Service
 from tests.waiting import wait_until
 
 STEP_MS = 20
-COUNT = 300
+COUNT = 200
 
 
 class Receiver:
@@ -81,7 +81,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def record(service: Service) -> None:
-    """A stream of six seconds."""
+    """A stream of four seconds."""
     store = open_store((service.data / "contents").as_uri())
     stream = {"type": "Stream", "index": 0, "time_base": [1, 1000]}
     content = Catalogue(store, SystemClock()).create("camera", {"type": "Format"}, [stream])

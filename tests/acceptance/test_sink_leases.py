@@ -28,10 +28,10 @@ def receiver() -> Iterator[Receiver]:
     receiver.close()
 
 
-def two(service: Service, receiver: Receiver) -> list[Job]:
+def two(service: Service, receiver: Receiver, speed: float = 1.0) -> list[Job]:
     """The first has sent something when the second is posted."""
     record(service)
-    first = submit(service.client, "vod", receiver.url)
+    first = submit(service.client, "vod", receiver.url, pacing={"speed": speed})
     reach(first, "Running")
     wait_until(lambda: receiver.places.get("vod"), PATIENCE_S, "elements arrive")
     return [first, submit(service.client, "vod", receiver.url, pacing={"mode": "fast"})]
@@ -46,7 +46,7 @@ def test_by_default_it_waits_says_for_what_and_begins_when_the_first_is_over(
     new_service: NewService, receiver: Receiver
 ) -> None:
     service = new_service().start()
-    first, second = two(service, receiver)
+    first, second = two(service, receiver, speed=0.5)  # so that two commands see the queue
     last = submit(service.client, "vod", receiver.url, pacing={"mode": "fast"})
     reason = f"job {first.id} sends stream 'vod' to this sink"
     wait_until(lambda: queued(last), PATIENCE_S, "the last job stands in the queue")
@@ -93,7 +93,7 @@ def test_where_it_takes_over_the_first_finishes_before_its_first_element(
 def test_jobs_of_the_dialect_that_wait_are_told_apart(new_service: NewService, receiver: Receiver) -> None:
     service = new_service(engine__restream_jobs=1).start()
     record(service)
-    running = submit(service.client, "vod", receiver.url)
+    running = submit(service.client, "vod", receiver.url, pacing={"speed": 0.1})
     reach(running, "Running")
     configuration = {
         "ts_sync": False,
