@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from jobengine.clock import SystemClock
 from jobengine.contents.followers import Followers
 from jobengine.errors import UnavailableError
@@ -65,6 +67,22 @@ def test_those_who_wait_find_out_that_the_store_has_gone() -> None:
     store.close()
 
     assert followers.wait(version, TIMEOUT_S) or _is_away(followers)
+
+
+def test_those_who_wait_are_told_of_commits_after_a_fault_that_nobody_foresaw(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = begun(MemoryContents(SystemClock()), [1])
+    followers = Followers(store)
+    version = followers.version()
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "version", lambda: 1 // 0)
+        assert followers.wait(version, TIMEOUT_S), "who waits looks, and finds out"
+
+    wait_until(lambda: not followers.wait(version, 0.02), TIMEOUT_S, "the version is known again")
+    put(store)
+
+    assert followers.wait(version, TIMEOUT_S)
 
 
 def _is_away(followers: Followers) -> bool:
