@@ -1,4 +1,4 @@
-"""Runs the ``console`` blocks of a page: each line behind ``$`` is a command, what follows is what it prints.
+"""Runs the ``console`` blocks of a page: each line after ``$`` is a command, what follows is what it prints.
 
 The blocks of a page share one home (`home`) and the variables that they set, so a later block sees what an
 earlier one made. ``jobengine serve`` goes on in the background, as in a terminal of its own. ``...`` stands

@@ -20,9 +20,9 @@ ACTOR = "contents"
 LOOK_EVERY_S = 0.1
 """Between two looks, which are one short read each as long as nothing changes."""
 LARGEST_SHARE = 0.1
-"""Of the time that reading may take: behind all of a large catalogue the next look waits accordingly."""
+"""Of the time that reading may take: after all of a large catalogue the next look waits accordingly."""
 RETRY_S = 1.0
-"""Behind a step that failed."""
+"""After a step that failed."""
 TOLD_AT_ONCE = 100
 """Events that one step raises, each a request to the engine: the end of the process waits for a step."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 QUICK_S = 5.0
-"""An end sooner than this behind the start is a quick one."""
+"""An end sooner than this after the start is a quick one."""
 LIMIT = 5
 """Quick ends in a row that are too many. Processes that are killed from outside, one by one or all with their
 template, come back; one that can't begin ends the service within seconds."""

@@ -1,7 +1,7 @@
 """A contents store that is opened when it is first needed.
 
 A process that serves more than contents must not depend on a store that is away. Until the store could be
-opened, whoever needs it is refused at once; another try is made behind a pause, so that neither threads nor
+opened, whoever needs it is refused at once; another try is made after a pause, so that neither threads nor
 connections pile up. Once it is open, its own way of meeting a lost connection holds.
 """
 

@@ -59,7 +59,7 @@ class PayloadSweep:
         self._task.wake()
 
     def end(self) -> None:
-        """Stop behind the step that is going on, and close the store; blocks for at most ten seconds."""
+        """Stop after the step that is going on, and close the store; blocks for at most ten seconds."""
         if self._task.end(END_TIMEOUT_S):
             self._close()
 

@@ -58,7 +58,7 @@ class Repeated:
         return max(0.0, (self._clock.monotonic_ns() - self._due_ns) / 1e9)
 
     def start(self, pause_s: float = 0.0) -> None:
-        """Begin, with the first step behind a pause; returns at once. Called once."""
+        """Begin, with the first step after a pause; returns at once. Called once."""
         self._due_in(pause_s)
         self._thread = threading.Thread(target=self._run, args=(pause_s,), name=self.name, daemon=True)
         self._thread.start()
@@ -68,7 +68,7 @@ class Repeated:
         self._wake.set()
 
     def end(self, timeout_s: float) -> bool:
-        """Stop behind the step under way; whether it came to its end within ``timeout_s``, which this blocks
+        """Stop after the step under way; whether it came to its end within ``timeout_s``, which this blocks
         at most. Idempotent."""
         self._ending.set()
         self._wake.set()

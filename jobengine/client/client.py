@@ -28,7 +28,7 @@ class Events:
         return self._http.request("POST", "/api/events", body={"name": name, "data": data or {}}).json()
 
     def stream(self, filter: str | None = None, last_event_id: int | None = None) -> Iterator[Event]:
-        """Every change from now on, or behind ``last_event_id``, in order; blocks between them.
+        """Every change from now on, or after ``last_event_id``, in order; blocks between them.
 
         A broken connection is made again and nothing is lost; UnavailableError after a minute without one.
         """

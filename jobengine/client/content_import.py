@@ -139,7 +139,7 @@ class _Import:
             return False
 
     def _element_id(self, item: MediaElement, number: int) -> bytes:
-        """A UUIDv7 that follows from the file and the packet's place in it; later packets sort behind."""
+        """A UUIDv7 that follows from the file and the packet's place in it; later packets sort after."""
         times, divisor = self._ms_of_ticks[item.stream_index]
         ticks = item.element.dts if item.element.dts is not None else item.element.pts or 0
         moment_ms = self._begun_ms + ticks * times // divisor

@@ -1,6 +1,6 @@
 """The numbered event feed of a service (Server-Sent Events), followed across broken connections.
 
-After a break the feed goes on behind the last number that was seen, so nothing is lost and nothing comes
+After a break the feed goes on after the last number that was seen, so nothing is lost and nothing comes
 twice. A deadline ends the feed to the moment: a timer shuts the socket down, because the keep-alive lines
 of the service would otherwise keep a blocked read waiting.
 """

@@ -15,7 +15,7 @@ Buffer = bytes | bytearray | memoryview
 
 
 def read_mixed(response: httpx.Response) -> Iterator[tuple[Json, list[Buffer]]]:
-    """Each document with the planes behind it; none: its payload is not there. Raises UnavailableError."""
+    """Each document with the planes after it; none: its payload is not there. Raises UnavailableError."""
     document: Json = None
     planes: list[Buffer] = []
     for media_type, value in _parts(response.content):

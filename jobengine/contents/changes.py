@@ -23,7 +23,7 @@ DIGEST_BYTES = 16
 class Change:
     """One content has changed. ``stream`` and ``is_closed`` are said of a stream that was ``closed``.
 
-    ``is_closed``: no stream of the content is open behind this change.
+    ``is_closed``: no stream of the content is open after this change.
     """
 
     content: str

@@ -39,7 +39,7 @@ DOCUMENT_KEY_BYTES_MAX: Final = 480
 def check_writes(writes: Sequence[Write]) -> set[int]:
     """The streams that must be there before the first write.
 
-    Raises MalformedError for a write that no store could do, and StreamGone for an element behind the
+    Raises MalformedError for a write that no store could do, and StreamGone for an element after the
     commit's own `DropStream`.
     """
     needed: set[int] = set()

@@ -40,7 +40,7 @@ def count_change(store: ContentStore, name: str) -> PutDocument:
 def changes_since(store: ContentStore, count: int) -> LastChanges:
     """What was changed since there were ``count`` changes: one short read.
 
-    Look at the contents behind it: what happens in between is then counted by the next one.
+    Look at the contents after it: what happens in between is then counted by the next one.
     """
     found = store.document(*_PLACE)
     if found is None:

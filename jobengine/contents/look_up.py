@@ -5,8 +5,8 @@ The rules where references may be read in more than one way:
 * The nearest of two equally near elements is the earlier. Of several with one pts it is the first.
 * Real time is exact: seconds are rational numbers and become ticks by the time base. An element counts if
   it is not farther away than a tolerance, by default 5 ms, or half of its own duration.
-* ``p+nd`` is the n-th element strictly behind the base, ``p-nd`` strictly before it. The base is the element
-  with that pts, else the last before it. Behind the last there is nothing, unless the end may stand for it.
+* ``p+nd`` is the n-th element strictly after the base, ``p-nd`` strictly before it. The base is the element
+  with that pts, else the last before it. After the last there is nothing, unless the end may stand for it.
 * With ``to_key`` a single reference means the key element at or before it, and a range begins at the key
   element at or before its start.
 * A range that runs backwards finds nothing.
@@ -76,7 +76,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Elements in order; ``has_more``: the range goes on behind them."""
+    """Elements in order; ``has_more``: the range goes on after them."""
 
     elements: list[StoredElement]
     has_more: bool = False

@@ -15,7 +15,7 @@ from jobengine.history.store import Prepared, SqlJobStore
 class Commits:
     """Groups in the order in which they are handed over. Used by the engine's thread.
 
-    ``executor`` has one thread, so that what is written comes in its order; behind a group that was not
+    ``executor`` has one thread, so that what is written comes in its order; after a group that was not
     written none is, until `give_up`. ``wake`` is called by it once a group is done.
     """
 
@@ -50,7 +50,7 @@ class Commits:
         return [group for group, _ in self._under_way]
 
     def begin(self, group: Decisions) -> None:
-        """Send ``group`` off, behind those under way. Its rows are made now."""
+        """Send ``group`` off, after those under way. Its rows are made now."""
         prepared = self._store.prepare(group.batch)
         future = self._executor.submit(self._write, prepared)
         self._under_way.append((group, future))

@@ -2,7 +2,7 @@
 
 It knows nothing of sockets, SQL or processes; those are ports. One thread calls it. While a group is on its
 way to the disk the next one is decided, in rounds, about other jobs: about a job nothing is decided before
-what was decided last about it is on disk. A group whose commit fails leaves no trace, nor does the one behind
+what was decided last about it is on disk. A group whose commit fails leaves no trace, nor does the one after
 it: clients are told that nothing was accepted, workers keep their reports and hand them over again when the
 database is back.
 """

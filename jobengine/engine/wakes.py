@@ -27,7 +27,7 @@ OVERDUE = timedelta(seconds=1)
 LOOK_BACK_PERIOD = timedelta(seconds=5)
 _BEGINNING = ("", "")
 _END = "\uffff"
-"""Behind every id of a transition."""
+"""Sorts after every id of a transition."""
 
 
 class DueTable(Protocol):

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, exc
 
 @contextmanager
 def in_one_way(connection: Connection, *, is_last: bool = False) -> Iterator[Any]:
-    """The driver's connection, to execute statements on; what they found is known behind the block.
+    """The driver's connection, to execute statements on; what they found is known after the block.
 
     is_last: nothing more is done in the transaction, so a server may commit it along with them.
-    Blocks for the database. Raises DBAPIError; of the statements behind one that fails none is run.
+    Blocks for the database. Raises DBAPIError; of the statements after one that fails none is run.
     """
     driver: Any = connection.connection.driver_connection
     is_local = connection.dialect.name == "sqlite"

@@ -43,7 +43,7 @@ _NOT_DELETED = jobs.c.deleted_time.is_(None)
 
 
 class JobPage(NamedTuple):
-    """Some jobs, and the cursor for those behind them (None at the end)."""
+    """Some jobs, and the cursor for those after them (None at the end)."""
 
     jobs: list[JobRecord]
     next_cursor: str | None

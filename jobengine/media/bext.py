@@ -22,7 +22,7 @@ class Bext:
     time_reference: int
 
     def body(self) -> bytes:
-        """The 602 bytes behind the chunk's header."""
+        """The 602 bytes after the chunk's header."""
         return _BODY.pack(
             _fit(self.description, 256),
             _fit(self.originator, 32),

@@ -2,7 +2,7 @@
 
 Element n covers the samples from ``n * size - padding`` on, counted from time 0, whatever stretch it was
 made in: so stretches that were made apart lie side by side. Encoders lean on what comes before and look at
-what comes behind; both are encoded along and thrown away.
+what comes after; both are encoded along and thrown away.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sound of a stream as packed samples in their places; what codecs put around it is cut away.
 
-Encoders put some samples before and behind the sound; packets tell how many in their side data. They are
+Encoders put some samples before and after the sound; packets tell how many in their side data. They are
 cut here and not by the decoder, which would not move the time of what is left.
 """
 

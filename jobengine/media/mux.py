@@ -106,7 +106,7 @@ class CopiedTrack:
         return ()
 
     def _cut(self, packet: Packet[Any]) -> Sequence[Packet[Any]]:
-        """What shows behind the end waits until an earlier picture proves that it is needed."""
+        """What shows beyond the end waits until an earlier picture proves that it is needed."""
         time = packet.dts if packet.pts is None else packet.pts
         if time is None or (self._end is None and not self._shift):
             return (packet,)
@@ -120,7 +120,7 @@ class CopiedTrack:
         return (*late, packet)
 
     def _is_heard(self, packet: Packet[Any], time: int) -> bool:
-        """Whether sound of it is inside the window; what is behind its end is taken from the duration."""
+        """Whether sound of it is inside the window; what is beyond its end is taken from the duration."""
         end = time + (packet.duration or 0)
         if self._is_exact and self._end is not None:
             packet.duration = min(end, self._end - self._shift) - time

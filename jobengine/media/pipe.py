@@ -140,7 +140,7 @@ class Pipe:
         return {n: s.holes for n, s in zip(self._names, self._sources, strict=True) if s.holes}
 
     def take_levels(self) -> Mapping[str, tuple[ChannelLevel, ...]]:
-        """Levels per graph and channel since the last call: inputs behind their level, outputs as written."""
+        """Levels per graph and channel since the last call: inputs after their level, outputs as written."""
         levels = {name: meter.take() for name, meter in zip(self._names, self._meters, strict=True)}
         return levels | {sink.form.graph: sink.meter.take() for sink in self._sinks}
 

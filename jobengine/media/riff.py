@@ -94,7 +94,7 @@ def _layout(
 
 
 def _is_finished(descriptor: int, layout: WaveLayout) -> bool:
-    """The header is right: the data ends with the file or with a chunk behind it."""
+    """The header is right: the data ends with the file or with a chunk after it."""
     if layout.declared_bytes is None:
         return layout.present_bytes == 0
     end = layout.data_place + layout.declared_bytes

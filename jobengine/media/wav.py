@@ -1,7 +1,7 @@
 """Writes Broadcast WAVE files whose header is right after every block, not only at the end.
 
 RIFF becomes RF64 (EBU Tech 3306) when 32-bit sizes end: space for ``ds64`` is reserved as ``JUNK``. The
-whole header is written again behind each block in one call, so a reader at any time, also after the
+whole header is written again after each block in one call, so a reader at any time, also after the
 process was killed, sees whole frames only. Reading and repair are in ``riff``.
 """
 

@@ -18,5 +18,5 @@ class Window:
         return round(self.first_s / time_base)
 
     def end_in(self, time_base: Fraction) -> int | None:
-        """The first tick behind it."""
+        """The first tick after it."""
         return None if self.end_s is None else round(self.end_s / time_base)

@@ -135,5 +135,5 @@ class Attribute(CamelModel):
     name: str = Field(min_length=1, max_length=255, description="What it is called there.")
     values: list[AttributeValue] = Field(default_factory=list, max_length=10_000, description="What it says.")
     hint: Annotated[str, Field(max_length=1024)] | None = Field(None, description="A remark for people.")
-    is_persistent: bool = Field(True, description="Goes on with the element behind the next module.")
+    is_persistent: bool = Field(True, description="Goes on with the element after the next module.")
     is_hidden: bool = Field(False, description="Is not shown by default.")

@@ -1,6 +1,6 @@
 """What a transition list must hold beyond its shape: completeness, kinds of work, paths, placeholders.
 
-`check_transitions` looks at a list in the order it was posted, behind whatever the job already has, and
+`check_transitions` looks at a list in the order it was posted, after whatever the job already has, and
 names every fault by its pointer in the posted document. It reads no clock and opens no file.
 """
 

@@ -102,7 +102,7 @@ class ConditionObject(CamelModel):
     """Exactly one condition, or one combination of conditions."""
 
     last_frame: LastFrame | None = Field(
-        None, description="Once this element, or one behind it, has been delivered."
+        None, description="Once this element, or one after it, has been delivered."
     )
     frame_count: int | None = Field(
         None, ge=1, le=MAX_COUNT, description="Once so many elements have been delivered."

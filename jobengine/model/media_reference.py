@@ -19,7 +19,7 @@
     int       = ["-"] digits                                 64-bit signed; leading zeros are fine
     sec       = ["-"] digits [ "." [digits] ]
 
-Digits are ASCII. Minutes and seconds behind a larger unit are below 60. Both ends of a range are inclusive.
+Digits are ASCII. Minutes and seconds after a larger unit are below 60. Both ends of a range are inclusive.
 What a reference finds in a store is `jobengine.contents.look_up`.
 """
 

@@ -93,7 +93,7 @@ def labels_of(attributes: bytes) -> list[str]:
 class Rewrite:
     """What one job changes in every element that it sends.
 
-    ``labels`` None leaves them; ``append`` adds them behind those that are there, without a second look.
+    ``labels`` None leaves them; ``append`` adds them after those that are there, without a second look.
     ``attributes`` are added to media only; ``collision`` says what happens to one that is there already.
     """
 

@@ -244,7 +244,7 @@ class Plan:
             heappush(self._positions, entry)
 
     def _schedule_follower(self, position: int) -> None:
-        """The transition behind ``position`` has a new predecessor, or its predecessor was settled."""
+        """The transition after ``position`` has a new predecessor, or its predecessor was settled."""
         index = bisect_left(self._list, (position + 1, ""))
         if index < len(self._list):
             follower = self._pending[self._list[index][1]]

@@ -30,7 +30,7 @@ class Result:
     ``media_type``, ``status`` and ``headers`` are those of the HTTP answer if a request waits for it. With
     ``is_declined`` the recipe has nothing to say to this request; the next rule, or the service itself,
     answers it. With neither body nor file, the service itself answers as well, anew after rules that run
-    behind it: so a recipe can fill in what was missing.
+    after it: so a recipe can fill in what was missing.
     """
 
     body: bytes | None = None
@@ -113,7 +113,7 @@ class Request(CamelModel):
     path: str = Field(description="Path of the request, percent-encoded as it came.")
     query: dict[str, str] = Field({}, description="Query of the request.")
     groups: dict[str, str] = Field({}, description="The named groups of the rule's pattern, decoded.")
-    status: int | None = Field(None, description="Status of the answer that a rule behind the routes saw.")
+    status: int | None = Field(None, description="Status of the answer that a rule after the routes saw.")
 
 
 class Task(Protocol):

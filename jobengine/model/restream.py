@@ -75,7 +75,7 @@ class RoutingLabels(CamelModel):
     replace: list[Label] | None = Field(
         None, max_length=1000, description="The labels in place of an element's own."
     )
-    append: list[Label] | None = Field(None, max_length=1000, description="Labels behind an element's own.")
+    append: list[Label] | None = Field(None, max_length=1000, description="Labels after an element's own.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> RoutingLabels:
@@ -177,7 +177,7 @@ def check_restream(spec: RestreamSpec, roots: MediaRoots) -> list[Fault]:
 
 
 def _circle_faults(spec: RestreamSpec) -> Iterator[Fault]:
-    """A stream that is copied behind its own end never ends."""
+    """A stream that is copied after its own end never ends."""
     source, url = spec.source, spec.sink.url if spec.sink else None
     if source is None or url is None or not is_content(url):
         return

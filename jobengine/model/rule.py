@@ -77,7 +77,7 @@ class Rule(CamelModel):
 
     It fits a request of one of ``method`` (HEAD counts as GET) whose path has ``pathPattern`` and whose
     ``header`` and ``query`` members all have theirs. Before routing it answers instead of the service; with
-    ``postRoute`` it comes behind it, for the answers of ``statusCode`` (none: all). ``respond`` false starts
+    ``postRoute`` it comes after it, for the answers of ``statusCode`` (none: all). ``respond`` false starts
     the job and waits for nothing. ``order`` settles who is asked first, then the name.
 
     With ``location`` the pattern is searched in the ``Location`` of the answer, if it has one: so a rule can
@@ -102,9 +102,9 @@ class Rule(CamelModel):
         {}, description="RE2 expression for each member that the query must have."
     )
     status_code: Annotated[list[Status], BeforeValidator(_as_list)] = Field(
-        [], description="Of a rule behind the routes: the answers that it fits; none: all."
+        [], description="Of a rule after the routes: the answers that it fits; none: all."
     )
-    post_route: bool = Field(False, description="Comes behind the routes, instead of before.")
+    post_route: bool = Field(False, description="Comes after the routes, instead of before.")
     location: bool = Field(
         False, description="Searches the pattern in the `Location` of the answer, if it has one."
     )

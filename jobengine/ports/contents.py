@@ -214,7 +214,7 @@ class Bell(Protocol):
         ...
 
     def hush(self) -> None:
-        """Take the rings so far; look at `ContentStore.version` behind it, not before."""
+        """Take the rings so far; look at `ContentStore.version` after it, not before."""
         ...
 
     def wait(self, timeout_s: float) -> None:
@@ -261,7 +261,7 @@ class ContentStore(Protocol):
     def documents(
         self, collection: str, after: str | None = None, limit: int | None = None
     ) -> list[Document]:
-        """Documents in order of their keys, those behind ``after``."""
+        """Documents in order of their keys, those after ``after``."""
         ...
 
     def facts(self, stream: int) -> StreamFacts:
@@ -313,7 +313,7 @@ class ContentStore(Protocol):
         ...
 
     def payload_file(self, element: StoredElement) -> FileSpan | None:
-        """Where its payload is in a file now, all planes as they are kept, one behind the other.
+        """Where its payload is in a file now, all planes as they are kept, one after the other.
 
         None where it is in no file, or in one that is so old that reading may wait for the disk.
         """

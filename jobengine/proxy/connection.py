@@ -31,7 +31,7 @@ class Connection:
         self._asking = Asking(shared, Heard(self._on_told, self._on_given, self.close))
         self._asked = b""
         self._unread = b""
-        """Requests behind the one that is being answered."""
+        """Requests after the one that is being answered."""
         self._head = b""
         self._answer: Answer | None = None
         self._at = 0

@@ -1,7 +1,7 @@
 """The numbered events as Server-Sent Events: replayed from the database, then followed as they come.
 
 ``id`` is the number, ``event`` the type, ``data`` the JSON of one event. A client that comes back with
-``Last-Event-ID`` gets everything behind it; if part of that has been pruned, a ``gap`` event says so first.
+``Last-Event-ID`` gets everything after it; if part of that has been pruned, a ``gap`` event says so first.
 Each client holds a thread of the server while it listens; `Seats` caps them.
 """
 
@@ -102,10 +102,10 @@ class Feed:
         self._disclose = disclose
 
     def follow(self, after: int | None) -> Iterator[bytes]:
-        """Everything behind the number ``after``, or from now on if None. Ends with the process only.
+        """Everything after the number ``after``, or from now on if None. Ends with the process only.
 
         "Now" is when this is called, not when the first chunk is asked for: by then the client has its
-        answer's head, may have looked at a job, and must hear of all that happens behind that look.
+        answer's head, may have looked at a job, and must hear of all that happens after that look.
         """
         return self._chunks(after, self._reader.newest_event())
 
@@ -137,7 +137,7 @@ class Feed:
         return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.sequence, event.type.encode(), data)
 
     def _gap(self, after: int, newest: int) -> bytes | None:
-        """What to say when events behind ``after`` can't be replayed: pruned, or of another database."""
+        """What to say when events after ``after`` can't be replayed: pruned, or of another database."""
         oldest = self._reader.oldest_event()
         if after > newest:
             detail = f"events end at {newest}; {after} was never reached here"

@@ -42,7 +42,7 @@ class EventRoutes:
         return json_response({"name": event.name, "raised": True, **accepted.data}, 202)
 
     def list_events(self, call: Call[EventsQuery]) -> Response:
-        """Events behind the number `after`, in order. `Link` is where to ask for what comes next, always."""
+        """Events after the number `after`, in order. `Link` is where to ask for what comes next, always."""
         query = call.query
         where = _read_filter(query.filter, call.actor)
         page = self._services.reader.events_after(query.after, query.limit, where)

@@ -1,5 +1,5 @@
 """What keeps browsers honest: security headers, and refusals of requests that another site had made; what
-keeps connections usable behind a refusal; and addresses that are text.
+keeps connections usable after a refusal; and addresses that are text.
 
 A service on loopback is reached by any web page that its user opens: by a DNS name that was rebound to
 127.0.0.1 (the Host header gives it away) or by a form or script of another site (Sec-Fetch-Site does, and

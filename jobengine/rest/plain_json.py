@@ -22,7 +22,7 @@ def read_plain(data: bytes) -> Json:
     """``data`` as a JSON value, or `UNSURE`: if it is none, has an escape, a fraction, a large number, a
     colon in a text, or a key that is given twice in one object.
 
-    A colon stands behind every key, so where a key was given twice, the text has more of them than the
+    A colon follows every key, so where a key was given twice, the text has more of them than the
     value has keys.
     """
     if b"\\" in data:

@@ -59,7 +59,7 @@ def _remaining(
     job: JobRecord,
     now: datetime,
 ) -> dict[str, Json]:
-    """The trigger, a Duration behind a passed transition shortened by what has gone by already."""
+    """The trigger, a Duration after a passed transition shortened by what has gone by already."""
     is_counting = index == 0 and passed and job.current_state is JobState.RUNNING
     if transition.trigger_type is not TriggerType.DURATION or not is_counting:
         return transition.trigger

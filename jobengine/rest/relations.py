@@ -39,7 +39,7 @@ Microseconds = Annotated[int, Field(ge=0, le=2**62)]
 class DepthQuery(Query):
     """How far to follow."""
 
-    depth: Depth = Field(1, description="How many relations to follow, one behind the other.")
+    depth: Depth = Field(1, description="How many relations to follow, one after the other.")
 
 
 class WayQuery(DepthQuery):

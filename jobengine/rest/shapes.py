@@ -143,7 +143,7 @@ class TimelineShape(Shape):
 class EventShape(Shape):
     """One line of the numbered event feed."""
 
-    sequence: int = Field(description="Number in the feed; a listener goes on behind it.")
+    sequence: int = Field(description="Number in the feed; a listener goes on after it.")
     time: str = Field(description="When it happened.")
     type: str = Field(description="What happened.")
     job_id: str | None = Field(description="The job that it is about.")

@@ -123,7 +123,7 @@ class TransitionRoutes:
         return Response(status=204, headers={"ETag": etag(accepted.revision)})
 
     def _checked(self, whole: WholeJob, pending: TransitionRecord, patch: Json) -> Draft:
-        """The changed transition as a draft; it must also leave those behind it possible."""
+        """The changed transition as a draft; it must also leave those after it possible."""
         around = surroundings(self._services)
         document = patched(stored_document(pending), patch)
         listed = in_force(whole.transitions)
@@ -171,7 +171,7 @@ def _in_list_of_one(error: DocumentError) -> DocumentError:
 
 
 def _unlisted(fault: Fault, alone: bool) -> Fault:
-    """A fault of the changed list as one of the changed transition: what lies behind is told in words."""
+    """A fault of the changed list as one of the changed transition: what comes after it is told in words."""
     if alone:
         return fault
     _, index, *rest = fault.pointer.split("/")

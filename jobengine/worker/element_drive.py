@@ -28,7 +28,7 @@ class ElementDrive:
 
     @property
     def floor(self) -> int | None:
-        """A Duration is settled behind the element that passes it, and keeps its own point."""
+        """A Duration is settled after the element that passes it, and keeps its own point."""
         return self._work.position
 
     @property

@@ -130,7 +130,7 @@ class PipeWork:
         return PipeSpec.model_validate(self._description.get("pipeSpec") or {})
 
     def _resume_position(self, context: WorkContext, specification: PipeSpec) -> int:
-        """Behind the last sample on disk: the outputs tell better than a heartbeat how far it got."""
+        """After the last sample on disk: the outputs tell better than a heartbeat how far it got."""
         ends = {
             graph: start + samples
             for graph, path, start in context.previous_outputs

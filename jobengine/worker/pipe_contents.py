@@ -53,7 +53,7 @@ class PipeContents:
         }
 
     def rewind(self, specification: PipeSpec, position: int) -> int:
-        """Take out what was recorded behind ``position``; where to go on, at the beginning of an element."""
+        """Take out what was recorded after ``position``; where to go on, at the beginning of an element."""
         for _, content, index in self._begun(specification):
             position = rewind(self._opened(), content, index, position)
         return position

@@ -1,7 +1,7 @@
 """A stream of a contents store as a pipe records it.
 
 Which job and which output graph write a stream stands in its metadata, so that a worker after a killed one
-goes on behind the last element that is there.
+goes on after the last element that is there.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def recorded(store: ContentStore, content: Content, index: int) -> int:
 
 
 def rewind(store: ContentStore, content: Content, index: int, position: int) -> int:
-    """Take out what lies behind ``position`` of the stream clock; the position to go on at, not behind it."""
+    """Take out what lies beyond ``position`` of the stream clock; the position to go on at, not after it."""
     stream = content.streams[index] or {}
     metadata = stream["metadata"]
     ticks = Fraction(position, int(metadata[_STREAM_RATE])) / Fraction(*stream["time_base"])

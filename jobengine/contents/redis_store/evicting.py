@@ -57,7 +57,7 @@ class Eviction:
         return chosen
 
     def settle_fullness(self) -> bool:
-        """Note, behind all commits, whether the store is full; whether it is."""
+        """Note, after all commits, whether the store is full; whether it is."""
         is_full = self._is_all and self._excess_bytes(self._streams()) > 0
         if is_full:
             self._server.call("SET", self._keys.full, 1)

@@ -17,7 +17,7 @@ _UNSIGNED: Final = struct.Struct(">Q")
 SEQUENCE_BYTES: Final = 8
 SEQUENCE_MAX: Final = 2**64 - 1
 BEHIND_ALL: Final = b"\xff"
-"""Behind a prefix, it makes a bound that stands behind all members with that prefix."""
+"""Added to a prefix it makes a bound that sorts after all members with that prefix."""
 
 sequence_bytes = _UNSIGNED.pack
 """A sequence, from 0."""

@@ -42,7 +42,7 @@ return 'done'
 
 COMMIT: Final = "#!lua\n" + _COMMIT
 """Keys: marker, version. Arguments: id of the commit, milliseconds to remember it, guards (their number, then
-key and stamp of each), staged keys (their number, then each), then commands, each behind the number of its
+key and stamp of each), staged keys (their number, then each), then commands, each after the number of its
 words. ``done``: done now or by an earlier try; ``stale``: a guarded value has another stamp; ``lost``: a
 staged key is there no longer. Only ``done`` has changed anything."""
 
@@ -58,5 +58,5 @@ local sequences = {}
 for n, member in ipairs(members) do sequences[n] = string.sub(member, -8) end
 return {sequences, redis.call('HMGET', KEYS[2], unpack(sequences))}
 """
-"""Keys: index, rows. Arguments: a reading command and what stands behind its key. Two lists: the sequences
+"""Keys: index, rows. Arguments: a reading command and what follows its key. Two lists: the sequences
 that the found members end with, and their rows."""

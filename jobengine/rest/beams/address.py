@@ -49,7 +49,7 @@ class Addresses:
         return found or next(iter([*likely, *possible]), [text])
 
     def content(self, name: str, *rest: str) -> Content:
-        """The content of an address that reads like stream, element and payload behind a name.
+        """The content of an address that reads like stream, element and payload after a name.
 
         Raises NotFoundError if `split` would find another.
         """

@@ -58,7 +58,7 @@ class BatchRoutes:
 
         The body is `application/x-ndjson`, one document a line, with the payload as `data` (base64, or a
         list of it, one for each plane); or `multipart/mixed`, where each `application/json` part is a
-        document and the `application/octet-stream` parts behind it are its planes.
+        document and the `application/octet-stream` parts after it are its planes.
         """
         refuse_conditions()
         limit, query = self._shelf.settings.max_batch_bytes, call.query

@@ -68,7 +68,7 @@ class ElementRoutes:
         """Read elements by a media reference; one object if it names one by kind and pts, else a list.
 
         Ranges come page by page, with `Link`. `start`, `end` and `latest` redirect to the element that they
-        mean now; `Beam-Closed` says that no element will follow. With `.raw` behind it: the payload. With
+        mean now; `Beam-Closed` says that no element will follow. With `.raw` after it: the payload. With
         `Accept: multipart/mixed` the elements come with their payload, each part with its length.
         """
         element, data = split_raw(variable(call, "reference"))

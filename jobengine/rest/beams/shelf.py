@@ -122,7 +122,7 @@ def all_timed(content: Content) -> list[TimedStream]:
 
 
 def with_stream(content: Content, index: int, stream: Mapping[str, Json] | None) -> Content:
-    """The content with another stream at ``index``, which may be the one behind the last."""
+    """The content with another stream at ``index``, which may be the one after the last."""
     streams = [*content.streams, *[None] * (index + 1 - len(content.streams))]
     streams[index] = stream
     while streams and streams[-1] is None:

@@ -1,4 +1,4 @@
-"""Rules for the requests below ``/beams``: before the routes, and behind them."""
+"""Rules for the requests below ``/beams``: before the routes, and after them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class RuleHooks:
         return None
 
     def after(self, request: Request, actor: Actor, response: Response) -> Response:
-        """What a rule behind the routes makes of their answer; the routes anew when one has filled a gap."""
+        """What a rule after the routes makes of their answer; the routes anew when one has filled a gap."""
         asked = _asked(request, response.status_code, response.headers.get("Location"))
         for named, order in self._orders(asked, actor):
             if not named.rule.respond:

@@ -62,7 +62,7 @@ class FiringShape(CamelModel):
 
 
 class MatchShape(CamelModel):
-    """What would fire, in this order; those behind the first that answers fire only if it declines."""
+    """What would fire, in this order; those after the first that answers fire only if it declines."""
 
     firing: list[FiringShape]
 

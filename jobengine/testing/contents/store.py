@@ -99,7 +99,7 @@ class MemoryContents:
     def documents(
         self, collection: str, after: str | None = None, limit: int | None = None
     ) -> list[Document]:
-        """Documents in order of their keys, those behind ``after``."""
+        """Documents in order of their keys, those after ``after``."""
         check_page(0, limit)
         found: list[Document] = []
         with self._lock:

@@ -138,7 +138,7 @@ class MemoryStream:
         return None if sequence is None else self.held(sequence)
 
     def between(self, first_pts: int, last_pts: int) -> tuple[int, int]:
-        """Ranks (first, behind the last) of the elements in a range of pts."""
+        """Ranks (first, after the last) of the elements in a range of pts."""
         first = self._times.bisect_left((max(first_pts, PTS_MIN), -1, -1))
         last = self._times.bisect_right((min(last_pts, PTS_MAX), 2, 0))
         return first, max(first, last)

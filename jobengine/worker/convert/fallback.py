@@ -26,7 +26,7 @@ class RetrieveCopy(Recipe):
     least_sources = most_sources = 1
 
     class Parameters(CamelModel):
-        """``lifetimeS``: how long what was found is kept; ``depth``: how many equivalents one behind the
+        """``lifetimeS``: how long what was found is kept; ``depth``: how many equivalents one after the
         other are tried; ``readAhead``: how many further elements are warmed."""
 
         lifetime_s: Annotated[float, Field(gt=0, le=1e9)] = 120

@@ -25,7 +25,7 @@ GAPS = "Beam-Gaps"
 MAX_GAPS = 100
 """How many a header tells."""
 BEHIND = 64
-"""Elements behind the end that decoding of earlier ones may need."""
+"""Elements after the end that decoding of earlier ones may need."""
 
 
 class Film(Recipe):
@@ -129,7 +129,7 @@ def _named(sources: Sequence[Source], name: str) -> Source:
 
 
 class _Gaps:
-    """Elements whose payload is gone, and those behind them that can't be decoded without: up to the next key
+    """Elements whose payload is gone, and those after them that can't be decoded without: up to the next key
     element. Those in the window are told as runs of each stream: [index, first pts, last pts]."""
 
     def __init__(self, window: Window | None) -> None:
@@ -201,7 +201,7 @@ class _Part:
         self.kind = next(iter(source.elements())).stored.element.kind
 
     def from_window(self, window: Window | None) -> Iterator[Loaded]:
-        """What the window needs: from the key element before it to some elements behind it."""
+        """What the window needs: from the key element before it to some elements after it."""
         if window is None:
             yield from self._of_kind(self.source.elements())
             return

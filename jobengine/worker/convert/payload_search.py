@@ -29,7 +29,7 @@ _BEHIND = 16
 
 
 class PayloadSearch:
-    """Fills payloads of one stream. ``depth``: how many equivalents one behind the other are tried."""
+    """Fills payloads of one stream. ``depth``: how many equivalents one after the other are tried."""
 
     def __init__(self, task: OpenTask, name: str, index: int, depth: int, lifetime: timedelta) -> None:
         self._task = task
@@ -56,7 +56,7 @@ class PayloadSearch:
     def restore(self, wanted: Direct | Stamps | Times | Places) -> None:
         """Get what can be had of a stretch, or of everything (``first-last``).
 
-        From the key element before it on, and some behind it that those inside may be made from; the rest
+        From the key element before it on, and some after it that those inside may be made from; the rest
         stays missing. Raises MalformedError if that is more than `MOST` elements.
         """
         kind = kind_of_elements(self._stream)

@@ -75,7 +75,7 @@ class Jpeg(Png):
 
 
 def _needed(loaded: Iterator[Loaded], wanted: Element) -> Iterator[Loaded]:
-    """All but what is gone and comes behind the wanted one in order of decoding."""
+    """All but what is gone and comes after the wanted one in order of decoding."""
     for item in loaded:
         element = item.stored.element
         times = (element.pts, wanted.pts) if None in (element.dts, wanted.dts) else (element.dts, wanted.dts)

@@ -136,7 +136,7 @@ class StoreSource:
             rank += len(page)
 
     def _range(self, span: Span) -> Iterator[StoredElement]:
-        """By pts, each page going on behind those of the last pts that were seen."""
+        """By pts, each page going on after those of the last pts that were seen."""
         first, seen = span.first, 0
         while first <= span.last and (page := self._store.range(self.number, first, span.last, seen, PAGE)):
             yield from page

@@ -152,7 +152,7 @@ class IngestWork:
         """What the sockets hold is taken with the next step."""
 
     def step(self, milestone: Milestone | None) -> int:
-        """Milestones are looked at behind a group: what has arrived together is made durable together."""
+        """Milestones are looked at after a group: what has arrived together is made durable together."""
         reader, recording = self._opened
         now_ns = self._clock.monotonic_ns()
         messages = reader.receive(GROUP)

@@ -32,7 +32,7 @@ from jobengine.worker.convert.task import OpenTask
 
 Json = Any
 MOST_BEHIND = 16
-"""How many derivations one behind the other are made."""
+"""How many derivations one after the other are made."""
 _COMMIT_BYTES = 8 * 1024 * 1024
 _RACES = 100
 
@@ -121,7 +121,7 @@ class Rendering:
             self.fill(content, index, wanted)
 
     def following(self, content: Content, index: int, wanted: Direct, count: int) -> list[Direct]:
-        """Up to ``count`` elements behind ``wanted`` that are there or can be made."""
+        """Up to ``count`` elements after ``wanted`` that are there or can be made."""
         made = self._made(content, index, wanted.kind)
         return [] if made is None else made.maker.following(wanted, count)
 
