@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobengine.cli.database import works_on_database
+from jobengine.cli.open_database import works_on_database
 from jobengine.cli.options import document_form, output_form
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobengine.cli.database import existing, upgraded, works_on_database
+from jobengine.cli.open_database import existing, upgraded, works_on_database
 from jobengine.cli.options import document_form, works_on_data
 from jobengine.errors import ConflictError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobengine.cli.database import upgraded, works_on_database
+from jobengine.cli.open_database import upgraded, works_on_database
 from jobengine.cli.options import document_form, rows_form, works_on_data
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from jobengine.clock import Clock
 from jobengine.engine.decisions import Decisions
-from jobengine.engine.live import LiveJob, in_list_order, planned
+from jobengine.engine.live_job import LiveJob, in_list_order, planned
 from jobengine.engine.worker import Worker
 from jobengine.engine.workers import Workers
 from jobengine.messaging.worker_messages import (

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from jobengine.clock import to_text
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.history.batch import Batch
 from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import Answer, AnyRequest

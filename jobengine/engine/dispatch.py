@@ -11,7 +11,7 @@ from jobengine.engine.decisions import Decisions
 from jobengine.engine.edits import Edits
 from jobengine.engine.events import EventFirer
 from jobengine.engine.jobs import Jobs
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.engine.requests import Requests, answered_before, check_known
 from jobengine.errors import JobEngineError, NotFoundError
 from jobengine.history.store import SqlJobStore

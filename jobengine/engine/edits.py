@@ -15,7 +15,7 @@ from jobengine.clock import Clock
 from jobengine.engine.commands import Commands
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.host import HostRunner
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.engine.requests import check_revision, fill
 from jobengine.engine.workers import Workers
 from jobengine.errors import ConflictError, NotFoundError, UnavailableError

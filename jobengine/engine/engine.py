@@ -25,7 +25,7 @@ from jobengine.engine.edits import Edits
 from jobengine.engine.events import CASCADE_LIMIT, EventFirer
 from jobengine.engine.groups import Groups
 from jobengine.engine.jobs import Jobs
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.engine.parts import EngineParts
 from jobengine.engine.wakes import Wakes
 from jobengine.engine.worker_news import Heard, News, WorkerNews

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from jobengine.engine.commands import Commands
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.jobs import Jobs
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.engine.workers import Workers
 from jobengine.model.record import TransitionRecord
 

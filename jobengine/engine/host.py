@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from jobengine.clock import from_text, to_text
 from jobengine.engine.admission import Verdict, claim_of
 from jobengine.engine.decisions import Decisions, Passing
-from jobengine.engine.live import HOST_RATE, ON_STREAM_CLOCK, PREPARING, Appointment, LiveJob
+from jobengine.engine.live_job import HOST_RATE, ON_STREAM_CLOCK, PREPARING, Appointment, LiveJob
 from jobengine.engine.workers import Workers
 from jobengine.errors import TransitionNotAllowed
 from jobengine.model.chain import PassingDraft

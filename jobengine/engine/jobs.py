@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
 from jobengine.clock import Clock
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.history.store import SqlJobStore
 
 TRIMMED_AT_ONCE = 100

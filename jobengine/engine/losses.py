@@ -11,7 +11,7 @@ from typing import Any
 
 from jobengine.clock import from_text, to_text
 from jobengine.engine.decisions import Decisions, Passing
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.engine.resuming import resume_at
 from jobengine.engine.worker import Worker
 from jobengine.engine.workers import Workers

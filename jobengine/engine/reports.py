@@ -10,7 +10,7 @@ import structlog
 from jobengine.clock import from_text, to_text
 from jobengine.engine.commands import Commands
 from jobengine.engine.decisions import Decisions, Passing
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.engine.workers import Workers
 from jobengine.errors import TransitionNotAllowed
 from jobengine.messaging.worker_messages import AnyReport, Changed, OutputClosed, OutputOpened, Passed

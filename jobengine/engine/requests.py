@@ -9,7 +9,7 @@ from jobengine.clock import Clock
 from jobengine.engine.commands import Commands
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.host import HostRunner
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.errors import (
     ConflictError,
     IdempotencyConflict,

@@ -5,7 +5,7 @@ What a former worker itself said last is the business of `jobengine.engine.losse
 
 from __future__ import annotations
 
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.messaging.worker_messages import PreviousOutput, Resume
 from jobengine.model.lifecycle import JobState
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.edits import Edits
 from jobengine.engine.jobs import Jobs
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.engine.losses import describe_end
 from jobengine.engine.parts import EngineParts
 from jobengine.engine.reports import ReportTaker

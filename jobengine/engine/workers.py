@@ -13,7 +13,7 @@ from pathlib import Path
 from jobengine.clock import Clock, to_text
 from jobengine.engine.admission import Admission, claim_of
 from jobengine.engine.decisions import Decisions
-from jobengine.engine.live import LiveJob
+from jobengine.engine.live_job import LiveJob
 from jobengine.engine.resuming import interruption
 from jobengine.engine.worker import Worker
 from jobengine.messaging.spool import ledger_of

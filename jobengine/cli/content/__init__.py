@@ -1,4 +1,4 @@
-"""``jobengine content``: bring media in, look at it, take it out."""
+"""``jobengine content``: import media, look at it, export it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLACES = {
 
 @click.group(cls=LazyGroup, places=PLACES)
 def content() -> None:
-    """Bring media in, look at it by any time reference, take it out.
+    """Import media, look at it by any time reference, export it.
 
     \b
     Example:

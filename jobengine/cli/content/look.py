@@ -85,7 +85,7 @@ def show(client: Client, name: str, form: str) -> None:
 @rows_form
 @talks_to_service
 def get(client: Client, name: str, stream: str, reference: str, data: bool, form: str) -> None:
-    """Print the elements that REFERENCE finds in STREAM (0, video, audio_1, all) of the content NAME.
+    """Print the elements that REFERENCE matches in STREAM (0, video, audio_1, all) of the content NAME.
 
     A reference is a pts (108000, 107950f for the nearest), a rank (1st, last), a time (1m30s), a distance
     (7200+1d), or a range of them (10s-20s).

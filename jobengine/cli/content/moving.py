@@ -25,10 +25,10 @@ _FILE = click.Path(path_type=Path)
 @output_form("text", "json")
 @talks_to_service
 def import_(client: Client, file: Path, name: str | None, form: str) -> None:
-    """Bring the media file FILE in: its packets are copied, nothing is encoded anew.
+    """Import the media file FILE: its packets are copied, nothing is encoded anew.
 
-    FILE.ndjson, as re-streaming jobs write it, gives the very elements again. A damaged file gives what is
-    readable, and its faults are told. After a break, the same command brings what is missing.
+    FILE.ndjson, as re-streaming jobs write it, restores the very same elements. Of a damaged file everything
+    readable is imported, and its faults are listed. After an interruption the same command imports the rest.
 
     \b
     Example:
@@ -57,9 +57,9 @@ def import_(client: Client, file: Path, name: str | None, form: str) -> None:
 def export(
     client: Client, name: str, file: Path, streams: tuple[str, ...], range_: str | None, form: str
 ) -> None:
-    """Write the content NAME, or a part of it, to the media file FILE, whose ending tells the container.
+    """Write the content NAME, or a part of it, to the media file FILE, whose ending names the container.
 
-    Packets are written as they are; what the container does not take is encoded anew, or left out and told.
+    Packets are written as they are; what the container can't hold is encoded anew, or left out and listed.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Jobs as the engine holds them in memory while it decides about them."""
+"""A job as the engine holds it in memory while it decides about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database of a data folder, for commands that need no running service."""
+"""Opens the database of a data folder, for commands that need no running service."""
 
 from __future__ import annotations
 
