@@ -7,6 +7,11 @@ each other; in another all begin at one moment, which shows what that costs: whe
 late elements were with those of the rush among them. Beside it stands how late a process is that does nothing
 but sleep for a millisecond again and again meanwhile: no better than that can be had of the machine.
 
+A processor that runs at a tenth of its speed for some ten milliseconds makes everything late that is due then
+(`benchmarks.steadiness`). Counters don't tell which elements those were, so their share is told, by the time
+that it was slow; and a p99 without them, in which they are taken for the latest of all. What was late because
+others before it were, when the processor was fast again, still counts.
+
 Until 22 November 2026 the figure was the median over the jobs of each one's p99, all of them begun at one
 moment and run for 5 s, in a counter that ended at 100 ms: one stall of 50 ms decided it, and worse could not
 be told apart.
@@ -32,6 +37,7 @@ from benchmarks.harness import Figure, Report, percentile, run, scratch
 from benchmarks.processes import cpu_seconds
 from benchmarks.restream_rig import open_contents, record, submit
 from benchmarks.rigs import ServiceRig, service
+from benchmarks.steadiness import watched
 from jobengine.clock import SystemClock, to_text
 
 FRAME_MS = 1000 / 30
@@ -80,7 +86,8 @@ class Jobs:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``late`` counts elements by the upper bound of their lateness in ms; ``begun_ms`` is how late the last
-    job began, ``slept_ms`` p99 of a process that only slept, ``cores`` the CPU of ``workers`` processes."""
+    job began, ``slept_ms`` p99 of a process that only slept, ``cores`` the CPU of ``workers`` processes,
+    ``slow_share`` how much of the time, from 0 to 1, the processor was slow."""
 
     late: Counter[float]
     lost: int
@@ -88,6 +95,7 @@ class Outcome:
     slept_ms: float
     cores: float
     workers: int
+    slow_share: float
 
     def late_ms(self, percent: float) -> float:
         """What ``percent`` of all elements did not exceed."""
@@ -97,6 +105,12 @@ class Outcome:
             if left <= 0:
                 return end_ms
         return 0.0
+
+    @property
+    def steady_late_ms(self) -> float:
+        """The p99 of the elements that did not fall due while the processor was slow, if those were the
+        latest."""
+        return self.late_ms(99 * (1 - self.slow_share))
 
     @property
     def in_time_percent(self) -> float:
@@ -114,6 +128,8 @@ def one_by_one(report: Report, rig: ServiceRig, sink: Sink, jobs: Jobs) -> float
     report.add(Figure(f"{what}: late, p50", "ms", outcome.late_ms(50)))
     report.add(Figure(f"{what}: late, p99", "ms", value, outcome.slept_ms, "a sleeper", limit, met))
     report.add(Figure(f"{what}: late, worst", "ms", outcome.late_ms(100)))
+    report.add(Figure(f"{what}: due while the processor was slow", "%", 100 * outcome.slow_share))
+    report.add(Figure(f"{what}: late, p99 of the others, at best", "ms", outcome.steady_late_ms))
     report.add(Figure(f"{what}: in time ({LATE_TARGET_MS:g} ms)", "%", outcome.in_time_percent))
     report.add(Figure(f"{what}: CPU of {outcome.workers} workers", "cores", outcome.cores))
     return value
@@ -134,17 +150,10 @@ def paced(rig: ServiceRig, sink: Sink, jobs: Jobs) -> Outcome:
     topic = f"{jobs.content}-"
     sink.expect(topic, jobs.number * jobs.elements)
     ids = post(rig, sink, jobs, begin, topic)
-    time.sleep(max(0.0, (begin - SystemClock().now() + jobs.number * jobs.apart).total_seconds()))
-    told = [rig.call("GET", f"/api/jobs/{job_id}") for job_id in ids[::20]]
-    workers = sorted({job["workerProcessId"] for job in told} - {0})
-    with sleeper() as slept:
-        slept.send(True)
-        begun, before = time.monotonic(), cpu_seconds(workers)
-        time.sleep((jobs.elements * FRAME_MS / 1000 - jobs.number * jobs.apart.total_seconds()) / 2)
-        used = (cpu_seconds(workers) - before) / (time.monotonic() - begun)
-        slept.send(True)
-        slept_ms = slept.recv()
-        sink.seconds()
+    span = timedelta(milliseconds=jobs.elements * FRAME_MS) + jobs.number * jobs.apart
+    with watched() as watch:
+        used, workers, slept_ms = follow(rig, sink, jobs, begin, ids)
+        slow_share = watch.slow_ms(begin, span) / (span / timedelta(milliseconds=1))
     late: Counter[float] = Counter()
     elements, begun_ms = 0, 0.0
     for job_id in ids:
@@ -156,7 +165,26 @@ def paced(rig: ServiceRig, sink: Sink, jobs: Jobs) -> Outcome:
         for end_ms, count in result["lateness"]:
             late[end_ms] += count
     lost = jobs.number * jobs.elements - elements
-    return Outcome(late, lost, begun_ms, slept_ms, used, len(workers))
+    return Outcome(late, lost, begun_ms, slept_ms, used, workers, slow_share)
+
+
+def follow(
+    rig: ServiceRig, sink: Sink, jobs: Jobs, begin: datetime, ids: Sequence[str]
+) -> tuple[float, int, float]:
+    """Wait until all was received: the cores that the jobs' processes used, how many these are, and the p99
+    of a sleeper in ms, both of a time in which all jobs run."""
+    time.sleep(max(0.0, (begin - SystemClock().now() + jobs.number * jobs.apart).total_seconds()))
+    told = [rig.call("GET", f"/api/jobs/{job_id}") for job_id in ids[::20]]
+    workers = sorted({job["workerProcessId"] for job in told} - {0})
+    with sleeper() as slept:
+        slept.send(True)
+        begun, before = time.monotonic(), cpu_seconds(workers)
+        time.sleep((jobs.elements * FRAME_MS / 1000 - jobs.number * jobs.apart.total_seconds()) / 2)
+        used = (cpu_seconds(workers) - before) / (time.monotonic() - begun)
+        slept.send(True)
+        slept_ms = slept.recv()
+        sink.seconds()
+    return used, len(workers), slept_ms
 
 
 def post(rig: ServiceRig, sink: Sink, jobs: Jobs, begin: datetime, topic: str) -> Sequence[str]:

@@ -4,6 +4,9 @@ Every case is a job of its own, in both modes, all of them in one worker and sta
 bare pyzmq in a process of its own notes when each element arrives. Told is the jitter: how far arrivals are
 from the numbers of the table, their common offset taken off. P9 is about a sink that takes its time.
 
+A processor that falls to a tenth of its speed (`benchmarks.steadiness`) makes late what is due meanwhile, so
+beside the p99 over all stands that of elements whose processor was steady from their moment to their arrival.
+
     python -m benchmarks.pacing [--quick]
 """
 
@@ -23,6 +26,7 @@ import zmq
 from benchmarks.beside import beside
 from benchmarks.harness import Figure, Report, median, percentile, run, scratch
 from benchmarks.rigs import ServiceRig, service
+from benchmarks.steadiness import Stretch, slow_stretches, watched
 from jobengine.clock import SystemClock, to_text
 from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.opening import open_store
@@ -73,7 +77,7 @@ CASES = (
 def measure(report: Report, given: argparse.Namespace) -> None:
     """All cases at once, but for the long one if it must be quick."""
     cases = [case for case in CASES if not (given.quick and case.name == "P5")]
-    with scratch() as folder, service(folder) as rig, arrivals() as (port, told):
+    with scratch() as folder, service(folder) as rig, arrivals() as (port, told), watched() as watch:
         store = open_store((folder / "contents").as_uri())
         for case in cases:
             record(store, case)
@@ -83,6 +87,7 @@ def measure(report: Report, given: argparse.Namespace) -> None:
         for number, (topic, case) in enumerate(topics.items()):
             submit(rig, topic, case, port, to_text(begin + number * APART))
         arrived = collect(told, {topic: len(case.times) for topic, case in topics.items()})
+        slow = slow_stretches(watch.looks())
     for mode in MODES:
         off = {case.name: offs(case, arrived[f"{case.name}-{mode}"]) for case in cases}
         for name, each in off.items():
@@ -90,14 +95,34 @@ def measure(report: Report, given: argparse.Namespace) -> None:
         together = [value for each in off.values() for value in each]
         p99 = percentile(together, 99)
         report.add(Figure(f"{mode}: p99 over all", "ms", p99, target="1 ms", met=p99 <= 1))
+        steady = [each for case in cases for each in steady_offs(case, arrived[f"{case.name}-{mode}"], slow)]
+        label = f"{mode}: p99 of the {len(steady)} of {len(together)} with a steady processor"
+        report.add(Figure(label, "ms", percentile(steady, 99)))
 
 
 def offs(case: Case, moments_ns: Sequence[int]) -> list[float]:
     """How far each arrival is from its number, but for what all are off by (the median), in ms."""
+    return [abs(off) for off in signed_offs(case, moments_ns)]
+
+
+def signed_offs(case: Case, moments_ns: Sequence[int]) -> list[float]:
+    """The same, below zero for what came too early."""
     assert len(moments_ns) == len(case.expected), f"{case.name}: {len(moments_ns)} elements arrived"
     late = [moment / 1e6 - expected for moment, expected in zip(moments_ns, case.expected, strict=True)]
     common = median(late)
-    return [abs(each - common) for each in late]
+    return [each - common for each in late]
+
+
+def steady_offs(case: Case, moments_ns: Sequence[int], slow: Sequence[Stretch]) -> list[float]:
+    """Those of `offs` with no slow stretch between the element's moment and its arrival."""
+    epoch_s = time.time() - time.monotonic()
+    steady = []
+    for moment_ns, off_ms in zip(moments_ns, signed_offs(case, moments_ns), strict=True):
+        came_s = epoch_s + moment_ns / 1e9
+        since_s, until_s = sorted((came_s, came_s - off_ms / 1e3))
+        if not any(stretch.began_s <= until_s and stretch.ended_s >= since_s for stretch in slow):
+            steady.append(abs(off_ms))
+    return steady
 
 
 def record(store: ContentStore, case: Case) -> None:

@@ -26,8 +26,8 @@ class Stretch:
     """Plain media in order, all of it short of ``milestone``.
 
     ``elements`` and ``planes`` are what leaves for each of the ``entries``, ``due_ns`` when; empty: all of it
-    at once. ``before`` is the stream clock and ``record`` what the ledger says before the first of them. So
-    many have been ``sent``, and so many of these ``noted`` by the job.
+    at once. ``safe_clock`` is the stream clock and ``record`` what the ledger says behind the first ``safe``
+    of them, none to begin with. So many have been ``sent``, and so many of these ``noted`` by the job.
     """
 
     entries: Sequence[Entry]
@@ -35,8 +35,9 @@ class Stretch:
     planes: Sequence[Sequence[Buffer]]
     due_ns: Sequence[int]
     milestone: Milestone | None
-    before: StreamClock
+    safe_clock: StreamClock
     record: Delivered
+    safe: int = 0
     sent: int = 0
     noted: int = 0
     sent_ns: int = 0
@@ -52,11 +53,15 @@ class Stretch:
         return bisect_right(due_ns, now_ns, self.sent) if due_ns else len(self.elements)
 
     def record_behind(self, count: int) -> Delivered:
-        """What the ledger says behind the first ``count`` entries, one at least."""
-        clock, first, last = copy(self.before), self.entries[0], self.entries[count - 1]
-        elements = [entry.stored.element for entry in self.entries[:count]]
-        clock.handed_on_in_order(elements, first.timestamp, last.timestamp)
-        return msgspec.structs.replace(
+        """What the ledger says behind the first ``count`` entries, no fewer than when last asked."""
+        entries = self.entries[self.safe : count]
+        if not entries:
+            return self.record
+        clock, last = self.safe_clock, entries[-1]
+        elements = [entry.stored.element for entry in entries]
+        clock.handed_on_in_order(elements, entries[0].timestamp, last.timestamp)
+        self.safe = count
+        self.record = msgspec.structs.replace(
             self.record,
             sequence=last.stored.sequence + 1,
             elements=clock.elements,
@@ -65,6 +70,7 @@ class Stretch:
             timestamp=clock.timestamp,
             last_id=clock.last_id,
         )
+        return self.record
 
 
 def short_of(milestone: Milestone, clock: StreamClock, entries: Sequence[Entry]) -> int:
