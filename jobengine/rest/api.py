@@ -14,6 +14,7 @@ from typing import Any, Generic
 import msgspec
 from flask import Flask, Response, request
 from pydantic import BaseModel
+from werkzeug.routing import Rule
 
 from jobengine.rest.auth import LOCAL, Actor, Gate, Role
 from jobengine.rest.parameters import NoQuery, QueryModel, read_query
@@ -64,11 +65,24 @@ class Route(Generic[QueryModel]):
     uploads: tuple[str, ...] = ()
 
 
+class MatchedRule(Rule):
+    """An address that requests are matched with, and that is never built from its parts: werkzeug would
+    compile two functions for that, with each rule, before the first request."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        return _refuse_to_build
+
+
+def _refuse_to_build(rule: Rule, **values: Any) -> tuple[str, str]:
+    raise RuntimeError(f"{rule.rule} is only matched: write addresses out")
+
+
 class Api:
     """Adds routes to ``app``, each guarded by ``gate``."""
 
     def __init__(self, gate: Gate) -> None:
         self.app = Flask("jobengine.rest", static_folder=None)
+        self.app.url_rule_class = MatchedRule
         self._gate = gate
         self._routes: list[Route[Any]] = []
         self._document: bytes | None = None
