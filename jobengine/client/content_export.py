@@ -83,6 +83,8 @@ def export_file(
 
 
 class _Export:
+    """One export under way; its numbers so far."""
+
     def __init__(self, contents: Contents, wanted: ExportWanted, on_progress: Progress | None) -> None:
         self._contents, self._wanted, self._on_progress = contents, wanted, on_progress
         self._window = _window(wanted.range)
@@ -90,6 +92,11 @@ class _Export:
         self._end_s: Fraction | None = None
 
     def write(self, part: Path, container: str) -> Exported:
+        """Write everything that is wanted into ``part``, in the format ``container``. Blocks.
+
+        Raises MediaError for what can't be written, NotFoundError for a range without elements, and what the
+        service answers. Then ``part`` may hold a piece of it.
+        """
         document = self._contents.get(self._wanted.content)
         streams = self._streams(document)
         metadata = {

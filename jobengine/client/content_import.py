@@ -57,6 +57,8 @@ def import_file(contents: Contents, file: Path, name: str, on_progress: Progress
 
 
 class _Import:
+    """One import under way; its numbers so far."""
+
     def __init__(
         self, contents: Contents, demuxer: Demuxer, name: str, import_id: str, on_progress: Progress | None
     ) -> None:
@@ -73,6 +75,10 @@ class _Import:
         self._begun_ms = int(import_id[:12], 16)
 
     def run(self) -> Imported:
+        """Bring in what is not there yet, and close the streams. Blocks; raises what the service answers.
+
+        Raises ConflictError if the content was not made from this file. What was sent before that stays.
+        """
         document = self._begin()
         if not all(stream.get("closed") for stream in document["streams"]):
             for item in self._demuxer.elements():

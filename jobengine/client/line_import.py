@@ -63,12 +63,18 @@ def import_lines(contents: Contents, file: Path, name: str, on_progress: Progres
 
 
 class _Import:
+    """One import under way; its numbers so far."""
+
     def __init__(self, contents: Contents, name: str, on_progress: Progress | None, size_bytes: int) -> None:
         self._contents, self._name = contents, name
         self._on_progress, self._size_bytes = on_progress, size_bytes
         self._created = self._repeated = 0
 
     def run(self, opened: IO[bytes]) -> Imported:
+        """Put the lines of ``opened`` from its position on, and close the stream if they say so. Blocks.
+
+        Raises what the service answers; what was put before stays.
+        """
         faults: tuple[ReadFault, ...] = ()
         batch, last = _Lines(), b""
         position = opened.tell()
