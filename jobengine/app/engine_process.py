@@ -16,6 +16,8 @@ import structlog
 import zmq
 
 from jobengine import logs
+from jobengine.app.early_nursery import keep_of
+from jobengine.app.engine_rehearsal import rehearse_engine
 from jobengine.app.parent import leave_template
 from jobengine.app.payload_sweep import PayloadSweep
 from jobengine.clock import SystemClock, to_text
@@ -42,28 +44,34 @@ from jobengine.messaging.engine_sockets import EngineSockets
 from jobengine.ports.contents import Capacity
 from jobengine.settings import Settings
 from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
+from jobengine.worker.nursery_process import NurseryProcess
 
 SWITCH_S = 0.0005
 """How long the thread that decides may keep the one that commits from its next statement."""
 
 
-def run_engine(settings: Settings, finish_jobs: bool) -> None:
-    """Run the engine of one service until SIGTERM. Blocks. The target of a forked process."""
+def run_engine(settings: Settings, finish_jobs: bool, nursery: NurseryProcess | None) -> None:
+    """Run the engine of one service until SIGTERM. Blocks. The target of a forked process.
+
+    ``nursery``: one that was started for it, if it is the first engine of the service.
+    """
     leave_template("engine")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.configure(settings.log.level, settings.log.format, process="engine")
     with ExitStack() as stack:
-        service = build_engine(settings, stack)
+        service = build_engine(settings, stack, nursery)
         signal.signal(signal.SIGTERM, lambda *_: service.stop(finish_jobs))
         sys.setswitchinterval(SWITCH_S)
         service.run()
 
 
-def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
+def build_engine(
+    settings: Settings, stack: ExitStack, nursery: NurseryProcess | None = None
+) -> EngineService:
     """Everything the engine needs, opened; ``stack`` closes it in the reverse order."""
     clock = SystemClock()
     ends = addresses(settings.data)
-    launcher = NurseryLauncher(_surroundings(settings, ends.workers), settings.engine.spare_workers)
+    launcher = NurseryLauncher(_surroundings(settings, ends.workers), keep_of(settings), nursery)
     stack.callback(launcher.close)
     database = Database(settings.database)
     stack.callback(database.close)
@@ -79,6 +87,7 @@ def build_engine(settings: Settings, stack: ExitStack) -> EngineService:
     epoch = store.claim_service(name, process_id=os.getpid(), url=settings.http.url, now=to_text(clock.now()))
     structlog.get_logger("engine").info("engine.started", service=name, epoch=epoch)
     folders = WorkerFolders(settings.data / "spool", settings.log_folder)
+    rehearse_engine(store, executor, folders, clock)
     workers = Workers(launcher, folders, clock, Admission(_admission(settings)))
     commands = Commands(new_id(), workers, sockets, clock, name)
     host = HostRunner(workers, timedelta(milliseconds=settings.engine.lead_ms))

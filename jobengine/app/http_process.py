@@ -34,6 +34,7 @@ from jobengine.model.roots import MediaRoots
 from jobengine.ports.contents import ContentStore
 from jobengine.rest.factory import create_app
 from jobengine.rest.priors import Priors
+from jobengine.rest.rehearsal import rehearse
 from jobengine.rest.services import HttpServices, ProxyBefore
 from jobengine.settings import Settings
 from jobengine.web.pages import pages
@@ -92,7 +93,9 @@ def build_http(settings: Settings, stopping: Connection, link: ProxyLink | None)
     )
     sweeping.start(INTERVAL_S)
     watching.start()
-    return create_app(services, [pages()])
+    app = create_app(services, [pages()])
+    rehearse(app, services)
+    return app
 
 
 def _end_notices(stopping: Connection, notices: NoticeListener) -> None:

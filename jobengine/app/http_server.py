@@ -10,9 +10,9 @@ from typing import Any
 from granian._granian import SocketHolder
 from granian.server.mp import MPServer, WorkerProcess
 
-from jobengine.app.crash_loop import CrashLoop
 from jobengine.app.template import TemplateFork
 from jobengine.clock import Clock
+from jobengine.crash_loop import CrashLoop
 
 
 class HttpServer(MPServer):

@@ -15,8 +15,8 @@ from multiprocessing.process import BaseProcess
 
 import structlog
 
-from jobengine.app.crash_loop import CrashLoop
 from jobengine.clock import Clock
+from jobengine.crash_loop import CrashLoop
 
 TOLD_TOO_S = 2.0
 """How long after an orderly end of the process it may show that the whole service was told to stop."""
@@ -28,7 +28,7 @@ class ProcessKeeper:
 
     ``name`` is for the log. stop_timeout_s: how long the process may take to end after SIGTERM before it is
     killed. ``give_up`` is called, in the keeper's thread, when the process ended at once too often
-    (`jobengine.app.crash_loop`), or can't be started.
+    (`jobengine.crash_loop`), or can't be started.
     """
 
     def __init__(

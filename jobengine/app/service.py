@@ -22,6 +22,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from jobengine import logs
+from jobengine.app.early_nursery import start_early
 from jobengine.app.http_server import HttpServer
 from jobengine.app.process_keeper import ProcessKeeper
 from jobengine.app.proxy_link import ProxyLink
@@ -33,6 +34,7 @@ from jobengine.errors import SettingsError, UnavailableError
 from jobengine.history.database import Database
 from jobengine.messaging.addresses import addresses
 from jobengine.settings import HttpSettings, Settings
+from jobengine.worker.nursery_process import NurseryProcess
 
 HTTP_STOP_TIMEOUT_S = 5
 ENGINE_STOP_MARGIN_S = 10.0
@@ -66,6 +68,7 @@ class _Tree:
         self._settings = settings
         self._public = public
         self._finish_jobs = finish_jobs
+        self._nursery: NurseryProcess | None = None
         self._link = ProxyLink(addresses(settings.data).http) if settings.has_contents_in_files else None
         self._server = self._new_server(clock)
         stop_timeout_s = ENGINE_STOP_MARGIN_S + (settings.engine.finish_timeout_s if finish_jobs else 0.0)
@@ -80,6 +83,7 @@ class _Tree:
 
     def run(self) -> int:
         start_template()
+        self._nursery = start_early(self._settings)
         self._open_way_in()
         for keeper in self._keepers:
             keeper.start()
@@ -104,8 +108,10 @@ class _Tree:
             self._public.listen(BACKLOG)
 
     def _new_engine(self) -> BaseProcess:
-        arguments = (self._settings, self._finish_jobs)
-        return TemplateFork(target=run_engine, args=arguments, name="engine")
+        nursery, self._nursery = self._nursery, None
+        arguments = (self._settings, self._finish_jobs, nursery)
+        passed = () if nursery is None else (nursery.channel,)
+        return TemplateFork(target=run_engine, args=arguments, name="engine", passed=passed)
 
     def _new_proxy(self) -> BaseProcess:
         arguments = (self._settings, self._public, self._link)

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
     from jobengine.app.proxy_link import ProxyLink
     from jobengine.settings import Settings
+    from jobengine.worker.nursery_process import NurseryProcess
 
 
-def run_engine(settings: Settings, finish_jobs: bool) -> None:
+def run_engine(settings: Settings, finish_jobs: bool, nursery: NurseryProcess | None = None) -> None:
     """Be the engine process; see `jobengine.app.engine_process.run_engine`."""
     from jobengine.app.engine_process import run_engine as run
 
-    run(settings, finish_jobs)
+    run(settings, finish_jobs, nursery)
 
 
 def run_proxy(settings: Settings, listener: socket.socket, link: ProxyLink) -> None:

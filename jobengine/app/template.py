@@ -7,9 +7,12 @@ started anew. What it does before it forks is in `jobengine.app.template_process
 from __future__ import annotations
 
 import multiprocessing
+import socket
 import threading
+from collections.abc import Sequence
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
+from typing import Any
 
 DYING_LIMIT_S = 20.0
 """How long a template that was killed may take until the kernel shows that it has ended."""
@@ -28,7 +31,14 @@ def start_template() -> None:
 
 
 class TemplateFork(ForkServerProcess):
-    """A process that is forked from the template when it is started; the template is started if need be."""
+    """A process that is forked from the template when it is started; the template is started if need be.
+
+    ``passed``: sockets among its arguments that are its own from then on, and closed here.
+    """
+
+    def __init__(self, *args: Any, passed: Sequence[socket.socket] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._passed = passed
 
     def start(self) -> None:
         """Blocks until it runs. Of a template that is about to end, waits for the end and starts another.
@@ -47,3 +57,5 @@ class TemplateFork(ForkServerProcess):
         with _one_start:
             start_template()
             super().start()
+        for one in self._passed:
+            one.close()

@@ -21,12 +21,14 @@ class Addresses:
     """ZeroMQ endpoints: ``requests`` (http to engine), ``notices`` (engine to http), ``workers``.
 
     ``http``: path of the socket at which the http process listens if a proxy stands before it.
+    ``rehearsals``: path of the folder in which workers that wait for jobs rehearse.
     """
 
     requests: str
     notices: str
     workers: str
     http: str
+    rehearsals: str
 
 
 def addresses(data: Path) -> Addresses:
@@ -45,4 +47,4 @@ def addresses(data: Path) -> Addresses:
     ):
         raise SettingsError(f"{folder} must be a folder of this user alone (mode 0700)")
     requests, notices, workers = (f"ipc://{folder}/{name}.ipc" for name in ("requests", "notices", "workers"))
-    return Addresses(requests, notices, workers, f"{folder}/http.sock")
+    return Addresses(requests, notices, workers, f"{folder}/http.sock", f"{folder}/rehearsals")

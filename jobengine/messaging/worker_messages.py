@@ -241,13 +241,15 @@ class Fork(msgspec.Struct, frozen=True):
 class Keep(msgspec.Struct, frozen=True):
     """The engine's first word to a nursery: how many workers wait for jobs, and what they have ready.
 
-    ``logs`` is the folder of the workers' logs, ``contents`` the URL of the store, empty if there is none.
+    ``logs`` is the folder of the workers' logs, ``contents`` the URL of the store, empty if there is none;
+    ``rehearsals`` a folder for what is left of a rehearsal, which the nursery empties first.
     """
 
     spares: int
     address: str
     logs: str
-    contents: str
+    rehearsals: str
+    contents: str = ""
 
 
 class Left(msgspec.Struct, frozen=True, tag=True):
@@ -272,6 +274,13 @@ class Exited(msgspec.Struct, frozen=True, tag=True):
     status: int
 
 
+class EndAtOnce(msgspec.Struct, frozen=True, tag=True):
+    """Processes of one kind that should wait for jobs end as soon as they begin; none is made meanwhile."""
+
+    kind: str
+    pause_s: float
+
+
 class Progress(msgspec.Struct, frozen=True, tag=True, tag_field="report", omit_defaults=True):
     """Heartbeat with live counters. Never stored; the next one replaces it."""
 
@@ -294,7 +303,7 @@ ToWorker = Assign | Sync | Arm | Withdraw | Fire | Acknowledge | Release
 keep_decoder = msgspec.msgpack.Decoder(Keep)
 fork_decoder = msgspec.msgpack.Decoder(Fork)
 left_decoder = msgspec.msgpack.Decoder(Left)
-nursery_decoder = msgspec.msgpack.Decoder(Forked | Exited | Left)
+nursery_decoder = msgspec.msgpack.Decoder(Forked | Exited | Left | EndAtOnce)
 from_worker = msgspec.msgpack.Decoder(FromWorker)
 to_worker = msgspec.msgpack.Decoder(ToWorker)
 encode = msgspec.msgpack.Encoder().encode

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +16,7 @@ import structlog
 
 from jobengine.messaging.worker_messages import (
     MAX_FORK_BYTES,
+    EndAtOnce,
     Exited,
     Fork,
     Forked,
@@ -27,8 +26,7 @@ from jobengine.messaging.worker_messages import (
     nursery_decoder,
 )
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
-
-_STOP_TIMEOUT_S = 5.0
+from jobengine.worker.nursery_process import NurseryProcess, start_nursery
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +49,15 @@ class WorkerSurroundings:
 class NurseryLauncher:
     """A nursery process and the pidfds of all workers. Used by the engine's thread; closed by its owner.
 
-    spares: how many workers are kept waiting for a job; if any, those that jobs share are ready as well.
+    ``keep``: what a nursery keeps ready. ``nursery``: one that was told so already, to begin with.
     """
 
-    def __init__(self, surroundings: WorkerSurroundings, spares: int = 0) -> None:
+    def __init__(
+        self, surroundings: WorkerSurroundings, keep: Keep, nursery: NurseryProcess | None = None
+    ) -> None:
         self._surroundings = surroundings
-        self._spares = spares
+        self._keep = keep
+        self._nursery = nursery or start_nursery(keep)
         self._asked: dict[str, Fork] = {}
         """What the nursery was asked for and has not done yet, by job."""
         self._pidfds: dict[int, int] = {}
@@ -64,11 +65,10 @@ class NurseryLauncher:
         self._statuses: dict[int, int] = {}
         self._gone: set[int] = set()
         self._log = structlog.get_logger("launcher")
-        self._start_nursery()
 
     def filenos(self) -> Sequence[int]:
         """Descriptors that become readable when there is something to `collect`."""
-        return (self._channel.fileno(), *self._pidfds.values())
+        return (self._nursery.channel.fileno(), *self._pidfds.values())
 
     def launch(self, process: WorkerProcess) -> None:
         """Ask the nursery, unless it has been asked for the same and is only late: it would fork both."""
@@ -92,7 +92,7 @@ class NurseryLauncher:
         )
         self._asked[process.job_id] = fork
         try:
-            self._channel.send(encode(fork))
+            self._nursery.channel.send(encode(fork))
         except OSError:
             self._restart_nursery()
 
@@ -113,7 +113,7 @@ class NurseryLauncher:
     def collect(self, ready: Sequence[int]) -> list[WorkerStarted | WorkerEnded]:
         """What has become known through the ready descriptors. Never blocks."""
         news: list[WorkerStarted | WorkerEnded] = []
-        if self._channel.fileno() in ready:
+        if self._nursery.channel.fileno() in ready:
             news += self._read_nursery()
         for process_id, fd in list(self._pidfds.items()):
             if fd in ready:
@@ -128,23 +128,10 @@ class NurseryLauncher:
         It reads what it is sent only when it has loaded everything, and then ends by itself. One that has
         done all that it was asked for need not be waited for.
         """
-        if not self._asked:
-            self._process.kill()
-        self._stop_nursery()
+        self._nursery.end(at_once=not self._asked)
         for fd in self._pidfds.values():
             os.close(fd)
         self._pidfds.clear()
-
-    def _start_nursery(self) -> None:
-        self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with other:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "jobengine.worker.nursery"],
-                stdin=other.fileno(),
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-            )
-        known = self._surroundings
-        self._channel.send(encode(Keep(self._spares, known.address, known.logs, known.contents)))
 
     def _restart_nursery(self) -> None:
         """A dead nursery's end stays readable, so it is replaced when that is seen, not when it is needed.
@@ -153,26 +140,17 @@ class NurseryLauncher:
         Should the worker have been forked all the same, the engine sends one of the two away.
         """
         self._children.clear()
-        self._stop_nursery()
-        self._log.warning("nursery.restarted", exit_code=self._process.returncode)
-        self._start_nursery()
+        self._log.warning("nursery.restarted", exit_code=self._nursery.end())
+        self._nursery = start_nursery(self._keep)
         asked, self._asked = self._asked, {}
         for fork in asked.values():
-            self._channel.send(encode(fork))
-
-    def _stop_nursery(self) -> None:
-        self._channel.close()
-        try:
-            self._process.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self._nursery.channel.send(encode(fork))
 
     def _read_nursery(self) -> list[WorkerStarted | WorkerEnded]:
         news: list[WorkerStarted | WorkerEnded] = []
         while True:
             try:
-                packed = self._channel.recv(MAX_FORK_BYTES, socket.MSG_DONTWAIT)
+                packed = self._nursery.channel.recv(MAX_FORK_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return news
             except ConnectionResetError:
@@ -191,6 +169,8 @@ class NurseryLauncher:
                     self._statuses[process_id] = status
                 case Left(job_id=job_id, process_id=process_id, status=status):
                     news.append(WorkerEnded(process_id, status, job_id))
+                case EndAtOnce(kind=kind, pause_s=pause_s):
+                    self._log.error("waiting_workers.end_at_once", kind=kind, pause_s=pause_s)
 
     def _ended(self) -> list[WorkerEnded]:
         """The workers whose end can be told: a child's waits for the nursery's word on how it ended."""

@@ -4,25 +4,27 @@ It opens no container, device, thread or ZeroMQ context, so that forking stays s
 with the engine; workers are sessions of their own and outlive both. Messages go over the socket pair
 that is its standard input: ``Fork`` in, ``Forked``, ``Exited`` and ``Left`` out. Light jobs get a place in a
 worker that they share (`jobengine.worker.shared`), others a spare worker that waits for one
-(`jobengine.worker.spares`), or a new one; to both kinds the nursery keeps a socket pair each. Both are made
-before they are needed, as far as nothing else is to be done.
+(`jobengine.worker.spares`), or a new one; to both kinds the nursery keeps a socket pair each. When they are
+made is told by `jobengine.worker.standby`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from jobengine.clock import Clock
+from jobengine.clock import Clock, SystemClock
 from jobengine.messaging.worker_messages import (
     MAX_FORK_BYTES,
+    EndAtOnce,
     Exited,
     Fork,
     Forked,
@@ -34,17 +36,14 @@ from jobengine.messaging.worker_messages import (
 from jobengine.model.kind import GROUPS
 from jobengine.worker.main import WorkerHost
 from jobengine.worker.process_name import name_for, name_process
+from jobengine.worker.rehearsal import rehearse_recording
 from jobengine.worker.restream.rehearsal import rehearse_restreaming
 from jobengine.worker.restream.resources import resources
 from jobengine.worker.shared import run_shared
 from jobengine.worker.shared_workers import SharedWorkers
 from jobengine.worker.spares import Spares, run_spare
+from jobengine.worker.standby import Standby, Waiting
 from jobengine.worker.works import preload
-
-QUIET_MS, BETWEEN_MS = 300, 50
-"""How long nothing must have happened before a spare worker is made, not beside jobs that start; and then
-before the next one."""
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -52,7 +51,6 @@ def main() -> None:
 
     Signals that a whole group is sent are the engine's business.
     """
-    _die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     preload()
@@ -73,10 +71,14 @@ class Nursery:
         self._child_ended, self._wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._shared = SharedWorkers(GROUPS if keep.spares else (), self._fork_shared)
         self._spares = Spares(keep.spares, self._fork_spare)
-        self._pause_ms = QUIET_MS
+        kinds: dict[str, Waiting] = {"shared": self._shared, "spare": self._spares}
+        self._standby = Standby(kinds, SystemClock(), self._tell_end_at_once)
+        self._rehearsals = Path(keep.rehearsals)
 
     def serve(self) -> None:
         """Until the engine closes its end."""
+        shutil.rmtree(self._rehearsals, ignore_errors=True)
+        self._rehearsals.mkdir(mode=0o700, parents=True, exist_ok=True)
         signal.set_wakeup_fd(self._wakeup)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
@@ -92,12 +94,11 @@ class Nursery:
         shared = tuple(self._shared.descriptors())
         for descriptor in (self._engine.fileno(), self._child_ended, *shared):
             poller.register(descriptor, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poller.poll(None if self._is_full else self._pause_ms)}
+        ready = {descriptor for descriptor, _ in poller.poll(self._standby.wait_ms())}
         if not ready:
-            self._add()
-            self._pause_ms = BETWEEN_MS
+            self._standby.make_one()
             return True
-        self._pause_ms = QUIET_MS
+        self._standby.note_event()
         for descriptor in ready.intersection(shared):
             for left in self._shared.take(descriptor):
                 self._engine.send(encode(left))
@@ -114,22 +115,12 @@ class Nursery:
             self._take(fork_decoder.decode(packed))
         return bool(packed)
 
-    @property
-    def _is_full(self) -> bool:
-        return self._spares.is_full and self._shared.is_full
-
-    def _add(self) -> None:
-        """One more that waits."""
-        if self._spares.is_full:
-            self._shared.add()
-        else:
-            self._spares.add()
-
     def _take(self, fork: Fork) -> None:
         if fork.group:
             process_id = self._shared.place(fork)
         else:
             process_id = self._spares.take(fork) or self._fork(lambda: _run_alone(fork, WorkerHost()))
+            self._standby.note_job(process_id)
         self._engine.send(encode(Forked(fork.job_id, process_id)))
 
     def _report_ended(self) -> None:
@@ -140,8 +131,12 @@ class Nursery:
                 return
             if not process_id:
                 return
+            self._standby.note_end(process_id)
             if not self._spares.forget(process_id):
                 self._engine.send(encode(Exited(process_id, os.waitstatus_to_exitcode(status))))
+
+    def _tell_end_at_once(self, kind: str, pause_s: float) -> None:
+        self._engine.send(encode(EndAtOnce(kind, pause_s)))
 
     def _fork_shared(self, group: str, channel: socket.socket) -> int:
         def run() -> None:
@@ -152,7 +147,7 @@ class Nursery:
         return self._fork(run)
 
     def _rehearse_restreaming(self, clock: Clock) -> None:
-        rehearse_restreaming(clock)
+        rehearse_restreaming(self._rehearsals, clock)
         if self._keep.contents:
             resources().store(self._keep.contents)
 
@@ -160,7 +155,7 @@ class Nursery:
         def run() -> None:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             name_process("spare worker")
-            run_spare(channel, _run_alone)
+            run_spare(channel, partial(rehearse_recording, self._rehearsals), _run_alone)
 
         return self._fork(run)
 
@@ -209,15 +204,3 @@ def _send_output_to(log: str) -> None:
     os.dup2(file, 2)
     os.close(null)
     os.close(file)
-
-
-def _die_with_parent() -> None:
-    """Linux: the kernel ends the nursery when the engine is gone, however it went."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(0)
-
-
-if __name__ == "__main__":
-    main()

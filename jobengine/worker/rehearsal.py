@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import structlog
@@ -37,9 +37,10 @@ def get_ready(rehearse: Rehearsal) -> None:
         structlog.get_logger("rehearsal").warning("worker.not_rehearsed", detail=str(error))
 
 
-def rehearse_recording(clock: Clock) -> None:
-    """Record a tone, then what was recorded. Blocks for some 30 ms. Raises MediaError or OSError."""
-    with tempfile.TemporaryDirectory(prefix="jobengine-rehearsal-") as folder:
+def rehearse_recording(place: Path, clock: Clock) -> None:
+    """Record a tone, then what was recorded, in a folder below ``place`` that is gone afterwards. Blocks for
+    some 30 ms. Raises MediaError or OSError."""
+    with tempfile.TemporaryDirectory(dir=place) as folder:
         context = WorkContext("rehearsal", "", "", MediaRoots(PurePosixPath(folder)))
         for source, target in (
             (_TONE, _FIRST),

@@ -38,10 +38,9 @@ class SharedWorkers:
         """Whether every group that is to be ready has a worker."""
         return not self._lacking()
 
-    def add(self) -> None:
-        """Start one for a group that lacks it."""
-        for group in self._lacking()[:1]:
-            self._start(group)
+    def add(self) -> int:
+        """Start one for the first group that lacks it; its process id."""
+        return self._start(self._lacking()[0]).process_id
 
     def descriptors(self) -> Iterable[int]:
         """Those that become readable when a job has left, or a worker is gone."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, encode, fork_decoder
 from jobengine.worker.main import WorkerHost
-from jobengine.worker.rehearsal import get_ready, rehearse_recording
+from jobengine.worker.rehearsal import Rehearsal, get_ready
 
 
 class Spares:
@@ -28,14 +28,15 @@ class Spares:
         """Whether there are as many as may be."""
         return len(self._waiting) >= self._limit
 
-    def add(self) -> None:
-        """Fork one more."""
+    def add(self) -> int:
+        """Fork one more; its process id."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             # Known before the fork, so that the child lets go of it like of all others.
             self._waiting.append((0, ours))
             process_id = self._fork(theirs)
         self._waiting[-1] = (process_id, ours)
+        return process_id
 
     def take(self, fork: Fork) -> int | None:
         """Hand a job to the one that has waited longest; its process id, or None if there is none."""
@@ -64,13 +65,13 @@ class Spares:
         self._waiting.clear()
 
 
-def run_spare(nursery: socket.socket, run: Callable[[Fork, WorkerHost], None]) -> None:
+def run_spare(nursery: socket.socket, rehearse: Rehearsal, run: Callable[[Fork, WorkerHost], None]) -> None:
     """Be a spare worker: get ready, block until the nursery has a job, and ``run`` it.
 
     Returns as well when the nursery is gone.
     """
     host = WorkerHost()
-    get_ready(rehearse_recording)
+    get_ready(rehearse)
     fork = _await_job(nursery)
     if fork is not None:
         run(fork, host)

@@ -36,17 +36,18 @@ _END_PARTS = 3
 _STREAM = {"type": "Stream", "index": 0, "time_base": [1, 1_000_000]}
 
 
-def rehearse_restreaming(clock: Clock) -> None:
-    """Re-stream from a store of its own to a socket of its own. Blocks for some 100 ms, and 1 s at most for
-    the socket. Raises JobEngineError or OSError, `WorkerError` where nothing arrived."""
-    with tempfile.TemporaryDirectory(prefix="jobengine-rehearsal-") as folder:
-        place = Path(folder)
-        with zmq.Context() as context, context.socket(zmq.ROUTER) as peer, _store(place, clock) as store:
-            peer.bind(f"ipc://{place}/peer")
+def rehearse_restreaming(place: Path, clock: Clock) -> None:
+    """Re-stream from a store of its own to a socket of its own, both in a folder below ``place`` that is gone
+    afterwards. Blocks for some 100 ms, and 1 s at most for the socket. Raises JobEngineError or OSError,
+    `WorkerError` where nothing arrived."""
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        own = Path(folder)
+        with zmq.Context() as context, context.socket(zmq.ROUTER) as peer, _store(own, clock) as store:
+            peer.bind(f"ipc://{own}/peer")
             resources = Resources(clock)
             with closing(resources):
                 work = RestreamWork(clock, lambda _: store, resources.sink)
-                work.prepare(_description(f"dealer+connect:ipc://{place}/peer"), _context(place))
+                work.prepare(_description(f"dealer+connect:ipc://{own}/peer"), _context(own))
                 with closing(work):
                     _run(work, peer, clock)
 

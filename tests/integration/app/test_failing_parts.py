@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from jobengine.app.crash_loop import LIMIT
+from jobengine.crash_loop import LIMIT
 
 TIMEOUT_S = 100
 

@@ -15,13 +15,14 @@ import zmq
 
 from jobengine.messaging.addresses import Addresses
 from jobengine.messaging.engine_sockets import EngineSockets
-from jobengine.messaging.worker_messages import Hello, Release
+from jobengine.messaging.worker_messages import Hello, Keep, Release
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
 from tests.processes import await_end, has_ended
 from tests.waiting import wait_until
 
 News = WorkerStarted | WorkerEnded
+_ENDS = ("requests", "notices", "workers", "http", "rehearsals")
 
 
 def surroundings(address: str, folder: Path) -> WorkerSurroundings:
@@ -42,10 +43,11 @@ class Service:
     def __init__(self, folder: Path, spares: int = 0, contents: str = "") -> None:
         self.folder = folder
         self.context: zmq.Context[Any] = zmq.Context()
-        ends = Addresses(*(f"ipc://{folder}/{name}" for name in ("requests", "notices", "workers", "http")))
+        ends = Addresses(*(f"ipc://{folder}/{name}" for name in _ENDS))
         self.sockets = EngineSockets(self.context, ends)
         known = replace(surroundings(ends.workers, folder), contents=contents)
-        self.launcher = NurseryLauncher(known, spares)
+        self.keep = Keep(spares, ends.workers, str(folder), str(folder / "rehearsals"), contents)
+        self.launcher = NurseryLauncher(known, self.keep)
         self.news: list[News] = []
         self.greeted: dict[int, str] = {}
 
@@ -186,7 +188,7 @@ def test_worker_of_a_former_service_is_watched(service: Service, tmp_path: Path)
     process_id = service.launch("one")
     service.launcher.close()
     assert psutil.pid_exists(process_id)
-    service.launcher = NurseryLauncher(surroundings("ipc:///nowhere", tmp_path))
+    service.launcher = NurseryLauncher(surroundings("ipc:///nowhere", tmp_path), service.keep)
     assert service.launcher.watch(process_id)
     service.launcher.kill(process_id)
     assert service.ended(process_id) is None
@@ -238,6 +240,18 @@ def test_workers_that_wait_for_jobs_end_with_their_nursery(warm_service: Service
         taken = wait_until(lambda: [one for one in waiting if _name(one) == "job late"], 20, "its worker")
         taken[0].kill()
     await_end(waiting, 20, "the end of those that wait")
+
+
+def test_what_a_killed_rehearsal_left_is_gone(tmp_path: Path) -> None:
+    left = tmp_path / "rehearsals" / "killed" / "first.wav"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    service = Service(tmp_path, spares=1)
+    try:
+        service.launch("one")
+        wait_until(lambda: not any((tmp_path / "rehearsals").iterdir()), 20, "the end of all rehearsals")
+    finally:
+        service.close()
 
 
 def test_worker_that_light_jobs_share_is_there_before_the_first(warm_service: Service) -> None:

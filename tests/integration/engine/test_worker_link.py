@@ -52,7 +52,9 @@ def context() -> Iterator[zmq.Context[Any]]:
 
 @pytest.fixture
 def ends(tmp_path: Path) -> Addresses:
-    return Addresses(*(f"ipc://{tmp_path}/{name}" for name in ("requests", "notices", "workers", "http")))
+    return Addresses(
+        *(f"ipc://{tmp_path}/{name}" for name in ("requests", "notices", "workers", "http", "rehearsals"))
+    )
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from jobengine.app.crash_loop import LIMIT
 from jobengine.app.process_keeper import ProcessKeeper
 from jobengine.clock import SystemClock
+from jobengine.crash_loop import LIMIT
 from tests.unit.app.stand_ins import deaf, end_at_once, until_sigterm
 from tests.waiting import wait_until
 

@@ -177,6 +177,7 @@ class Bench:
     database: Database
     notices: CountedNotices
     contents: MemoryContents
+    services: HttpServices
 
     def submit(self, *transitions: dict[str, Any], **members: Any) -> dict[str, Any]:
         """Post a job; its JSON."""
@@ -238,4 +239,4 @@ def make_bench(folder: Path, url: str, contents: dict[str, Any] | None = None, *
         tasks=(FailingTask(),),
     )
     app = create_app(services, [pages()])
-    return Bench(app.test_client(), engine, keys, settings, database, notices, store)
+    return Bench(app.test_client(), engine, keys, settings, database, notices, store, services)

@@ -1,4 +1,5 @@
-"""When a process that ends by itself is started no more: one rule for all processes of a service."""
+"""When a process that ends by itself is started no more, or only later: one rule for all processes of a
+service."""
 
 from __future__ import annotations
 
@@ -7,10 +8,11 @@ QUICK_S = 5.0
 LIMIT = 5
 """Quick ends in a row that are too many. Processes that are killed from outside, one by one or all with their
 template, come back; one that can't begin ends the service within seconds."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 
 
 class CrashLoop:
-    """Counts the quick ends of one process. For one thread."""
+    """Counts the quick ends of one process, or of one kind of them. For one thread."""
 
     def __init__(self) -> None:
         self._quick_ends = 0
@@ -28,3 +30,12 @@ class CrashLoop:
     def is_at_last_start(self) -> bool:
         """Whether one more quick end is one too many."""
         return self._quick_ends == LIMIT - 1
+
+    @property
+    def pause_s(self) -> float:
+        """How long it is to be left alone if a service can do without it: not at all until `is_over`, then
+        twice as long each time."""
+        if not self.is_over:
+            return 0.0
+        doublings = min(self._quick_ends - LIMIT, 10)
+        return min(FIRST_PAUSE_S * 2**doublings, LONGEST_PAUSE_S)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobengine.app.crash_loop import LIMIT, QUICK_S, CrashLoop
+from jobengine.crash_loop import LIMIT, QUICK_S, CrashLoop
 
 
 def test_quick_ends_in_a_row_are_too_many() -> None:
@@ -22,3 +22,14 @@ def test_one_that_lived_longer_begins_anew() -> None:
             crashes.note_end(0.0)
         crashes.note_end(QUICK_S)
     assert (crashes.is_at_last_start, crashes.is_over) == (False, False)
+
+
+def test_what_may_be_missing_for_a_while_is_left_alone_twice_as_long_each_time() -> None:
+    crashes = CrashLoop()
+    pauses_s = []
+    for _ in range(LIMIT + 6):
+        crashes.note_end(0.0)
+        pauses_s.append(crashes.pause_s)
+    assert pauses_s == [0.0] * (LIMIT - 1) + [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    crashes.note_end(QUICK_S)
+    assert crashes.pause_s == 0.0

@@ -1,0 +1,95 @@
+"""When processes that wait for jobs are made: before they are needed, while nothing else is to be done, and
+ever more seldom if they end at once.
+
+Who waits, and who gets a job, is known to `jobengine.worker.spares` and `jobengine.worker.shared_workers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from jobengine.clock import Clock
+from jobengine.crash_loop import CrashLoop
+
+QUIET_MS, BETWEEN_MS = 300, 50
+"""How long nothing must have happened before a process is made, not beside jobs that start; and then before
+the next one."""
+
+
+class Waiting(Protocol):
+    """Processes of one kind that wait for jobs."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many wait as should."""
+        ...
+
+    def add(self) -> int:
+        """Make one more; its process id."""
+        ...
+
+
+@dataclass(slots=True)
+class _Kind:
+    """``born_ns``: when those that were made and have had no job yet were made, by their ids."""
+
+    name: str
+    waiting: Waiting
+    crashes: CrashLoop = field(default_factory=CrashLoop)
+    born_ns: dict[int, int] = field(default_factory=dict)
+    not_before_ns: int = 0
+
+
+class Standby:
+    """Makes what ``kinds`` lack, those that come first in it first. For one thread.
+
+    ``tell`` is called with the name of a kind that ends at once, and for how many seconds none is made.
+    """
+
+    def __init__(
+        self, kinds: Mapping[str, Waiting], clock: Clock, tell: Callable[[str, float], None]
+    ) -> None:
+        self._kinds = [_Kind(name, waiting) for name, waiting in kinds.items()]
+        self._clock = clock
+        self._tell = tell
+        self._next_ns = 0
+
+    def wait_ms(self) -> float | None:
+        """How long until one is to be made, if nothing happens meanwhile; None while none is lacking."""
+        moments_ns = [kind.not_before_ns for kind in self._kinds if not kind.waiting.is_full]
+        if not moments_ns:
+            return None
+        return max(0.0, (max(self._next_ns, min(moments_ns)) - self._clock.monotonic_ns()) / 1e6)
+
+    def make_one(self) -> None:
+        """Make one of the first kind that lacks it and may have it now."""
+        now_ns = self._clock.monotonic_ns()
+        self._next_ns = now_ns + BETWEEN_MS * 1_000_000
+        for kind in self._kinds:
+            if not kind.waiting.is_full and kind.not_before_ns <= now_ns:
+                kind.born_ns[kind.waiting.add()] = now_ns
+                return
+
+    def note_event(self) -> None:
+        """Something else is to be done: what is lacking can wait."""
+        self._next_ns = self._clock.monotonic_ns() + QUIET_MS * 1_000_000
+
+    def note_job(self, process_id: int) -> None:
+        """A process has got a job; how it ends is no longer a matter of its kind."""
+        for kind in self._kinds:
+            kind.born_ns.pop(process_id, None)
+
+    def note_end(self, process_id: int) -> None:
+        """A process has ended."""
+        now_ns = self._clock.monotonic_ns()
+        for kind in self._kinds:
+            born_ns = kind.born_ns.pop(process_id, None)
+            if born_ns is None:
+                continue
+            kind.crashes.note_end((now_ns - born_ns) / 1e9)
+            pause_s = kind.crashes.pause_s
+            if pause_s:
+                kind.not_before_ns = now_ns + int(pause_s * 1e9)
+                self._tell(kind.name, pause_s)
