@@ -87,8 +87,15 @@ class Service:
         await_end(tree, STOP_TIMEOUT_S, "all parts have ended")
 
     def engine_process(self) -> psutil.Process:
-        """The process that has the nursery."""
+        """The process that decides."""
         return self._part("engine")
+
+    def nursery_process(self) -> psutil.Process:
+        """The process that forks workers: the first is the main process's child, any later the engine's."""
+        assert self.process is not None
+        parents = (psutil.Process(self.process.pid), self.engine_process())
+        (nursery,) = [p for parent in parents for p in parent.children() if p.name() == "nursery"]
+        return nursery
 
     def http_process(self) -> psutil.Process:
         """The process that answers."""

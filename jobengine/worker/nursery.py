@@ -51,6 +51,7 @@ def main() -> None:
 
     Signals that a whole group is sent are the engine's business.
     """
+    name_process("nursery")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     preload()

@@ -122,8 +122,7 @@ def part_of(service: Service, part: str) -> psutil.Process:
         return service.template_process()
     if part == "http":
         return service.http_process()
-    engine = service.engine_process()
-    return engine if part == "engine" else engine.children()[0]
+    return service.engine_process() if part == "engine" else service.nursery_process()
 
 
 def test_what_was_acknowledged_is_there_after_a_kill(new_service: NewService) -> None:
