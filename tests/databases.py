@@ -29,13 +29,14 @@ SERVER_USER = "postgres"
 
 class PostgresServer:
     """A private PostgreSQL server, trusted on the loopback only; new, or over a copy of ``kept``, the
-    ``data`` of one that was stopped.
+    ``data`` of one that was stopped. ``settings`` are those of postgresql.conf.
     """
 
-    def __init__(self, folder: Path, kept: Path | None = None) -> None:
+    def __init__(self, folder: Path, kept: Path | None = None, settings: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.port = _free_port()
+        self._settings = ("listen_addresses=127.0.0.1", "max_connections=100", *settings)
         self._programs = _find_programs()
         if kept is not None:
             subprocess.run(["cp", "-a", str(kept), str(self.data)], check=True)
@@ -45,7 +46,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start and wait until it answers (at most 30 s)."""
-        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c max_connections=100"
+        options = " -c ".join((f"-p {self.port} -k {self.folder}", *self._settings))
         self._control("start", "-w", "-t", "30", "-l", str(self.folder / "log"), "-o", options)
 
     def stop(self, mode: str = "fast") -> None:
@@ -109,7 +110,8 @@ def postgres_server() -> Iterator[PostgresServer]:
         if os.geteuid() == 0:
             owner = pwd.getpwnam(SERVER_USER)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
-        server = PostgresServer(folder)
+        # Tests end processes, not the machine: what the kernel has outlives them.
+        server = PostgresServer(folder, settings=("fsync=off",))
         server.start()
         try:
             server.execute("CREATE DATABASE template")
