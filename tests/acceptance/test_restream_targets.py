@@ -25,7 +25,9 @@ from tests.waiting import wait_until
 
 COUNT = 200
 STEP_MS = 20
-PATIENCE_S = 30
+PATIENCE_S = 60
+
+pytestmark = pytest.mark.timeout(240)
 
 Compared = list[tuple[Element, dict[str, Any], list[bytes]]]
 

@@ -26,6 +26,8 @@ from tests.waiting import wait_until
 STEP_MS = 20
 COUNT = 200
 
+pytestmark = pytest.mark.timeout(240)
+
 
 class Receiver:
     """A ROUTER socket of another program: what came, by topic; ends are confirmed.

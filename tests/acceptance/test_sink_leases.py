@@ -19,6 +19,8 @@ from tests.waiting import wait_until
 
 PATIENCE_S = 60
 
+pytestmark = pytest.mark.timeout(240)
+
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
