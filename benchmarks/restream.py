@@ -2,7 +2,8 @@
 
 The sink is a ROUTER (or SUB) socket of bare pyzmq in a process of its own. How flat out is compared stands in
 `benchmarks.flat_out`. First elements come first, as the first job of a service is to be among them. Paced
-jobs are the business of `benchmarks.paced_jobs`.
+jobs are the business of `benchmarks.paced_jobs`. First elements and live ones that met no slow processor are
+told beside all of them (``benchmarks.steadiness``).
 
     python -m benchmarks.restream [--quick] [--rounds 9]
 """
@@ -18,6 +19,7 @@ from benchmarks.harness import Figure, Report, percentile, run, scratch
 from benchmarks.live_stream import live
 from benchmarks.restream_rig import cancel, open_contents, record, submit
 from benchmarks.rigs import ServiceRig, service
+from benchmarks.steadiness import Span, watched
 
 SIZES = (1_000, 16_000, 128_000, 1_000_000)
 FLAT_OUT_BYTES = 400_000_000
@@ -47,19 +49,30 @@ def measure(report: Report, given: argparse.Namespace) -> None:
 
 def first_element(report: Report, rig: ServiceRig, sink: Sink, jobs: int) -> None:
     """From the POST to the first element at the sink, one job after the other."""
-    spans_ms = []
-    for number in range(jobs):
-        topic = f"first-{number}"
-        sink.expect(topic, 1)
-        posted = time.monotonic()
-        job_id = submit(rig, topic, "paced", sink.url["dealer"], {"mode": "absolute"})
-        spans_ms.append((sink.seconds()[0] - posted) * 1000)
-        rig.call("POST", f"/api/jobs/{job_id}/transitions", cancel())
-        rig.wait_state(job_id, "Cancelled")
+    with watched() as watch:
+        spans = _first_elements(rig, sink, jobs)
+        steady_ms = watch.steady_ms(spans)
+    spans_ms = [span.took_ms for span in spans]
     value = percentile(spans_ms, 99)
+    report.add(Figure("POST to first element, the first job of the service", "ms", spans_ms[0]))
     report.add(Figure("POST to first element, p50", "ms", percentile(spans_ms, 50)))
     limit = f"< {FIRST_TARGET_MS:.0f} ms"
     report.add(Figure("POST to first element, p99", "ms", value, None, "", limit, value < FIRST_TARGET_MS))
+    what = f"the same, p99 of the {len(steady_ms)} of {jobs} with a steady processor"
+    report.add(Figure(what, "ms", percentile(steady_ms, 99)))
+
+
+def _first_elements(rig: ServiceRig, sink: Sink, jobs: int) -> list[Span]:
+    spans = []
+    for number in range(jobs):
+        topic = f"first-{number}"
+        sink.expect(topic, 1)
+        posted, posted_s = time.monotonic(), time.time()
+        job_id = submit(rig, topic, "paced", sink.url["dealer"], {"mode": "absolute"})
+        spans.append(Span(posted_s, (sink.seconds()[0] - posted) * 1000))
+        rig.call("POST", f"/api/jobs/{job_id}/transitions", cancel())
+        rig.wait_state(job_id, "Cancelled")
+    return spans
 
 
 if __name__ == "__main__":

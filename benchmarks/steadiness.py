@@ -43,6 +43,13 @@ class Stretch(NamedTuple):
     ended_s: float
 
 
+class Span(NamedTuple):
+    """Something that was measured: when it began, in seconds since the Unix epoch, and how long it took."""
+
+    began_s: float
+    took_ms: float
+
+
 class Watch:
     """Asks the process beside for all that it has seen."""
 
@@ -59,6 +66,15 @@ class Watch:
         since, until = first.timestamp(), (first + span).timestamp()
         slow = slow_stretches(self.looks())
         return sum(1000 * max(0.0, min(s.ended_s, until) - max(s.began_s, since)) for s in slow)
+
+    def steady_ms(self, spans: Sequence[Span]) -> list[float]:
+        """How long those of ``spans`` took that no slow stretch fell into. Blocks as `looks` does."""
+        slow = slow_stretches(self.looks())
+        return [
+            took_ms
+            for began_s, took_ms in spans
+            if not any(s.began_s < began_s + took_ms / 1000 and s.ended_s > began_s for s in slow)
+        ]
 
 
 @contextmanager
