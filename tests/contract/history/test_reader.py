@@ -90,7 +90,7 @@ nodes = st.recursive(
 
 
 @given(nodes)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_filter_means_the_same_in_sql_and_in_python(full: JobReader, node: Node) -> None:
     expected = [job.job_id for job in JOBS if matches(node, as_mapping(job))]
     assert [job.job_id for job in full.list_jobs(node, sort="jobId").jobs] == expected
