@@ -8,6 +8,10 @@ again would be sent out of the processor's caches, and a program that has so man
 Both may have as much under way: as many messages in libzmq's queue, and no more than `CREDIT_BYTES` of them,
 which pyzmq can only say in messages. Payloads from 64 kB on are not copied, by either of them.
 
+What is compared is how fast elements flow, so a run is to be long beside a job's beginning and end, when the
+service writes its history: all is sent several times, by the job as loops over the content. The first element
+has a benchmark of its own.
+
 Single runs differ by half on a small machine, where senders and reader share the processors. So the two take
 turns, and what counts is the median.
 """
@@ -20,6 +24,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 from multiprocessing.connection import Connection
 
 import zmq
@@ -42,21 +47,22 @@ TARGET = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """So many stored elements of one size, sent ``rounds`` times by each."""
+    """So many stored elements of one size, sent ``times`` times in each of the ``rounds``."""
 
     size: int
     count: int
+    times: int
     rounds: int
 
 
 def flat_out(report: Report, rig: ServiceRig, sink: Sink, content: str, case: Case) -> None:
     """A job over a content and bare pyzmq, by turns; elements per second."""
-    with bare_sender(case.size, case.count) as bare:
+    with bare_sender(case) as bare:
         for kind in KINDS:
             taken = take_turns(
                 {
-                    "ours": lambda kind=kind: job_rate(rig, sink, kind, content, case.count),  # type: ignore[misc]
-                    "pyzmq": lambda kind=kind: bare_rate(bare, sink, kind, case.count),  # type: ignore[misc]
+                    "ours": lambda kind=kind: job_rate(rig, sink, kind, content, case),  # type: ignore[misc]
+                    "pyzmq": lambda kind=kind: bare_rate(bare, sink, kind, case),  # type: ignore[misc]
                 },
                 case.rounds,
             )
@@ -66,48 +72,50 @@ def flat_out(report: Report, rig: ServiceRig, sink: Sink, content: str, case: Ca
             report.add(Figure(what, "elements/s", ours, other, "pyzmq", f">= {TARGET:g} x", is_met))
 
 
-def job_rate(rig: ServiceRig, sink: Sink, kind: str, content: str, count: int) -> float:
+def job_rate(rig: ServiceRig, sink: Sink, kind: str, content: str, case: Case) -> float:
     """Elements per second of one job, from the first to the last at the sink."""
     topic = f"job-{kind}-{time.monotonic_ns()}"
-    sink.expect(topic, count)
-    job_id = submit(rig, topic, content, sink.url[kind], {"mode": "fast"})
+    sink.expect(topic, case.times * case.count)
+    job_id = submit(rig, topic, content, sink.url[kind], {"pacing": {"mode": "fast"}, "loops": case.times})
     first, last = sink.seconds()
     rig.wait_state(job_id, "Finished")
-    return (count - 1) / (last - first)
+    return (case.times * case.count - 1) / (last - first)
 
 
-def bare_rate(bare: Connection, sink: Sink, kind: str, count: int) -> float:
+def bare_rate(bare: Connection, sink: Sink, kind: str, case: Case) -> float:
     """Elements per second of a program that only sends."""
     topic = f"bare-{kind}-{time.monotonic_ns()}"
-    sink.expect(topic, count)
+    sink.expect(topic, case.times * case.count)
     bare.send((kind, sink.url[kind].partition(":")[2], topic))
     first, last = sink.seconds()
     bare.recv()
-    return (count - 1) / (last - first)
+    return (case.times * case.count - 1) / (last - first)
 
 
 @contextmanager
-def bare_sender(size: int, count: int) -> Iterator[Connection]:
+def bare_sender(case: Case) -> Iterator[Connection]:
     """A process that has everything ready; told kind of socket, address and topic it sends, then answers."""
-    with beside(serve_bare, size, count) as sender:
+    with beside(serve_bare, case) as sender:
         yield sender.connection
 
 
-def serve_bare(connection: Connection, size: int, count: int) -> None:
+def serve_bare(connection: Connection, case: Case) -> None:
     """The bare sender's process."""
     encoder = NativeEncoder(SinkStream("bare", {}, {}))
-    content = memoryview(os.urandom(size))
-    messages = [encoder.element(element(number, 1, size), [bytes(content)])[1:] for number in range(count)]
+    content = memoryview(os.urandom(case.size))
+    messages = [
+        encoder.element(element(number, 1, case.size), [bytes(content)])[1:] for number in range(case.count)
+    ]
     gc.freeze()
     connection.send(True)
     while True:
         kind, address, topic = connection.recv()
-        send_bare(kind, address, topic, messages)
+        send_bare(kind, address, topic, messages, case.times)
         connection.send(True)
 
 
-def send_bare(kind: str, address: str, topic: str, messages: Sequence[Sequence[Buffer]]) -> None:
-    """Send all messages over a socket of their own; returns when they have left the process."""
+def send_bare(kind: str, address: str, topic: str, messages: Sequence[Sequence[Buffer]], times: int) -> None:
+    """Send all messages so many times over a socket of their own; returns when they have left the process."""
     size = len(messages[0][-1])
     with zmq.Context() as context, context.socket(zmq.DEALER if kind == "dealer" else zmq.XPUB) as socket:
         socket.setsockopt(zmq.LINGER, int(PATIENCE_S * 1000))
@@ -119,5 +127,5 @@ def send_bare(kind: str, address: str, topic: str, messages: Sequence[Sequence[B
             socket.recv()
         copy = size < ZERO_COPY_BYTES
         name = topic.encode()
-        for message in messages:
+        for message in chain.from_iterable(repeat(messages, times)):
             socket.send_multipart((name, *message), copy=copy)

@@ -189,9 +189,9 @@ def follow(
 
 def post(rig: ServiceRig, sink: Sink, jobs: Jobs, begin: datetime, topic: str) -> Sequence[str]:
     """The ids of the jobs."""
-    url, pacing = sink.url["dealer"], {"mode": "absolute"}
+    url, terms = sink.url["dealer"], {"pacing": {"mode": "absolute"}}
     return [
-        submit(rig, f"{topic}{n}", jobs.content, url, pacing, to_text(begin + n * jobs.apart))
+        submit(rig, f"{topic}{n}", jobs.content, url, terms, to_text(begin + n * jobs.apart))
         for n in range(jobs.number)
     ]
 

@@ -21,7 +21,8 @@ from benchmarks.restream_rig import cancel, open_contents, record, submit
 from benchmarks.rigs import ServiceRig, service
 from benchmarks.steadiness import Span, watched
 
-SIZES = (1_000, 16_000, 128_000, 1_000_000)
+TIMES = {1_000: 2, 16_000: 2, 128_000: 4, 1_000_000: 4}
+"""For each size of elements, how many times a round sends all of them: about a second's worth."""
 FLAT_OUT_BYTES = 400_000_000
 FLAT_OUT_ELEMENTS = 20_000
 FRAME_MS = 1000 / 30
@@ -39,8 +40,8 @@ def measure(report: Report, given: argparse.Namespace) -> None:
         record(store, "paced", PACED_ELEMENTS, PACED_BYTES, FRAME_MS)
         time.sleep(REST_S)
         first_element(report, rig, sink, 20 if given.quick else 100)
-        for size in SIZES:
-            case = Case(size, min(FLAT_OUT_ELEMENTS, FLAT_OUT_BYTES // size), rounds)
+        for size, times in TIMES.items():
+            case = Case(size, min(FLAT_OUT_ELEMENTS, FLAT_OUT_BYTES // size), times, rounds)
             content = f"flat-{size}"
             record(store, content, case.count, size, 1)
             flat_out(report, rig, sink, content, case)
@@ -68,7 +69,7 @@ def _first_elements(rig: ServiceRig, sink: Sink, jobs: int) -> list[Span]:
         topic = f"first-{number}"
         sink.expect(topic, 1)
         posted, posted_s = time.monotonic(), time.time()
-        job_id = submit(rig, topic, "paced", sink.url["dealer"], {"mode": "absolute"})
+        job_id = submit(rig, topic, "paced", sink.url["dealer"], {"pacing": {"mode": "absolute"}})
         spans.append(Span(posted_s, (sink.seconds()[0] - posted) * 1000))
         rig.call("POST", f"/api/jobs/{job_id}/transitions", cancel())
         rig.wait_state(job_id, "Cancelled")

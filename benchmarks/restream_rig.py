@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def record(store: ContentStore, name: str, count: int, size: int, step_ms: float
                 for number in range(first, min(count, first + group))
             ]
         )
+    catalogue.change(replace(content, ended=frozenset({0})), content.revision)
 
 
 def element(number: int, step_ms: float, size: int) -> Element:
@@ -47,18 +49,21 @@ def element(number: int, step_ms: float, size: int) -> Element:
 
 
 def submit(
-    rig: ServiceRig, topic: str, content: str, url: str, pacing: dict[str, Any], start: str | None = None
+    rig: ServiceRig, topic: str, content: str, url: str, terms: dict[str, Any], start: str | None = None
 ) -> str:
-    """A job from the first element to the end of the recording, at once or at a time."""
+    """A job from the first element to the end of the recording, at once or at a time.
+
+    ``terms``: its pacing, and what else its description is to say.
+    """
     spec = {
         "source": {"content": content},
         "resultingStream": topic,
         "sink": {"url": url},
         "anchor": "first",
-        "pacing": pacing,
         "onIdle": "finish",
         "maxIdleMs": 200,
         "maxDeliveryMs": 60_000,
+        **terms,
     }
     trigger = {"type": "Immediate", "requestedProcState": "Start"}
     if start is not None:
