@@ -18,7 +18,7 @@ class CrashLoop:
         self._quick_ends = 0
 
     def note_end(self, age_s: float) -> None:
-        """It has ended by itself, ``age_s`` behind its start."""
+        """It has ended by itself, ``age_s`` after its start."""
         self._quick_ends = self._quick_ends + 1 if age_s < QUICK_S else 0
 
     @property
@@ -38,4 +38,4 @@ class CrashLoop:
         if not self.is_over:
             return 0.0
         doublings = min(self._quick_ends - LIMIT, 10)
-        return min(FIRST_PAUSE_S * 2**doublings, LONGEST_PAUSE_S)
+        return min(FIRST_PAUSE_S * 2.0**doublings, LONGEST_PAUSE_S)
