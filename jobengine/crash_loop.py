@@ -3,8 +3,8 @@ service."""
 
 from __future__ import annotations
 
-QUICK_S = 5.0
-"""An end sooner than this after the start is a quick one."""
+QUICK_S = 10.0
+"""An end sooner than this after the start is a quick one; a slow machine takes some seconds to get so far."""
 LIMIT = 5
 """Quick ends in a row that are too many. Processes that are killed from outside, one by one or all with their
 template, come back; one that can't begin ends the service within seconds."""

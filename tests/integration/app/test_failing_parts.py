@@ -23,7 +23,7 @@ def test_an_http_process_that_can_not_begin_is_tried_as_often_as_any_other_part(
     served = run("-m", "tests.integration.app.failing_http")
 
     assert served.returncode == 1
-    assert served.stdout == "begun\n" * LIMIT
+    assert served.stdout.splitlines()[-LIMIT:] == ["begun"] * LIMIT
     assert "it can't begin" in served.stderr
 
 
