@@ -158,7 +158,7 @@ class TestPicturesThatNeedOthers:
         film.drop_payloads("film", 512, 512)
 
         assert film.get("film", "video", "0.05s-2s")
-        with pytest.raises(NotFoundError, match="packet_512 of 'film' is nowhere"):
+        with pytest.raises(NotFoundError, match="no source has the payload of packet_512 of 'film'"):
             film.get("film", "video", "0s-2s")
 
 
