@@ -17,7 +17,6 @@ import zmq
 
 from jobengine import logs
 from jobengine.app.early_nursery import keep_of
-from jobengine.app.engine_rehearsal import rehearse_engine
 from jobengine.app.parent import leave_template
 from jobengine.app.payload_sweep import PayloadSweep
 from jobengine.clock import SystemClock, to_text
@@ -87,7 +86,6 @@ def build_engine(
     epoch = store.claim_service(name, process_id=os.getpid(), url=settings.http.url, now=to_text(clock.now()))
     structlog.get_logger("engine").info("engine.started", service=name, epoch=epoch)
     folders = WorkerFolders(settings.data / "spool", settings.log_folder)
-    rehearse_engine(store, executor, folders, clock)
     workers = Workers(launcher, folders, clock, Admission(_admission(settings)))
     commands = Commands(new_id(), workers, sockets, clock, name)
     host = HostRunner(workers, timedelta(milliseconds=settings.engine.lead_ms))

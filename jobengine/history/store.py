@@ -5,8 +5,8 @@ Reads for clients are in `jobengine.history.reader`. The engine calls this from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
@@ -82,10 +82,6 @@ class Stale(Exception):
     """Guarded updates hit fewer rows than expected; the store finds out which and tells."""
 
 
-class _TakenBack(Exception):
-    """Ends a transaction that is not to be kept."""
-
-
 class Prepared(NamedTuple):
     """A batch, ready to be written."""
 
@@ -102,7 +98,6 @@ class SqlJobStore:
         self._loading = JobLoading(database.engine.dialect)
         self._epoch = FixedSelect(database.engine.dialect, _EPOCH)
         self._service: tuple[str, int] | None = None
-        self._transaction: Callable[[], AbstractContextManager[Connection]] = database.writing
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:
@@ -131,22 +126,10 @@ class SqlJobStore:
     def write(self, prepared: Prepared) -> None:
         """Write what was prepared in one transaction. May be called from another thread than the reads."""
         try:
-            with self._transaction() as connection:
+            with self._database.writing() as connection:
                 self._run(connection, prepared.steps)
         except Stale as error:
             raise self._name_stale(prepared.batch) from error
-
-    @contextmanager
-    def taking_back(self) -> Iterator[None]:
-        """Within the block all that `write` writes is one transaction, which is rolled back at the end: for a
-        rehearsal. Reads see nothing of it. Raises as `write` does."""
-        with suppress(_TakenBack), self._database.writing() as connection:
-            self._transaction = lambda: nullcontext(connection)
-            try:
-                yield
-            finally:
-                self._transaction = self._database.writing
-            raise _TakenBack
 
     def load_jobs(self, job_ids: Iterable[str]) -> dict[str, LoadedJob]:
         """The jobs of ``job_ids`` that exist, each with what the engine needs to go on."""

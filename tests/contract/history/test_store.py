@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -254,29 +253,3 @@ def test_outputs_variables_and_events_are_kept_in_order(store: SqlJobStore, read
     assert [(e.sequence, e.data["n"]) for e in reader.events_after(1).events] == [(2, 1), (3, 2)]
     assert store.prune_events(moment(2)) == 2
     assert (reader.oldest_event(), reader.newest_event()) == (3, 3)
-
-
-def test_what_is_taken_back_leaves_nothing_and_what_comes_behind_is_kept(
-    whole_jobs: WholeJobs, store: SqlJobStore
-) -> None:
-    rehearsed, kept = a_job(), a_job()
-    with store.taking_back():
-        commit(store, lambda batch: batch.insert_job(rehearsed))
-        rehearsed.name = "changed"
-        commit(store, lambda batch: batch.update_job(rehearsed, rehearsed.revision, rehearsed.epoch))
-    commit(store, lambda batch: batch.insert_job(kept))
-    assert whole_jobs.get(kept.job_id) == (kept, [])
-    with pytest.raises(NotFoundError):
-        whole_jobs.get(rehearsed.job_id)
-
-
-def test_a_rehearsal_that_fails_leaves_nothing_either(whole_jobs: WholeJobs, store: SqlJobStore) -> None:
-    rehearsed, kept = a_job(), a_job()
-    with suppress(ConflictError), store.taking_back():
-        commit(store, lambda batch: batch.insert_job(rehearsed))
-        commit(store, lambda batch: batch.update_job(rehearsed, 99, rehearsed.epoch))
-        raise AssertionError("a job that is not as expected was changed")
-    commit(store, lambda batch: batch.insert_job(kept))
-    assert whole_jobs.get(kept.job_id) == (kept, [])
-    with pytest.raises(NotFoundError):
-        whole_jobs.get(rehearsed.job_id)
