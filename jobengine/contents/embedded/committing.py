@@ -63,7 +63,7 @@ class Committer:
         self._queue: list[Request] = []
         self._queued_bytes = 0
         self._is_led = False
-        self._last_size = 0
+        self._expected = 0
         self._last_start_ns = 0
         self._last_end_ns = 0
         self._fault = ""
@@ -103,7 +103,7 @@ class Committer:
                 )
             self._queue.append(request)
             self._queued_bytes += request.log_bytes
-            if self._is_much_queued() or len(self._queue) == self._last_size:
+            if self._is_much_queued() or len(self._queue) == self._expected:
                 self._news.notify_all()
             leads, self._is_led = not self._is_led, True
             return leads
@@ -143,20 +143,19 @@ class Committer:
     def _gather(self) -> list[Request]:
         """Everything that is queued, after waiting for more where there were several before.
 
-        Those who were answered last come again in a moment. A slow group ends behind its interval, and who
-        is not waited for then waits for the next group and for its own.
+        Those who were answered last come again in a moment, and those who were queued then are here. A slow
+        group ends after its interval, and who is not waited for then waits for the next group and its own.
         """
         interval_ns = int(self._options.interval_ms * 1e6)
         with self._lock:
-            if self._last_size > 1 or len(self._queue) > 1:
+            if self._expected > 1 or len(self._queue) > 1:
                 self._wait_until(self._last_start_ns + interval_ns, self._is_much_queued)
                 self._wait_until(
                     self._last_end_ns + interval_ns // _MOMENTS,
-                    lambda: len(self._queue) >= self._last_size or self._is_much_queued(),
+                    lambda: len(self._queue) >= self._expected or self._is_much_queued(),
                 )
             batch, self._queue = self._queue, []
             self._queued_bytes = 0
-            self._last_size = len(batch)
             self._last_start_ns = self._clock.monotonic_ns()
             self._news.notify_all()
             return batch
@@ -171,6 +170,7 @@ class Committer:
     def _hand_over(self, batch: Sequence[Request], leader: Request) -> None:
         with self._lock:
             self._is_led = bool(self._queue)
+            self._expected = len(batch) + len(self._queue)
             self._last_end_ns = self._clock.monotonic_ns()
             if self._queue:
                 self._queue[0].is_leader = True

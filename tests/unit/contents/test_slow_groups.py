@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -22,7 +23,7 @@ CALLERS, COMMITS = 4, 20
 def test_callers_stay_together_when_each_sync_outlasts_the_interval(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, synced = ManualClock(), []
+    clock, synced, together = ManualClock(), [], Barrier(CALLERS, timeout=10)
     sync = os.fdatasync
 
     def slow_sync(file: int) -> None:
@@ -31,6 +32,7 @@ def test_callers_stay_together_when_each_sync_outlasts_the_interval(
         synced.append(file)
 
     def commit_some(caller: int) -> None:
+        together.wait()
         for n in range(COMMITS):
             store.commit([put(caller * COMMITS + n)])
 
