@@ -1,11 +1,12 @@
 """The warm parent: forks workers that find every library loaded.
 
-It opens no container, device, thread or ZeroMQ context, so that forking stays safe. It lives and dies
-with the engine; workers are sessions of their own and outlive both. Messages go over the socket pair
-that is its standard input: ``Fork`` in, ``Forked``, ``Exited`` and ``Left`` out. Light jobs get a place in a
-worker that they share (`jobengine.worker.shared`), others a spare worker that waits for one
-(`jobengine.worker.spares`), or a new one; to both kinds the nursery keeps a socket pair each. When they are
-made is told by `jobengine.worker.standby`.
+It opens no container, device, thread or ZeroMQ context, so that forking stays safe. It ends when the engine
+closes its end of the socket pair, and the kernel ends it with the process that has started it
+(`jobengine.worker.nursery_process`); workers are sessions of their own and outlive both. Messages go over
+that socket pair, its standard input: one ``Keep`` and then ``Fork`` in, ``Forked``, ``Exited``, ``Left`` and
+``EndAtOnce`` out. Light jobs get a place in a worker that they share (`jobengine.worker.shared`), others a
+spare worker that waits for one (`jobengine.worker.spares`), or a new one; to both kinds the nursery keeps a
+socket pair each. When they are made is told by `jobengine.worker.standby`.
 """
 
 from __future__ import annotations
