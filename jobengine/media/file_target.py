@@ -15,7 +15,8 @@ from jobengine.media.flac import FlacForm, FlacWriter
 from jobengine.media.layout import wave_mask
 from jobengine.media.places import create_file, find_target
 from jobengine.media.target import Opened, SinkForm, Writer
-from jobengine.media.wav import WavForm, WavWriter
+from jobengine.media.wav import WavWriter
+from jobengine.media.wav_header import WavForm
 from jobengine.model.filters.file_writer import FileWriter
 from jobengine.model.filters.filter import Filter
 from jobengine.model.filters.flac_dest import FlacDest

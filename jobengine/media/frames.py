@@ -37,13 +37,16 @@ class FrameFeed:
 
     def read(self, into: Samples) -> int:
         """Fill ``into``; fewer samples only at the end or before `failure`, which the next call raises."""
-        filled = 0
-        while filled < len(into) and self._has_view():
-            count = min(len(self._view), len(into) - filled)
-            np.multiply(self._view[:count], self._scale, out=into[filled : filled + count], dtype=np.float32)
+        filled, wanted = 0, len(into)
+        while filled < wanted and self._has_view():
+            part = self._view[: wanted - filled]
+            count = len(part)
             self._view = self._view[count:]
+            target = into[filled : filled + count]
+            target[:] = part
+            target *= self._scale
             filled += count
-        if self.failure and not filled and len(into):
+        if self.failure and not filled and wanted:
             raise self.failure
         return filled
 

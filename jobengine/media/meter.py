@@ -24,26 +24,28 @@ class ChannelLevel:
 
 
 class Meter:
-    """Sums squares. Rows are folded so that numpy runs over long lines, not over two channels at a time."""
+    """Holds blocks until it looks at them. Rows are folded so that numpy runs over long lines, not over two
+    channels at a time."""
 
     def __init__(self, channels: int, block_samples: int) -> None:
         self._channels = channels
         self._fold = max(1, _WIDTH // channels)
-        self._squares = np.empty((max(block_samples, _GATHERED), channels), np.float32)
+        self._held = np.empty((max(block_samples, _GATHERED), channels), np.float32)
         self._gathered = 0
         self._reset()
 
-    def add(self, block: Samples) -> None:
-        """Take a block of at most ``block_samples`` into account."""
-        begin = self._gathered
-        if begin + len(block) > len(self._squares):
+    def room(self, samples: int) -> Samples:
+        """Where the next block goes, of at most ``block_samples``. Blocks before it may be written over."""
+        if self._gathered + samples > len(self._held):
             self._look()
-            begin = 0
-        self._gathered = begin + len(block)
-        np.multiply(block, block, out=self._squares[begin : self._gathered])
+        return self._held[self._gathered : self._gathered + samples]
+
+    def add(self, samples: int) -> None:
+        """Take so many samples into account, which have been put where `room` told."""
+        self._gathered += samples
 
     def take(self) -> tuple[ChannelLevel, ...]:
-        """The levels since the last call."""
+        """The levels since the last call. No block is valid behind it."""
         self._look()
         mean = self._sum / max(self._count, 1)
         pairs = zip(self._peak, mean, strict=True)
@@ -52,7 +54,8 @@ class Meter:
         return levels
 
     def _look(self) -> None:
-        squares = self._squares[: self._gathered]
+        squares = self._held[: self._gathered]
+        np.multiply(squares, squares, out=squares)
         whole = self._gathered // self._fold * self._fold
         if whole:
             lines = squares[:whole].reshape(-1, self._fold * self._channels)

@@ -6,6 +6,7 @@ No matrix product: its sums depend on the block length in the last bit, and a cu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,8 +32,10 @@ class MixingDesk:
         self._inputs, self._outputs, self._rate = inputs, outputs, rate
         self._settings = self._read(mixer)
         self._gains = {key: Gain(setting.gain) for key, setting in self._settings.items()}
-        self._lanes = [_Lane(port.channels, block_samples) for port in outputs]
+        self._lanes = [_Lane(self._gains["output", index]) for index in range(len(outputs))]
+        self._levels = [self._gains["input", index] for index in range(len(inputs))]
         self._ramp = np.empty(block_samples, np.float32)
+        self._part = np.empty(block_samples, np.float32)
         self._share_routes()
 
     def change(self, mixer: Mixer | None, position: int) -> None:
@@ -51,28 +54,23 @@ class MixingDesk:
 
     def amplify(self, index: int, block: Samples, position: int) -> None:
         """Apply an input's level in place."""
-        self._apply(self._gains[("input", index)], block, position)
+        self._apply(self._levels[index], block, position)
 
-    def mix(self, output: int, blocks: Sequence[Samples], position: int) -> Samples:
-        """The mix for one output of ``blocks``, one per input; valid until the next call."""
+    def mix(self, output: int, blocks: Sequence[Samples], position: int, into: Samples) -> None:
+        """Fill ``into`` with the mix for one output of ``blocks``, one per input, of the same length."""
         lane = self._lanes[output]
-        result = lane.mix[: len(blocks[0])]
         is_fresh = True
-        for index, block in enumerate(blocks):
-            points = lane.points.get(index, {})
-            if self._is_straight(points, block.shape[1], result.shape[1], position):
-                np.copyto(result, block) if is_fresh else np.add(result, block, out=result)
-            elif points:
-                if is_fresh:
-                    result[:] = 0
-                self._add_points(points, block, result, lane, position)
+        for index, is_straight, points in self._routes(lane, blocks, into.shape[1], position):
+            if is_straight:
+                np.copyto(into, blocks[index]) if is_fresh else np.add(into, blocks[index], out=into)
             else:
-                continue
+                if is_fresh:
+                    into[:] = 0
+                self._add_points(points, blocks[index], into, position)
             is_fresh = False
         if is_fresh:
-            result[:] = 0
-        self._apply(self._gains[("output", output)], result, position)
-        return result
+            into[:] = 0
+        self._apply(lane.level, into, position)
 
     def _read(self, mixer: Mixer | None) -> dict[_Key, Setting]:
         settings: dict[_Key, Setting] = {}
@@ -89,34 +87,39 @@ class MixingDesk:
 
     def _share_routes(self) -> None:
         for lane in self._lanes:
-            lane.points = {}
+            lane.points, lane.settled = {}, None
         for point in sorted(key for key in self._gains if isinstance(key, Point)):
             points = self._lanes[point.output].points.setdefault(point.input, {})
             points[point.in_channel, point.out_channel] = self._gains[point]
 
-    def _is_straight(
-        self, points: dict[tuple[int, int], Gain], given: int, wanted: int, position: int
-    ) -> bool:
-        return given == wanted == len(points) and all(
-            ic == oc and gain.constant(position) == 1.0 for (ic, oc), gain in points.items()
-        )
+    def _routes(self, lane: _Lane, blocks: Sequence[Samples], wanted: int, position: int) -> Sequence[_Route]:
+        """What goes into an output. Once no gain moves any more it stays the same until a change."""
+        if lane.settled is not None:
+            return lane.settled
+        routes = []
+        for index, gains in sorted(lane.points.items()):
+            points = [_OpenPoint(ic, oc, gain.constant(position), gain) for (ic, oc), gain in gains.items()]
+            given = blocks[index].shape[1]
+            is_square = given == wanted == len(points)
+            is_straight = is_square and all(p.in_channel == p.out_channel and p.factor == 1 for p in points)
+            routes.append(_Route(index, is_straight, [p for p in points if p.factor != 0]))
+        if all(p.factor is not None for route in routes for p in route.points):
+            lane.settled = routes
+        return routes
 
     def _add_points(
-        self, points: dict[tuple[int, int], Gain], block: Samples, result: Samples, lane: _Lane, position: int
+        self, points: Sequence[_OpenPoint], block: Samples, result: Samples, position: int
     ) -> None:
-        part = lane.part[: len(block)]
-        for (ic, oc), gain in points.items():
-            constant = gain.constant(position)
-            if constant == 0.0:
-                continue
-            column: Samples = block[:, ic]
-            if constant is None:
+        part = self._part[: len(block)]
+        for in_channel, out_channel, factor, gain in points:
+            column: Samples = block[:, in_channel]
+            if factor is None:
                 ramp = self._ramp[: len(block)]
                 gain.fill(position, ramp)
                 column = np.multiply(column, ramp, out=part)
-            elif constant != 1.0:
-                column = np.multiply(column, np.float32(constant), out=part)
-            np.add(result[:, oc], column, out=result[:, oc])
+            elif factor != 1.0:
+                column = np.multiply(column, np.float32(factor), out=part)
+            np.add(result[:, out_channel], column, out=result[:, out_channel])
 
     def _apply(self, gain: Gain, block: Samples, position: int) -> None:
         constant = gain.constant(position)
@@ -128,13 +131,32 @@ class MixingDesk:
             np.multiply(block, np.float32(constant), out=block)
 
 
-class _Lane:
-    """One output's buffers and its crosspoints by input."""
+class _OpenPoint(NamedTuple):
+    """A crosspoint at one position; ``factor`` is None while its gain moves."""
 
-    def __init__(self, channels: int, block_samples: int) -> None:
-        self.mix = np.empty((block_samples, channels), np.float32)
-        self.part = np.empty(block_samples, np.float32)
+    in_channel: int
+    out_channel: int
+    factor: float | None
+    gain: Gain
+
+
+class _Route(NamedTuple):
+    """What one input gives to an output; ``is_straight``: each channel as it is to its own number."""
+
+    input: int
+    is_straight: bool
+    points: Sequence[_OpenPoint]
+
+
+class _Lane:
+    """One output: its level, its crosspoints by input, and its routes if no gain of them moves."""
+
+    __slots__ = ("level", "points", "settled")
+
+    def __init__(self, level: Gain) -> None:
+        self.level = level
         self.points: dict[int, dict[tuple[int, int], Gain]] = {}
+        self.settled: Sequence[_Route] | None = None
 
 
 def _setting(level: Level) -> Setting:

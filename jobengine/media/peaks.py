@@ -29,13 +29,15 @@ _UNKNOWN = 0xFFFFFFFF
 class PeakCollector:
     """Takes every block that is written; `chunks` then gives the finished chunk. Close it."""
 
-    def __init__(self, channels: int, resolution_bit: int, start: datetime, folder: Path) -> None:
+    def __init__(
+        self, channels: int, resolution_bit: int, block_frames: int, start: datetime, folder: Path
+    ) -> None:
         self._channels, self._shift, self._start = channels, max(resolution_bit - 16, 0), start
         self._values = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed by `close`
             max_size=_MEMORY_BYTES, dir=str(folder)
         )
         sample = np.int16 if resolution_bit == 16 else np.int32
-        self._gathered = np.empty((_GATHERED, channels), sample)
+        self._gathered = np.empty((max(_GATHERED, block_frames + FRAMES_PER_VALUE), channels), sample)
         self._waiting = 0
         self._frames = 0
 
@@ -44,21 +46,27 @@ class PeakCollector:
         """The whole chunk with its header."""
         return _HEADER.size + 4 * self._channels * self._count
 
-    def add(self, block: Integers) -> None:
-        """Take a block of right-aligned integers into account. Raises OSError if values find no space."""
-        taken = 0
-        while taken < len(block):
-            count = min(len(block) - taken, _GATHERED - self._waiting)
-            self._gathered[self._waiting : self._waiting + count] = block[taken : taken + count]
-            self._waiting += count
-            self._frames += count
-            taken += count
-            if self._waiting == _GATHERED:
-                self._look()
+    def room(self, frames: int) -> Integers:
+        """Where the next block of right-aligned integers goes, of at most ``block_frames``.
+
+        Blocks before it may be written over. Raises OSError if values find no space.
+        """
+        if self._waiting + frames > len(self._gathered):
+            self._look()
+        return self._gathered[self._waiting : self._waiting + frames]
+
+    def add(self, frames: int) -> None:
+        """Take so many frames into account, which have been put where `room` told."""
+        self._waiting += frames
+        self._frames += frames
 
     def chunks(self) -> Iterator[bytes]:
-        """The chunk in parts: its header, then the values. Nothing may be added afterwards."""
+        """The chunk in parts: its header, then the values. Nothing may be added afterwards. Raises OSError if
+        values find no space."""
         self._look()
+        if self._waiting:
+            rest = self._gathered[: self._waiting]
+            self._emit(rest.max(axis=0, keepdims=True), rest.min(axis=0, keepdims=True))
         stamp = self._start.strftime("%Y:%m:%d:%H:%M:%S:") + f"{self._start.microsecond // 1000:03d}"
         size = self.size_bytes
         header = _HEADER.pack(
@@ -79,16 +87,15 @@ class PeakCollector:
         return -(-self._frames // FRAMES_PER_VALUE)
 
     def _look(self) -> None:
-        """Write the values of what was gathered."""
-        gathered, self._waiting = self._gathered[: self._waiting], 0
-        whole = len(gathered) // FRAMES_PER_VALUE * FRAMES_PER_VALUE
+        """Write the whole values of what was gathered; what is left of it goes to the beginning."""
+        whole = self._waiting // FRAMES_PER_VALUE * FRAMES_PER_VALUE
         if whole:
-            columns = np.ascontiguousarray(gathered[:whole].T)
+            columns = np.ascontiguousarray(self._gathered[:whole].T)
             lines = columns.reshape(self._channels, -1, FRAMES_PER_VALUE)
             self._emit(lines.max(axis=2).T, lines.min(axis=2).T)
-        if whole < len(gathered):
-            rest = gathered[whole:]
-            self._emit(rest.max(axis=0, keepdims=True), rest.min(axis=0, keepdims=True))
+        rest = self._waiting - whole
+        self._gathered[:rest] = self._gathered[whole : self._waiting]
+        self._waiting = rest
 
     def _emit(self, high: NDArray[np.generic], low: NDArray[np.generic]) -> None:
         pairs = np.empty((*high.shape, 2), np.int32)

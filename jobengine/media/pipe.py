@@ -11,10 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-
 from jobengine.errors import MediaError
 from jobengine.media.contents_port import Contents
+from jobengine.media.gain import Samples
 from jobengine.media.meter import ChannelLevel, Meter
 from jobengine.media.mixer import MixingDesk
 from jobengine.media.routing import Port, output_channels, output_layout
@@ -67,7 +66,6 @@ class Pipe:
         self._sinks = [self._make_sink(graph, in_ports, spec.mixer) for graph in outputs]
         out_ports = [Port(s.form.graph, s.form.channels, s.form.layout) for s in self._sinks]
         self._desk = MixingDesk(spec.mixer, in_ports, out_ports, self.sample_rate, self.block_samples)
-        self._blocks = [np.empty((self.block_samples, source.channels), np.float32) for source in sources]
         self._meters = [Meter(source.channels, self.block_samples) for source in sources]
         self._is_started = self._is_closed = False
         self._ruling = [n for n, source in enumerate(sources) if source.is_finite] or list(
@@ -157,18 +155,26 @@ class Pipe:
 
     def _advance_block(self, wanted: int) -> int:
         """As long as the longest input that can end the pipe; ended inputs are silent until then."""
-        counts = [self._read(index, wanted) for index in range(len(self._sources))]
-        length = min(max(counts[index] for index in self._ruling), wanted)
+        blocks = [meter.room(wanted) for meter in self._meters]
+        counts = [self._read(source, block) for source, block in zip(self._sources, blocks, strict=True)]
+        length = max([counts[index] for index in self._ruling])
+        if length < wanted:
+            blocks = [block[:length] for block in blocks]
+            self.at_end = all(self._sources[index].has_ended for index in self._ruling)
         if length:
-            blocks = [block[:length] for block in self._blocks]
-            for index, block in enumerate(blocks):
-                self._desk.amplify(index, block, self.position)
-                self._meters[index].add(block)
-            position, self.position = self.position, self.position + length
-            for index, sink in enumerate(self._sinks):
-                sink.write(self._desk.mix(index, blocks, position))
-        self.at_end = length < wanted and all(self._sources[index].has_ended for index in self._ruling)
+            self._mix(blocks, length)
         return length
+
+    def _mix(self, blocks: Sequence[Samples], length: int) -> None:
+        """Bring a block of each input to the outputs."""
+        position, self.position = self.position, self.position + length
+        for index, block in enumerate(blocks):
+            self._desk.amplify(index, block, position)
+            self._meters[index].add(length)
+        for index, sink in enumerate(self._sinks):
+            mixed = sink.meter.room(length)
+            self._desk.mix(index, blocks, position, mixed)
+            sink.write(mixed)
 
     def _ready(self, wanted: int) -> int:
         """As many samples as every source can give now."""
@@ -177,10 +183,11 @@ class Pipe:
                 wanted = source.ready(wanted)
         return wanted
 
-    def _read(self, index: int, wanted: int) -> int:
-        source, block = self._sources[index], self._blocks[index][:wanted]
+    def _read(self, source: Source, block: Samples) -> int:
+        """Fill ``block``, where the source gives no more with silence; how much it gave."""
         count = 0 if source.has_ended else source.read(block)
-        block[count:] = 0
+        if count < len(block):
+            block[count:] = 0
         return count
 
     def _make_sink(self, graph: Graph, inputs: Sequence[Port], mixer: Mixer | None) -> Sink:

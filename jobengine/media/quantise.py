@@ -14,19 +14,23 @@ Integers = NDArray[np.int16] | NDArray[np.int32]
 
 
 class Quantiser:
-    """Holds its buffers; what it returns is valid until the next call."""
+    """Holds its buffers."""
 
     def __init__(self, resolution_bit: int, channels: int, block_samples: int) -> None:
-        self._scale = np.float32(2 ** (resolution_bit - 1))
+        scale = 2 ** (resolution_bit - 1)
+        self._scale, self._least, self._most = (np.array(v, np.float32) for v in (scale, -scale, scale - 1))
         self._float = np.empty((block_samples, channels), np.float32)
         self._integer = np.empty((block_samples, channels), np.int16 if resolution_bit == 16 else np.int32)
 
-    def integers(self, block: Samples) -> Integers:
-        """Right-aligned integers of ``block``, in the same shape."""
-        scaled, result = self._float[: len(block)], self._integer[: len(block)]
+    def integers(self, block: Samples, into: Integers | None = None) -> Integers:
+        """Right-aligned integers of ``block``, in the same shape.
+
+        They are put ``into`` what is given, or else into a buffer that is valid until the next call.
+        """
+        scaled = self._float[: len(block)]
+        result = self._integer[: len(block)] if into is None else into
         np.multiply(block, self._scale, out=scaled)
+        scaled.clip(self._least, self._most, out=scaled)
         np.rint(scaled, out=scaled)
-        np.maximum(scaled, -self._scale, out=scaled)
-        np.minimum(scaled, self._scale - 1, out=scaled)
-        np.copyto(result, scaled, casting="unsafe")
+        result[...] = scaled
         return result

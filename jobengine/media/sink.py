@@ -63,10 +63,10 @@ class Sink:
         self._open = _Open(self._target.open(self.form, at, position), position, at)
 
     def write(self, block: Samples) -> None:
-        """Meter and append a block. Raises DiskFull or MediaError."""
+        """Append a block that was put where the meter has room. Raises DiskFull or MediaError."""
         if self._open is None:
             raise MediaError(f"the output {self.form.graph!r} has not been opened")
-        self.meter.add(block)
+        self.meter.add(len(block))
         if self._resampler is None:
             self._open.opened.writer.write(block)
             return

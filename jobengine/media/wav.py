@@ -1,51 +1,29 @@
 """Writes Broadcast WAVE files whose header is right after every block, not only at the end.
 
-RIFF becomes RF64 (EBU Tech 3306) when 32-bit sizes end: space for ``ds64`` is reserved as ``JUNK``. The
-whole header is written again after each block in one call, so a reader at any time, also after the
-process was killed, sees whole frames only. Reading and repair are in ``riff``.
+The whole header is written again after each block in one call, so a reader at any time, also after the
+process was killed, sees whole frames only. What it says is in ``wav_header``, reading and repair in ``riff``.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import struct
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jobengine.errors import MediaError
-from jobengine.media.bext import Bext
 from jobengine.media.failure import sink_failure
 from jobengine.media.gain import Samples
 from jobengine.media.peaks import PeakCollector
 from jobengine.media.quantise import Integers, Quantiser
+from jobengine.media.wav_header import WavForm, WavHeader
 
-RIFF_LIMIT_BYTES = 0xFFFFFFFF
-_IN_DS64 = 0xFFFFFFFF
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
-
-
-@dataclass(frozen=True, slots=True)
-class WavForm:
-    """What the file shall be. ``limit_bytes`` is where RIFF ends; only tests lower it."""
-
-    sample_rate: int
-    channels: int
-    resolution_bit: int
-    bext: Bext
-    channel_mask: int = 0
-    rf64: bool = True
-    levl: bool = True
-    block_samples: int = 16_384
-    limit_bytes: int = RIFF_LIMIT_BYTES
-
-    @property
-    def frame_bytes(self) -> int:
-        return self.channels * self.resolution_bit // 8
+_INT16, _INT32, _FLOAT32 = np.dtype("<i2"), np.dtype("<i4"), np.dtype("<f4")
+_AROUND_BYTES = 1 << 16
+"""More than what is around the sound, but for a waveform chunk of up to a hundredth of it."""
 
 
 class WavWriter:
@@ -58,11 +36,13 @@ class WavWriter:
         self._quantiser = Quantiser(integer_bit, form.channels, form.block_samples)
         self._packed = np.empty((form.block_samples * form.channels, 3), np.uint8)
         self._peaks = (
-            PeakCollector(form.channels, integer_bit, form.bext.start, path.parent) if form.levl else None
+            PeakCollector(form.channels, integer_bit, form.block_samples, form.bext.start, path.parent)
+            if form.levl
+            else None
         )
-        self._fixed = _fixed_chunks(form)
+        self._header = WavHeader(form)
         self._frame_bytes = form.frame_bytes
-        self._data_start = 12 + 36 + len(self._fixed) + 8
+        self._data_start = self._header.size_bytes
         self._is_closed = False
         self._tail_bytes = 0
         try:
@@ -73,13 +53,10 @@ class WavWriter:
 
     def write(self, block: Samples) -> None:
         """Append a block. Raises DiskFull or MediaError; the file then is whole and readable."""
-        integers = self._quantiser.integers(block) if self._needs_integers else None
-        data = self._bytes(block, integers)
-        self._check_limit(len(data))
+        if not self._form.rf64:
+            self._check_limit(len(block) * self._frame_bytes)
         try:
-            if self._peaks and integers is not None:
-                self._peaks.add(integers)
-            self._append(data)
+            self._append(self._converted(block), len(block))
         except OSError as error:
             self._keep_whole_frames()
             raise sink_failure(str(self._path), error, self.samples) from error
@@ -100,22 +77,26 @@ class WavWriter:
             self._drop()
 
     @property
-    def _needs_integers(self) -> bool:
-        return self._form.resolution_bit != 32 or self._peaks is not None
-
-    @property
     def _data_bytes(self) -> int:
         return self.samples * self._frame_bytes
 
-    def _bytes(self, block: Samples, integers: Integers | None) -> memoryview:
-        if integers is None or self._form.resolution_bit == 32:
-            return _octets(block, "<f4")
-        if self._form.resolution_bit == 16:
-            return _octets(integers, "<i2")
-        return _octets(_pack_24(integers, self._packed), "u1")
+    def _converted(self, block: Samples) -> NDArray[Any]:
+        """As it stands in the file, after the waveform has taken note of it."""
+        resolution = self._form.resolution_bit
+        if self._peaks is None and resolution == 32:
+            return np.ascontiguousarray(block, _FLOAT32)
+        room = self._peaks.room(len(block)) if self._peaks else None
+        integers = self._quantiser.integers(block, room)
+        if self._peaks:
+            self._peaks.add(len(block))
+        if resolution == 24:
+            return _pack_24(integers, self._packed)
+        if resolution == 16:
+            return np.ascontiguousarray(integers, _INT16)
+        return np.ascontiguousarray(block, _FLOAT32)
 
     def _check_limit(self, more_bytes: int) -> None:
-        if not self._form.rf64 and self._riff_bytes(more_bytes) > self._form.limit_bytes:
+        if self._riff_bytes(more_bytes) > self._form.limit_bytes:
             raise MediaError(
                 f"{self._path} reached 4 GB and writeRF64 is false; "
                 f"the {self.samples} samples written so far are kept"
@@ -126,12 +107,12 @@ class WavWriter:
         waiting = max(self._tail_bytes, peaks) if not self._is_closed else self._tail_bytes
         return self._data_start - 8 + self._data_bytes + more_bytes + waiting
 
-    def _append(self, data: memoryview) -> None:
+    def _append(self, data: NDArray[Any], samples: int) -> None:
         place = self._data_start + self._data_bytes
-        written = 0
-        while written < len(data):
-            written += os.pwrite(self._descriptor, data[written:], place + written)
-        self.samples += len(data) // self._frame_bytes
+        written = os.pwrite(self._descriptor, data.data, place)
+        while written < data.nbytes:
+            written += os.pwrite(self._descriptor, data.data.cast("B")[written:], place + written)
+        self.samples += samples
         self._write_header()
 
     def _append_tail(self) -> None:
@@ -144,21 +125,17 @@ class WavWriter:
             self._tail_bytes += len(part)
 
     def _write_header(self) -> None:
-        riff_bytes = self._data_start - 8 + self._data_bytes + self._tail_bytes
-        is_rf64 = self._form.rf64 and self._riff_bytes() > self._form.limit_bytes
-        if is_rf64:
-            first = struct.pack("<4sI4s", b"RF64", _IN_DS64, b"WAVE")
-            second = struct.pack("<4sIQQQI", b"ds64", 28, riff_bytes, self._data_bytes, self.samples, 0)
-        else:
-            first = struct.pack("<4sI4s", b"RIFF", riff_bytes, b"WAVE")
-            second = struct.pack("<4sI28x", b"JUNK", 28)
-        data = struct.pack("<4sI", b"data", _IN_DS64 if is_rf64 else self._data_bytes)
-        fixed = self._fixed
-        if self._form.resolution_bit == 32:
-            fixed = fixed[:-4] + struct.pack("<I", _IN_DS64 if is_rf64 else min(self.samples, _IN_DS64))
-        header = first + second + fixed + data
+        data_bytes = self._data_bytes
+        riff_bytes = self._data_start - 8 + data_bytes + self._tail_bytes
+        header = self._header.octets(self.samples, data_bytes, riff_bytes, self._is_rf64(data_bytes))
         if os.pwrite(self._descriptor, header, 0) != len(header):
             raise OSError(28, "short write of the header")
+
+    def _is_rf64(self, data_bytes: int) -> bool:
+        """Far from the limit nobody need reckon exactly."""
+        if 2 * data_bytes + self._data_start + _AROUND_BYTES < self._form.limit_bytes:
+            return False
+        return self._form.rf64 and self._riff_bytes() > self._form.limit_bytes
 
     def _keep_whole_frames(self) -> None:
         with contextlib.suppress(OSError):
@@ -173,40 +150,9 @@ class WavWriter:
         os.close(self._descriptor)
 
 
-def _fixed_chunks(form: WavForm) -> bytes:
-    """bext, title, fmt and, last and with an open count, fact."""
-    body = form.bext.body()
-    chunks = struct.pack("<4sI", b"bext", len(body)) + body + _info_chunk(form.bext.description)
-    chunks += _format_chunk(form)
-    return chunks + struct.pack("<4sII", b"fact", 4, 0) if form.resolution_bit == 32 else chunks
-
-
-def _info_chunk(title: str) -> bytes:
-    text = title.encode() + b"\0"
-    text += b"\0" * (len(text) % 2)
-    head = struct.pack("<4sI4s4sI", b"LIST", 12 + len(text), b"INFO", b"INAM", len(text))
-    return head + text if title else b""
-
-
-def _format_chunk(form: WavForm) -> bytes:
-    tag = _FLOAT if form.resolution_bit == 32 else _PCM
-    is_plain = form.channels <= 2 and form.resolution_bit == 16
-    rate, frame = form.sample_rate, form.frame_bytes
-    common = struct.pack("<HIIHH", form.channels, rate, rate * frame, frame, form.resolution_bit)
-    if is_plain:
-        return struct.pack("<4sIH", b"fmt ", 16, tag) + common
-    extension = struct.pack("<HHIH", 22, form.resolution_bit, form.channel_mask, tag) + _GUID_TAIL
-    return struct.pack("<4sIH", b"fmt ", 40, _EXTENSIBLE) + common + extension
-
-
-def _octets(values: NDArray[np.generic], form: str) -> memoryview:
-    plain = np.ascontiguousarray(values, form)
-    return plain.data.cast("B")
-
-
 def _pack_24(integers: Integers, into: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    octets = integers.astype("<i4", copy=False).reshape(-1).view(np.uint8).reshape(-1, 4)
+    octets = integers.astype(_INT32, copy=False).reshape(-1, 1).view(np.uint8)
     packed = into[: len(octets)]
     for place in range(3):
-        np.copyto(packed[:, place], octets[:, place])
+        packed[:, place] = octets[:, place]
     return packed

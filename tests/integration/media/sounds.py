@@ -36,9 +36,15 @@ def noise(path: Path, samples: int, channels: int = 2, rate: int = 48_000, subty
     return path
 
 
-def read(path: str | Path) -> np.ndarray[Any, Any]:
-    """The file's samples as multiples of 2**-31 of full scale, in the shape (samples, channels)."""
-    return np.rint(soundfile.read(path, dtype="float64", always_2d=True)[0] * 2**31).astype(np.int64)
+def read(path: str | Path | None) -> np.ndarray[Any, Any]:
+    """The file's samples as multiples of 2**-31 of full scale, in the shape (samples, channels).
+
+    ``path``: of an output as well, which must be a file.
+    """
+    assert path is not None
+    values = soundfile.read(path, dtype="float64", always_2d=True)[0]
+    samples: np.ndarray[Any, Any] = np.rint(values * 2**31).astype(np.int64)
+    return samples
 
 
 def spec(inputs: Sequence[str], mixer: Any = None, **changes: Any) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def run(pipe: Pipe, block: int = 1 << 20) -> Path:
     while not pipe.at_end:
         pipe.advance(block)
     pipe.close()
-    return Path(pipe.outputs[0].path)
+    return Path(pipe.outputs[0].path or "")
 
 
 def mixer(level: float, ramp_ms: int = 0) -> Any:

@@ -76,7 +76,7 @@ class Studio:
         work = self.work({"name": "ContentSource", "content": name, **members}, sink, form)
         run(work)
         self.told = work.result
-        return read(work.outputs[0].path or "")
+        return read(work.outputs[0].path)
 
     def record(self, source: str, name: str, form: Json = None, **members: Any) -> PipeWork:
         """Record a file into a content."""
@@ -192,7 +192,7 @@ def test_what_was_brought_in_sounds_as_its_file_does(studio: Studio, name: str) 
     (studio.folder / name).write_bytes((media_folder() / name).read_bytes())
     straight = studio.work({"name": "FileReader", "filePath": name}, sink, {"resolution": 24})
     run(straight)
-    wanted = read(straight.outputs[0].path or "")
+    wanted = read(straight.outputs[0].path)
     assert abs(len(played) - len(wanted)) <= 1200
     shared = min(len(played), len(wanted))
     np.testing.assert_array_equal(played[:shared], wanted[:shared])
@@ -258,7 +258,7 @@ def test_what_is_still_coming_is_followed_to_its_end(studio: Studio) -> None:
     while not player.at_end:
         player.advance(96_000)
     player.close()
-    np.testing.assert_array_equal(read(player.outputs[0].path or ""), read(path))
+    np.testing.assert_array_equal(read(player.outputs[0].path), read(path))
 
 
 def test_a_deleted_content_ends_its_player_with_a_reason(studio: Studio) -> None:

@@ -130,7 +130,7 @@ def test_resuming_goes_on_at_exactly_the_next_sample(tmp_path: Path, position: i
     second = prepare(tmp_path, document, resume_position=position, previous=tuple(first.outputs))
     run(second)
     assert second.position == 30_000
-    assert [Path(o.path).name for o in second.outputs] == ["out.wav", "out_1.wav"]
+    assert [Path(o.path or "").name for o in second.outputs] == ["out.wav", "out_1.wav"]
     assert second.outputs[1].start_position == position
     joined = np.concatenate([read(output.path) for output in second.outputs])
     assert (joined[:, 0] >> 8 == np.arange(30_000)).all()

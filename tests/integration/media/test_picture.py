@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -21,7 +22,7 @@ _TICKS = 512
 
 
 def _seen(picture: Picture) -> np.ndarray:
-    with av.open(io.BytesIO(picture.data)) as container:
+    with av.open(io.BytesIO(picture.data), "r") as container:
         return next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
 
 
@@ -52,7 +53,7 @@ def test_no_more_is_read_than_needed(tmp_path: Path) -> None:
     stream, elements, _ = _film(tmp_path)
     taken: list[MediaElement] = []
 
-    def reading() -> object:
+    def reading() -> Iterator[MediaElement]:
         for item in elements:
             taken.append(item)
             yield item

@@ -18,7 +18,8 @@ import soundfile
 from jobengine.errors import MediaError
 from jobengine.media.bext import Bext
 from jobengine.media.riff import measure_output
-from jobengine.media.wav import WavForm, WavWriter
+from jobengine.media.wav import WavWriter
+from jobengine.media.wav_header import WavForm
 from tests.integration.media.sounds import AT, constant, noise, prepare, read, run, spec
 
 BEXT = Bext("Noon", "jobengine", "ZZNNN", AT, 5)
@@ -90,11 +91,15 @@ def test_bext_is_written_without_a_title_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("resolution", [16, 24, 32])
 @pytest.mark.parametrize("limit", [0xFFFFFFFF, 5_000])
-def test_levl_holds_the_highest_and_lowest_of_every_256(tmp_path: Path, resolution: int, limit: int) -> None:
+@pytest.mark.parametrize("block", [16_384, 1_024])
+def test_levl_holds_the_highest_and_lowest_of_every_256(
+    tmp_path: Path, resolution: int, limit: int, block: int
+) -> None:
     path, sound = tmp_path / "x.wav", blocks(10_001)
-    wav = writer(path, resolution_bit=resolution, limit_bytes=limit)
+    wav = writer(path, resolution_bit=resolution, limit_bytes=limit, block_samples=block)
     for start, end in ((0, 100), (100, 700), (700, 701), (701, 9_000), (9_000, 10_001)):
-        wav.write(sound[start:end])
+        for begin in range(start, end, block):
+            wav.write(sound[begin : min(begin + block, end)])
     wav.close()
     found = chunks(path)
     levl = found[b"levl"]
