@@ -34,6 +34,8 @@ PLANE_BYTES_MAX: Final = 2**32 - 1
 ATTRIBUTES_BYTES_MAX: Final = 2**24
 DOCUMENT_KEY_BYTES_MAX: Final = 480
 """Of a collection and a key together, in UTF-8: what an index of any backend can hold."""
+_ELEMENTS: Final = (PutElement, PutPlanes)
+"""Writes that need their stream."""
 
 
 def check_writes(writes: Sequence[Write]) -> set[int]:
@@ -45,10 +47,9 @@ def check_writes(writes: Sequence[Write]) -> set[int]:
     needed: set[int] = set()
     is_begun: dict[int, bool] = {}
     for place, write in enumerate(writes):
-        fault = _fault(write)
-        if fault:
+        if not (isinstance(write, PutElement) and _is_usual(write)) and (fault := _fault(write)):
             raise MalformedError(f"write {place} of the commit ({type(write).__name__}): {fault}")
-        if isinstance(write, PutElement | PutPlanes):
+        if isinstance(write, _ELEMENTS):
             if write.stream not in is_begun:
                 needed.add(write.stream)
             elif not is_begun[write.stream]:
@@ -105,7 +106,7 @@ def check_page(offset: int, limit: int | None) -> None:
 
 def _fault(write: Write) -> str:
     if isinstance(write, PutElement):
-        return "" if _is_usual(write) else _stream_fault(write.stream) or _element_fault(write)
+        return _stream_fault(write.stream) or _element_fault(write)
     if isinstance(write, PutDocument | DeleteDocument):
         return _document_fault(write)
     if isinstance(write, PutPlanes):

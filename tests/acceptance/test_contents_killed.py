@@ -12,7 +12,8 @@ import pytest
 
 from jobengine.clock import SystemClock
 from jobengine.contents.embedded import EmbeddedContents
-from jobengine.model.element import PTS_MAX, PTS_MIN
+from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind
+from jobengine.ports.contents import PutElement
 from tests.acceptance.contents_writer import ELEMENTS_IN_A_COMMIT, OPTIONS, payload_of
 from tests.waiting import wait_until
 
@@ -34,6 +35,11 @@ def acknowledged(folder: Path, stream: int) -> int:
     told = (folder.parent / f"acknowledged-{stream}").read_bytes()
     lines = told[: told.rfind(b"\n") + 1].split()
     return int(lines[-1]) if lines else -1
+
+
+def await_acknowledged(folder: Path, stream: int, pts: int, timeout_s: float = 60) -> None:
+    """Until a writer was told of ``pts`` at least."""
+    wait_until(lambda: acknowledged(folder, stream) >= pts, timeout_s, f"stream {stream} has {pts}")
 
 
 def check(store: EmbeddedContents, stream: int, last: int) -> None:
@@ -60,9 +66,7 @@ def test_what_was_acknowledged_outlives_kill_9_of_two_writers(tmp_path: Path) ->
         try:
             for stream in writers:
                 goal = before[stream] + chance.randrange(20, 200)
-                wait_until(
-                    lambda stream=stream, goal=goal: acknowledged(folder, stream) >= goal, 60, "commits"
-                )
+                await_acknowledged(folder, stream, goal)
         finally:
             for writer in writers.values():
                 writer.kill()
@@ -96,22 +100,27 @@ def test_after_a_kill_the_log_alone_has_everything(tmp_path: Path) -> None:
         store.close()
 
 
-def test_processes_see_each_others_commits_at_once(tmp_path: Path) -> None:
+def test_processes_see_each_others_commits_at_once_and_go_on_from_there(tmp_path: Path) -> None:
     folder = tmp_path / "contents"
     store = EmbeddedContents(folder, SystemClock(), OPTIONS)
     writer = start_writer(folder, 1)
     try:
-        wait_until(lambda: acknowledged(folder, 1) >= 0, 30, "the first commit of the other")
-        for _ in range(5):
+        await_acknowledged(folder, 1, 0, 30)
+        for turn in range(5):
+            store.commit(
+                [PutElement(1, Element(ElementKind.PACKET, pts)) for pts in (-1 - 2 * turn, -2 - 2 * turn)]
+            )
             version, told = store.version(), acknowledged(folder, 1)
             # The version may already count one commit that the other has not yet told of.
             sure = told + 2 * ELEMENTS_IN_A_COMMIT
-            wait_until(lambda sure=sure: acknowledged(folder, 1) >= sure, 30, "commits of the other")
+            await_acknowledged(folder, 1, sure, 30)
             assert store.version() > version
             told = acknowledged(folder, 1)
             assert (store.facts(1).last_pts or 0) >= told
             found = store.range(1, told, told)
             assert [bytes(planes[0]) for planes in store.payloads(found) if planes] == [payload_of(1, told)]
+        facts = store.facts(1)
+        assert facts.next_sequence == facts.count == len(store.range(1, PTS_MIN, facts.last_pts or 0))
     finally:
         writer.kill()
         writer.wait()
@@ -123,9 +132,7 @@ def test_processes_that_make_a_store_at_the_same_time_share_it(tmp_path: Path) -
     writers = [start_writer(folder, stream) for stream in streams]
     try:
         for stream in streams:
-            wait_until(
-                lambda stream=stream: acknowledged(folder, stream) > 0, OPTIONS.timeout_s / 2, "its commits"
-            )
+            await_acknowledged(folder, stream, 1, OPTIONS.timeout_s / 2)
     finally:
         for writer in writers:
             writer.kill()

@@ -79,9 +79,15 @@ PUTS = st.one_of(
 WRITES = st.one_of(
     PUTS,
     PUTS,
-    st.builds(lambda stream, ends, kind: DeleteElements(stream, *ends, kind), STREAMS, RANGES, NO_KIND),
-    st.builds(lambda stream, ends, kind: DeleteElements(stream, *ends, kind), STREAMS, RANGES, NO_KIND),
-    st.builds(lambda stream, ends, kind: DropPayloads(stream, *ends, kind), STREAMS, RANGES, NO_KIND),
+    st.builds(
+        lambda stream, ends, kind: DeleteElements(stream, ends[0], ends[1], kind), STREAMS, RANGES, NO_KIND
+    ),
+    st.builds(
+        lambda stream, ends, kind: DeleteElements(stream, ends[0], ends[1], kind), STREAMS, RANGES, NO_KIND
+    ),
+    st.builds(
+        lambda stream, ends, kind: DropPayloads(stream, ends[0], ends[1], kind), STREAMS, RANGES, NO_KIND
+    ),
     st.builds(KeepPayload, STREAMS, KINDS, PTS, st.integers(START_US, START_US + 10)),
     st.builds(LimitStream, STREAMS, st.none() | st.integers(0, 5), st.none() | st.integers(0, 9000)),
     st.builds(PutDocument, COLLECTIONS, KEYS, st.dictionaries(KEYS, st.integers()), REVISIONS),

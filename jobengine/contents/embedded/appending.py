@@ -33,7 +33,7 @@ _pack_checksum, _pack_head, _pack_places = CHECKSUM.pack, PREFIX_AND_PTS.pack, P
 _CORE_AT, _CORE_END = PREFIX.size, PREFIX.size + CORE.size
 
 
-def append(changes: Changes, part: Part, elements: Sequence[ReadyElement]) -> list[Outcome]:  # noqa: C901, PLR0915
+def append(changes: Changes, part: Part, elements: Sequence[ReadyElement]) -> list[Outcome]:  # noqa: PLR0915
     """Append elements, each to its stream; those whose id is known are left out."""
     seed, segment, buffers, pending, offset = part.seed, part.segment, part.buffers, part.pending, part.next
     spill_at = LAST if pending is not None else offset + SPILL_BYTES
@@ -43,7 +43,7 @@ def append(changes: Changes, part: Part, elements: Sequence[ReadyElement]) -> li
     streams: dict[int, StreamRow] = {}
     outcomes: list[Outcome] = []
     for ready in elements:
-        number, element_id = ready.stream, ready.element_id
+        number, element_id, planes = ready.stream, ready.element_id, ready.planes
         size, checksum = ready.payload_bytes, ready.payload_checksum
         stream = streams.get(number) or streams.setdefault(number, _stream(changes, ready))
         if element_id > stream.last_id:
@@ -55,28 +55,27 @@ def append(changes: Changes, part: Part, elements: Sequence[ReadyElement]) -> li
         pts = sequence if ready.pts is None else ready.pts
         head = _pack_head(MAGIC, VERSION, _ELEMENT, ready.said, size, checksum, number, life, sequence, pts)
         head += ready.rest
-        add_buffer(_pack_checksum(xxh3_64_intdigest(head, seed)))
-        add_buffer(head)
+        buffers += (_pack_checksum(xxh3_64_intdigest(head, seed)), head, *planes)
+        if size & 7:
+            add_buffer(padding(size))
         payload_offset = offset + CHECKSUM.size + len(head)
-        payload_segment, payload_place = (segment, payload_offset >> 3) if ready.planes else (0, 0)
+        payload_segment, payload_place = (segment, payload_offset >> 3) if planes else (0, 0)
         places = _pack_places(segment, offset >> 3, payload_segment, payload_place, checksum)
         place = pack_place(life, sequence)
+        life_key, sequence_key = place[:8], place[8:]
         add_row((place, head[_CORE_AT:_CORE_END] + places + ready.sizes))
-        time = pack_time(life, pts + BIAS, ready.kind, sequence)
+        biased = pts + BIAS
+        time = pack_time(life, biased, ready.kind, sequence)
         add_time((time, b""))
-        add_id((element_id + place[:8], place[8:]))
+        add_id((element_id + life_key, sequence_key))
         if ready.is_key:
-            changes.collect_key(stream, time, place[:8] + element_id, place[8:])
+            changes.collect_key(stream, time, life_key + element_id, sequence_key)
         if ready.expires_us is not None:
             changes.expires(life, sequence, ready.expires_us)
-        if pts + BIAS >> stream.bucket_bits != stream.open_bucket:
-            changes.open_bucket(stream, pts + BIAS >> stream.bucket_bits)
+        if biased >> stream.bucket_bits != stream.open_bucket:
+            changes.open_bucket(stream, biased >> stream.bucket_bits)
         if pending is not None:
-            pending |= {(segment, offset): (ready.attributes,), (segment, payload_offset): ready.planes}
-        if size:
-            buffers.extend(ready.planes)
-            if size & 7:
-                add_buffer(padding(size))
+            pending |= {(segment, offset): (ready.attributes,), (segment, payload_offset): planes}
         offset = payload_offset + (size + 7 & -8)
         record_bytes += HEADER_BYTES + len(ready.attributes)
         payload_bytes += size

@@ -1,7 +1,8 @@
-"""Rings with commits of any process: the kernel tells of writes to the index's file.
+"""Rings with commits of any process: who has committed opens the index's file, and the kernel tells of it.
 
-Commits of the index are written to its file by system calls, also where nothing is synced, so whoever watches
-the file is woken by each. There is no other word between processes that use a store.
+The file is written to as well, but page by page, and the last one a moment before readers see the commit: who
+was woken by that and looked at once found nothing new, and was not woken again. There is no other word
+between processes that use a store.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_IN_MODIFY: Final = 0x2
+_IN_OPEN: Final = 0x20
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -22,7 +24,7 @@ class FileBell:
     def __init__(self, path: Path) -> None:
         self.descriptor = _checked(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
         try:
-            _checked(_libc.inotify_add_watch(self.descriptor, os.fsencode(path), _IN_MODIFY))
+            _checked(_libc.inotify_add_watch(self.descriptor, os.fsencode(path), _IN_OPEN))
         except OSError:
             self.close()
             raise
@@ -43,6 +45,12 @@ class FileBell:
     def close(self) -> None:
         """Let it go."""
         os.close(self.descriptor)
+
+
+def ring(path: Path) -> None:
+    """Wake whoever watches this file. What can't be opened now rings nobody: they look by themselves, too."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
 
 def _checked(result: int) -> int:

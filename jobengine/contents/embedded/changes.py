@@ -16,7 +16,8 @@ from jobengine.contents.embedded import keys
 from jobengine.contents.embedded.index import Index
 from jobengine.contents.embedded.ranks import bucket_bits, count_changes
 from jobengine.contents.embedded.row import Row, decode_row
-from jobengine.contents.embedded.tables import STATE_KEY, PinRow, SegmentRow, StateRow, StreamRow
+from jobengine.contents.embedded.small_rows import SmallRows
+from jobengine.contents.embedded.tables import PinRow, SegmentRow, StreamRow
 from jobengine.contents.embedded.transaction import Transaction
 
 _NOTHING: Final = b""
@@ -25,18 +26,18 @@ _NOTHING: Final = b""
 class Changes:
     """Changes within one write transaction; nothing is in the tables before `flush`."""
 
-    def __init__(self, index: Index, transaction: Transaction) -> None:
+    def __init__(self, index: Index, transaction: Transaction, last: SmallRows | None = None) -> None:
+        """``last``: the `rows` of the commit before this one, None if they may not be what is stored."""
         self._index = index
         self._table = index.table
         self.transaction = transaction
-        self._streams: dict[int, StreamRow | None] = {}
-        self._segments: dict[int, SegmentRow] = {}
+        self.rows = SmallRows(index.table, transaction, last)
         self.new: dict[str, list[tuple[bytes, bytes]]] = {
             name: [] for name in ("rows", "times", "ids", "key_times", "key_ids")
         }
         self._ranks: Counter[tuple[bytes, int, int]] = Counter()
         self._runs: dict[int, list[int]] = {}
-        self.state = self._read_state()
+        self.state = self.rows.state
 
     @contextmanager
     def nested(self) -> Iterator[None]:
@@ -54,18 +55,14 @@ class Changes:
             self.transaction.commit()
         finally:
             self.transaction = outer
-            self._streams.clear()
-            self._segments.clear()
-            self.state = self._read_state()
+            self.rows.read_again(outer)
+            self.state = self.rows.state
 
     # Streams
 
     def stream(self, number: int) -> StreamRow | None:
         """A stream's row; what is changed in it will be stored."""
-        if number not in self._streams:
-            data = self.transaction.get(keys.number(number), db=self._table["streams"])
-            self._streams[number] = StreamRow.decode(data) if data else None
-        return self._streams[number]
+        return self.rows.stream(self.transaction, number)
 
     def stream_there(self, number: int) -> StreamRow:
         """The same of a stream that must be there. Raises StreamGone."""
@@ -79,7 +76,7 @@ class Changes:
         if life is None:
             life = self.state.next_life
         self.state.next_life = max(self.state.next_life, life + 1)
-        stream = self._streams[number] = StreamRow(life, revision=self.state.group)
+        stream = self.rows.streams[number] = StreamRow(life, revision=self.state.group)
         self.transaction.put(keys.number(life), keys.number(number), db=self._table["lives"])
         return stream
 
@@ -88,7 +85,7 @@ class Changes:
         self.open_bucket(stream, 0)
         self.flush()
         life = keys.number(stream.life)
-        self._streams[number] = None
+        self.rows.streams[number] = None
         self.transaction.delete(keys.number(number), db=self._table["streams"])
         self.transaction.delete(life, db=self._table["lives"])
         self.transaction.put(life, bytes([stream.bucket_bits]), db=self._table["doomed"])
@@ -267,17 +264,11 @@ class Changes:
 
     def segment(self, number: int) -> SegmentRow:
         """A segment's row; what is changed in it will be stored."""
-        row = self._segments.get(number)
-        if row is None:
-            data = self.transaction.get(keys.number(number), db=self._table["segments"])
-            if data is None:
-                raise LookupError(f"the index has no segment {number}")
-            row = self._segments[number] = SegmentRow.decode(data)
-        return row
+        return self.rows.segment(self.transaction, number)
 
     def add_segment(self, number: int, row: SegmentRow) -> None:
         """A new file of the log, which is written to from now on."""
-        self._segments[number] = row
+        self.rows.segments[number] = row
         self.state.next_segment = max(self.state.next_segment, number + 1)
         self.transaction.put(keys.number(row.lifetime), keys.number(number), db=self._table["state"])
 
@@ -285,7 +276,7 @@ class Changes:
         """The largest number of a segment that was ever begun and is not removed; 0 if there is none."""
         with self.transaction.cursor(db=self._table["segments"]) as cursor:
             newest = keys.to_number(cursor.key()) if cursor.last() else 0
-        return max([newest, *self._segments])
+        return max([newest, *self.rows.segments])
 
     def open_segment(self, lifetime: int) -> int | None:
         """The segment that is written to of a lifetime class."""
@@ -299,7 +290,7 @@ class Changes:
     def remove_segment(self, number: int) -> None:
         """Forget a file of the log that nothing points to."""
         self.flush()
-        del self._segments[number]
+        del self.rows.segments[number]
         self.transaction.delete(keys.number(number), db=self._table["segments"])
 
     # Storing
@@ -321,17 +312,7 @@ class Changes:
         self._ranks.clear()
         for life in list(self._runs):
             self._end_run(life)
-        put, streams, segments = self.transaction.put, self._table["streams"], self._table["segments"]
-        for number, stream in self._streams.items():
-            if stream is not None:
-                put(keys.number(number), stream.encode(), db=streams)
-        for number, segment in self._segments.items():
-            put(keys.number(number), segment.encode(), db=segments)
-        put(STATE_KEY, self.state.encode(), db=self._table["state"])
-
-    def _read_state(self) -> StateRow:
-        state = self.transaction.get(STATE_KEY, db=self._table["state"])
-        return StateRow.decode(state) if state else StateRow()
+        self.rows.flush(self.transaction)
 
     def _forget(self) -> None:
         for items in self.new.values():

@@ -17,6 +17,7 @@ import lmdb
 from jobengine.clock import Clock
 from jobengine.contents.checks import stream_gone
 from jobengine.contents.embedded.appending import append
+from jobengine.contents.embedded.bell import ring
 from jobengine.contents.embedded.changes import Changes
 from jobengine.contents.embedded.deciding import Deciding
 from jobengine.contents.embedded.documents import Documents
@@ -29,6 +30,7 @@ from jobengine.contents.embedded.options import EmbeddedOptions
 from jobengine.contents.embedded.part import Part, Pending
 from jobengine.contents.embedded.reading import LogReader
 from jobengine.contents.embedded.requests import Request
+from jobengine.contents.embedded.small_rows import SmallRows
 from jobengine.contents.embedded.transaction import Transaction
 from jobengine.contents.embedded.write_turn import WriteTurn
 from jobengine.contents.eviction import store_full
@@ -67,6 +69,8 @@ class Committer:
         self._last_start_ns = 0
         self._last_end_ns = 0
         self._fault = ""
+        self._last: tuple[int, SmallRows] | None = None
+        """The number of this process's last commit to the index, and the rows it left."""
 
     def do(self, request: Request) -> list[Any]:
         """What each write did, once it is on disk.
@@ -198,12 +202,15 @@ class Committer:
         parts: list[Part] = []
         is_done = False
         try:
-            self._write(batch, transaction, parts)
+            rows = self._write(batch, transaction, parts)
             if all(request.fault is not None for request in batch):
                 transaction.abort()  # nothing was done, so readers needn't look again
             else:
+                number = transaction.id()
                 transaction.commit()
                 is_done = True
+                self._last = number, rows
+                ring(self._index.path)
         except DiskFull as fault:
             transaction.abort()
             self._take_back(parts)
@@ -221,8 +228,11 @@ class Committer:
         finally:
             self._log.spare.settle(is_done)
 
-    def _write(self, batch: Sequence[Request], transaction: Transaction, parts: list[Part]) -> None:
-        changes = Changes(self._index, transaction)
+    def _write(self, batch: Sequence[Request], transaction: Transaction, parts: list[Part]) -> SmallRows:
+        """Do the writes of a batch; the rows that are stored once the transaction is committed."""
+        last, self._last = self._last, None
+        is_next = last is not None and last[0] + 1 == transaction.id()
+        changes = Changes(self._index, transaction, last[1] if last and is_next else None)
         acknowledged = changes.state.group
         # What is laid out is found again only by writes that look at what is stored.
         pending: Pending | None = None if all(request.is_sure for request in batch) else {}
@@ -243,6 +253,7 @@ class Committer:
         self._log.write(parts)
         changes.flush()  # while the disk works
         self._log.sync(parts)
+        return changes.rows
 
     def _decide(self, request: Request, deciding: Deciding) -> None:
         """Do the writes of one request; if one is refused, only this request is."""

@@ -24,7 +24,7 @@ from jobengine.contents.embedded.record import (
     FLAG_HERE,
     FLAG_KEY,
     HEADER_BYTES,
-    sizes_struct,
+    UNPACK_SIZES,
 )
 from jobengine.contents.embedded.row import ATTRIBUTES, ATTRIBUTES_AT, FIELDS, Found, Place, Row
 from jobengine.contents.embedded.stretches import Span, Stretches
@@ -74,12 +74,15 @@ class LogReader:
                 pts, dts, duration, _, stored_us, element_id, flags, declared, stored,
                 said, segment, offset, payload_segment, payload_offset, checksum,
             ) = unpack(row)  # fmt: skip
-            first = offset * ALIGNMENT + HEADER_BYTES
-            end = first + said
-            if segment != current or end > high or first < low:
-                mapped, low, high = stretches.at(len(elements))
-                current = segment
-            sizes = sizes_struct(declared + stored).unpack_from(row, sizes_at)
+            attributes = b""
+            if said:
+                first = offset * ALIGNMENT + HEADER_BYTES
+                end = first + said
+                if segment != current or end > high or first < low:
+                    mapped, low, high = stretches.at(len(elements))
+                    current = segment
+                attributes = mapped[first:end]
+            sizes = UNPACK_SIZES[declared + stored](row, sizes_at)
             kind, has_dts, has_duration, is_key, payload = _MEANING[flags]
             planes = sizes[declared:]
             add(
@@ -93,7 +96,7 @@ class LogReader:
                         duration if has_duration else None,
                         is_key,
                         sizes[:declared],
-                        mapped[first:end],
+                        attributes,
                         element_id,
                     ),
                     stored_us,

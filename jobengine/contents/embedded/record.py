@@ -180,3 +180,5 @@ def sizes_struct(count: int) -> struct.Struct:
 
 
 _SIZES = [struct.Struct(f"<{count}I") for count in range(2 * 64 + 1)]
+UNPACK_SIZES: Final = [each.unpack_from for each in _SIZES]
+"""What reads ``count`` sizes of planes from a buffer, at an offset."""

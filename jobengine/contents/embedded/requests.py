@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -44,6 +44,9 @@ from jobengine.ports.contents import (
 )
 
 COMMIT_BYTES_MAX = 1 << 30
+_AROUND_BYTES: Final = HEADER_BYTES + 64
+"""What a record takes beside what is said of an element and its payload; paddings and its share of a group's
+header are guessed."""
 
 
 class ReadyElement(msgspec.Struct, frozen=True, gc=False):
@@ -124,15 +127,15 @@ def make_ready(writes: Sequence[Write], now_us: int, streams: Set[int]) -> Reque
     ready: list[Any] = []
     run: list[ReadyElement] = []
     log_bytes = 0
+    expiries: set[int | None] = set()
     renewed: set[int] = set()
-    lifetimes: set[int] = set()
     is_sure = True
     for write in writes:
         if isinstance(write, PutElement):
             element = ready_element(write, now_us)
-            log_bytes += HEADER_BYTES + len(element.attributes) + element.payload_bytes + 64
+            log_bytes += _AROUND_BYTES + element.said + element.payload_bytes
             if element.planes:
-                lifetimes.add(lifetime_class(write.expires_us, now_us))
+                expiries.add(element.expires_us)
             if write.mode is not PutMode.APPEND:
                 is_sure = False
                 ready.append(element)
@@ -147,14 +150,14 @@ def make_ready(writes: Sequence[Write], now_us: int, streams: Set[int]) -> Reque
             log_bytes += size
             is_sure = is_sure and other_is_sure
             if isinstance(write, PutPlanes):
-                lifetimes.add(lifetime_class(write.expires_us, now_us))
+                expiries.add(write.expires_us)
             elif isinstance(write, KeepPayload):
-                renewed.add(lifetime_class(write.until_us, now_us))
+                renewed.add(write.until_us)
     if log_bytes > COMMIT_BYTES_MAX:
         raise MalformedError(f"a commit has {COMMIT_BYTES_MAX} bytes at most, not {log_bytes}")
-    classes = lifetimes | renewed
+    classes = {lifetime_class(expires_us, now_us) for expires_us in expiries | renewed}
     lifetime = KEPT if KEPT in classes or not classes else max(classes)
-    return Request(ready, log_bytes, lifetime, is_sure, streams, bool(lifetimes))
+    return Request(ready, log_bytes, lifetime, is_sure, streams, bool(expiries))
 
 
 def ready_element(write: PutElement, now_us: int) -> ReadyElement:
@@ -166,7 +169,7 @@ def ready_element(write: PutElement, now_us: int) -> ReadyElement:
         element.plane_sizes,
         element.attributes,
     )
-    flags = element.kind | FLAG_KEY if element.is_key else int(element.kind)
+    flags = element.kind | (FLAG_KEY if element.is_key else 0)
     if dts is not None:
         flags |= FLAG_DTS
     if duration is not None:
@@ -174,15 +177,16 @@ def ready_element(write: PutElement, now_us: int) -> ReadyElement:
     if planes:
         planes = plain_buffers(planes)
         flags |= FLAG_HERE if expires_us is None else FLAG_HERE | FLAG_EXPIRES
-        stored = [len(plane) for plane in planes]
+        stored = tuple(map(len, planes))
         payload_bytes, checksum = sum(stored), payload_checksum(planes)
-        sizes = sizes_struct(len(declared) + len(stored)).pack(*declared, *stored)
+        all_sizes = declared + stored
     else:
-        planes, stored, expires_us, payload_bytes, checksum = (), [], None, 0, 0
-        sizes = sizes_struct(len(declared)).pack(*declared)
+        planes, stored, expires_us, payload_bytes, checksum = (), (), None, 0, 0
+        all_sizes = declared
+    sizes = sizes_struct(len(all_sizes)).pack(*all_sizes)
     element_id = element.element_id or new_element_id()
     said = len(attributes) + len(sizes)
-    rest = CORE_BEHIND_PTS.pack(
+    core = CORE_BEHIND_PTS.pack(
         dts or 0,
         duration or 0,
         expires_us or 0,
@@ -209,7 +213,7 @@ def ready_element(write: PutElement, now_us: int) -> ReadyElement:
         payload_bytes,
         checksum,
         said,
-        rest + attributes + sizes + padding(said),
+        b"".join((core, attributes, sizes, padding(said))),
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from jobengine.clock import SystemClock
 from jobengine.contents.embedded import EmbeddedContents
+from jobengine.contents.embedded.bell import FileBell, ring
+from jobengine.contents.embedded.index import Index
 from jobengine.contents.followers import Followers
 from jobengine.ports.contents import Bell, PutDocument
 from tests.waiting import wait_until
@@ -63,6 +66,18 @@ def test_a_commit_of_another_process_rings(tmp_path: Path, store: EmbeddedConten
     subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], check=True, timeout=60)
     assert rings(bell)
     assert store.version() > version
+
+
+def test_what_is_written_before_a_commit_can_be_seen_rings_nobody(tmp_path: Path) -> None:
+    index = Index(tmp_path, 1 << 20)
+    bell = FileBell(index.path)
+    with closing(index), closing(bell):
+        transaction = index.begin()
+        transaction.put(b"key", b"value", db=index.table["documents"])
+        transaction.commit()
+        assert not rings(bell)
+        ring(index.path)
+        assert rings(bell)
 
 
 def test_the_version_is_new_when_it_has_rung(store: EmbeddedContents, bell: Bell) -> None:
