@@ -7,7 +7,6 @@ repeated a few times when the connection fails; nothing else ever is. A timeout 
 from __future__ import annotations
 
 import ipaddress
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import httpx
 
 from jobengine.client.problems import error_of
 from jobengine.errors import SettingsError, UnavailableError
+from jobengine.tls_trust import authorities_for
 
 Json = Any
 RETRY_DELAYS_S = (0.1, 0.3, 0.9)
@@ -45,7 +45,7 @@ class Http:
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),
             follow_redirects=True,
             trust_env=not _is_loopback(self.url),
-            verify=_trusted(self.url),
+            verify=authorities_for(self.url, may_lead_to_tls=not _is_loopback(self.url)),
         )
 
     def get(self, place: str, params: Mapping[str, Any] | None = None) -> Json:
@@ -153,15 +153,6 @@ def _checked(url: str) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise SettingsError(f"{url!r} is not an address of a service, such as http://127.0.0.1:8484")
     return url.rstrip("/")
-
-
-def _trusted(url: str) -> ssl.SSLContext | bool:
-    """Whom TLS trusts. A service on this machine without TLS leads to no other, so nobody; to read the
-    usual authorities takes longer than most commands.
-    """
-    if _is_loopback(url) and httpx.URL(url).scheme == "http":
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return True
 
 
 def _is_loopback(url: str) -> bool:

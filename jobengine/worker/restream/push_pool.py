@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 
 import httpx
 
@@ -15,6 +14,7 @@ from jobengine.messaging.sockets.breaker import Breaker
 from jobengine.model.push import PushPlace, PushTarget, target_of
 from jobengine.model.sink import SinkTerms
 from jobengine.ports.sink import SinkStream
+from jobengine.tls_trust import authorities_for
 from jobengine.worker.restream.grouped_sink import GroupedSink
 from jobengine.worker.restream.push_writer import PushWriter, authorization
 
@@ -62,6 +62,4 @@ class PushPool:
 
 
 def _client(origin: str) -> httpx.Client:
-    """Without TLS nobody is trusted: to read the usual authorities keeps all jobs of the process waiting."""
-    is_plain = origin.startswith("http://")
-    return httpx.Client(trust_env=False, verify=SSLContext(PROTOCOL_TLS_CLIENT) if is_plain else True)
+    return httpx.Client(trust_env=False, verify=authorities_for(origin, may_lead_to_tls=False))
