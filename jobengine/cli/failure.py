@@ -31,8 +31,11 @@ STILL_PENDING = 8
 INTERRUPTED = 130
 
 _ADVICE: tuple[tuple[type[JobEngineError], str], ...] = (
-    (MalformedError, "correct the text; 'jobengine schema job' prints what a job may hold"),
-    (DocumentError, "correct these places; 'jobengine schema job' prints what a job may hold"),
+    (MalformedError, "correct the text at this place"),
+    (
+        DocumentError,
+        "correct these places; 'jobengine schema job' prints the form of a job, 'jobengine schema' names all",
+    ),
     (TooLargeError, "split the document, or raise http.max_document_bytes in the service's configuration"),
     (
         AuthenticationError,

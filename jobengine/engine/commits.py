@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 
@@ -43,6 +43,10 @@ class Commits:
     def concerns(self, job_ids: Iterable[str]) -> bool:
         """Whether one of these jobs is among those that a group under way has decided about."""
         return any(not group.touched.keys().isdisjoint(job_ids) for group in self.groups)
+
+    def among(self, job_ids: Set[str]) -> set[str]:
+        """Those of these jobs that a group under way has decided about."""
+        return set().union(*(group.touched.keys() & job_ids for group, _ in self._under_way))
 
     @property
     def groups(self) -> list[Decisions]:

@@ -23,6 +23,7 @@ from jobengine.messaging.engine_messages import (
     DeleteJob,
     RaiseEvent,
     ReadProgress,
+    ReadService,
     Refused,
     RemoveTransition,
     SendVolatile,
@@ -95,6 +96,8 @@ class Dispatch:
                 return self._requests.set_variable(request, decisions)
             case ReadProgress():
                 return self._counters.read(request)
+            case ReadService():
+                return self._counters.read_service(request)
             case _:
                 return self._dispatch_to_job(client, request, decisions)
 

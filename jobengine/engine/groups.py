@@ -6,7 +6,7 @@ the one in front of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from contextlib import suppress
 
 from jobengine.clock import Clock
@@ -19,7 +19,8 @@ from jobengine.history.store import SqlJobStore
 class Groups:
     """Used by the engine's thread. About ``size`` jobs are committed together.
 
-    ``told`` is called with each group once it is on disk. Whatever waits for the disk here raises what the
+    ``told`` is called with each group once it is on disk, and ``back`` behind the first after one was given
+    up. Whatever waits for the disk here raises what the
     store's `write` does, and `give_up` must follow.
     """
 
@@ -30,15 +31,21 @@ class Groups:
         clock: Clock,
         size: int,
         told: Callable[[Decisions], None],
+        back: Callable[[], None],
     ) -> None:
         self._store = store
         self._commits = commits
         self._clock = clock
         self._size = size
         self._told = told
-        self.is_down = False
-        """Whether a group was given up and none was told since; its owner keeps this."""
+        self._back = back
+        self._is_down = False
         self.open = self._new()
+
+    @property
+    def is_down(self) -> bool:
+        """Whether a group was given up and none was told since."""
+        return self._is_down
 
     @property
     def under_way(self) -> list[Decisions]:
@@ -57,11 +64,11 @@ class Groups:
 
     def concern(self, job_id: str) -> bool:
         """Whether something was decided about a job that is not known to be on disk."""
-        return job_id in self.open.touched or self.are_writing(job_id)
+        return job_id in self.open.touched or self._commits.concerns((job_id,))
 
-    def are_writing(self, job_id: str) -> bool:
-        """Whether something that was decided about a job is on its way to the disk."""
-        return self._commits.concerns((job_id,))
+    def writing(self, job_ids: Set[str]) -> set[str]:
+        """Those of these jobs about which something is on its way to the disk that was decided."""
+        return self._commits.among(job_ids)
 
     def begin_round(self) -> Decisions:
         """The open group; what is decided from here on is decided now."""
@@ -101,11 +108,13 @@ class Groups:
 
     def give_up(self) -> Decisions:
         """Drop everything that is not on disk; one group that holds whoever waited for it."""
+        self._is_down = False  # what still gets through is no sign that it is back
         with suppress(UnavailableError, ConflictError):  # it is given up along with the rest
             self.conclude()
         for group in reversed(self._commits.give_up()):
             self.open.take_over(group)
         failed, self.open = self.open, self._new()
+        self._is_down = True
         return failed
 
     def _new(self) -> Decisions:
@@ -122,11 +131,17 @@ class Groups:
             return
         self.open = self._new()
         if not group.batch:
-            self._told(group)
+            self._tell(group)
             return
         self._commits.begin(group)
-        if self.is_down:
+        if self._is_down:
             self.conclude()
 
     def _conclude_first(self) -> None:
-        self._told(self._commits.end())
+        self._tell(self._commits.end())
+
+    def _tell(self, group: Decisions) -> None:
+        self._told(group)
+        if self._is_down:
+            self._is_down = False
+            self._back()

@@ -87,14 +87,11 @@ class Requests:
         if request.changes:
             decisions.event("job.changed", job.record, {"changed": sorted(request.changes)})
         made = self._append(job, request.drafts, request.actor, decisions)
+        ids = tuple([t.transition_id for t in made])
         if made:
-            decisions.event(
-                "transition.appended", job.record, {"transitionIds": [t.transition_id for t in made]}
-            )
+            decisions.event("transition.appended", job.record, {"transitionIds": ids})
         (decisions.rewrite if request.changes else decisions.touch)(job)
-        answer = Accepted(
-            request.request_id, job.record.job_id, job.record.revision, tuple(t.transition_id for t in made)
-        )
+        answer = Accepted(request.request_id, job.record.job_id, job.record.revision, ids)
         self._remember(request.idempotency, answer, decisions)
         return answer
 

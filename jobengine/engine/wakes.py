@@ -7,6 +7,7 @@ is added as it comes. So a burst of due transitions costs no look-up while it la
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Executor, Future
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import Protocol
@@ -25,6 +26,8 @@ KNOWN_LIMIT = 20_000
 """Rows beyond which nothing more is read ahead, however much falls due at one time."""
 OVERDUE = timedelta(seconds=1)
 LOOK_BACK_PERIOD = timedelta(seconds=5)
+Row = tuple[str, str, str]
+"""Wake time, job and transition."""
 _BEGINNING = ("", "")
 _END = "\uffff"
 """Sorts after every id of a transition."""
@@ -35,30 +38,33 @@ class DueTable(Protocol):
 
     def due(
         self, now_text: str, limit: int, service: str | None = None, after: tuple[str, str] = ("", "")
-    ) -> list[tuple[str, str, str]]: ...
-    def put_off(
-        self, now_text: str, until_text: str, limit: int, service: str
-    ) -> list[tuple[str, str, str]]: ...
+    ) -> list[Row]: ...
+    def put_off(self, now_text: str, until_text: str, limit: int, service: str) -> list[Row]: ...
     def next_wake(self, service: str | None = None, after: tuple[str, str] = ("", "")) -> str | None: ...
 
 
 class Wakes:
-    """A heap of (wake time, job, transition). Entries that are no longer pending do no harm."""
+    """A heap of rows of the table. Entries that are no longer pending do no harm.
 
-    def __init__(self, table: DueTable, service: str) -> None:
+    ``executor`` has the thread that commits.
+    """
+
+    def __init__(self, table: DueTable, service: str, executor: Executor) -> None:
         self._table = table
         self._service = service
-        self._heap: list[tuple[str, str, str]] = []
+        self._executor = executor
+        self._heap: list[Row] = []
         self._known: set[tuple[str, str]] = set()
         self._horizon = _BEGINNING
         self._beyond: str | None = None
         self._looked_back: datetime | None = None
+        self._behind: Future[list[Row]] | None = None
+        """What a look back finds, while it lasts."""
 
     def read_ahead(self, now: datetime) -> list[str]:
         """Read on in the table if the horizon has come near; the ids of the jobs found.
 
-        Each time only some rows, so that no look-up takes long. Once in a while what should have been woken
-        long ago is found again, as its job may have been busy then (its worker was being launched).
+        Each time only some rows, so that no look-up takes long.
         """
         self._look_back(now)
         is_near = self._horizon[0] <= to_text(now + HORIZON - SLICE)
@@ -109,17 +115,28 @@ class Wakes:
     def forget(self) -> None:
         """Read the table anew at the next look: a group was given up."""
         self._horizon = _BEGINNING
+        self._behind = None
         self._heap.clear()
         self._known.clear()
 
     def _look_back(self, now: datetime) -> None:
+        """Once in a while, find again what should have been woken long ago: its job may have been busy then
+        (its worker was being launched).
+
+        In the thread that commits, behind the groups on their way: a server steps over everything that has
+        passed since it tidied its index, which may take a quarter of a second after a burst.
+        """
         before, self._looked_back = self._looked_back, self._looked_back or now
-        if before is not None and abs(now - before) > LOOK_BACK_PERIOD:
+        if before is not None and abs(now - before) > LOOK_BACK_PERIOD and self._behind is None:
             self._looked_back = now
-            for row in self._table.due(to_text(now - OVERDUE), READ_AT_ONCE, self._service):
+            overdue = to_text(now - OVERDUE)
+            self._behind = self._executor.submit(self._table.due, overdue, READ_AT_ONCE, self._service)
+        if self._behind is not None and self._behind.done():
+            found, self._behind = self._behind, None
+            for row in found.result():
                 self._push(row)
 
-    def _put_off(self, now: datetime) -> list[tuple[str, str, str]]:
+    def _put_off(self, now: datetime) -> list[Row]:
         """What was due and put off until its worker would show up. At the beginning nobody knows whether the
         worker was launched at all: it is looked at now."""
         now_text = to_text(now)
@@ -127,7 +144,7 @@ class Wakes:
         rows = self._table.put_off(now_text, until_text, READ_AT_ONCE, self._service)
         return [(now_text, job_id, transition_id) for _, job_id, transition_id in rows]
 
-    def _push(self, entry: tuple[str, str, str]) -> None:
+    def _push(self, entry: Row) -> None:
         key = (entry[0], entry[2])
         if key not in self._known:
             self._known.add(key)

@@ -23,12 +23,14 @@ from jobengine.history.rows import (
 )
 from jobengine.history.statements import JOB_FIXED, TRANSITION_FIXED, Statements
 from jobengine.history.tables import jobs, transitions
+from jobengine.model.lifecycle import TransitionStatus
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
 _JOB_CHANGED = [i for i, column in enumerate(jobs.columns) if column.name not in JOB_FIXED]
 _TRANSITION_CHANGED = [
     i for i, column in enumerate(transitions.columns) if column.name not in TRANSITION_FIXED
 ]
+_PENDING = TransitionStatus.PENDING.value
 
 
 class Expected(NamedTuple):
@@ -98,7 +100,10 @@ class Batch:
         if known in self.inserted_transitions or known in self.updated_transitions:
             self.change_transition(transition)
         else:
-            self.settled_transitions[known] = (transition.job_id, (*settled_row(transition), known))
+            self.settled_transitions[known] = (
+                transition.job_id,
+                (*settled_row(transition), known, _PENDING),
+            )
 
     def change_transition(self, transition: TransitionRecord) -> None:
         """Any change of a row that must be pending in the database, or is new in this batch."""
@@ -190,4 +195,4 @@ def job_update(job: JobRecord, expected: Expected) -> tuple[Any, ...]:
 
 def _transition_update(transition: TransitionRecord) -> tuple[Any, ...]:
     row = transition_row(transition)
-    return (*[row[i] for i in _TRANSITION_CHANGED], transition.transition_id)
+    return (*[row[i] for i in _TRANSITION_CHANGED], transition.transition_id, _PENDING)

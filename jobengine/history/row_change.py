@@ -68,7 +68,9 @@ class RowChanges:
         self._is_sqlite = dialect.name == "sqlite"
         self._form = form
 
-    def insert(self, table: Table, *without: str, more: Computed | None = None) -> RowChange:
+    def insert(
+        self, table: Table, *without: str, more: Computed | None = None, where: Conditions = ()
+    ) -> RowChange:
         """New rows, in the order in which they are given; each gives the columns but for ``without``.
 
         What is without comes from ``more``, if that is given.
@@ -76,17 +78,14 @@ class RowChanges:
         names = columns_without(table, without)
 
         def build(given: FromClause) -> UpdateBase:
+            rows = _all_of(given, names).where(*where)
             if more is None:
-                return insert(table).from_select(names, _all_of(given, names))
-            return insert(table).from_select(
-                [*names, *without], _all_of(given, names).add_columns(more(given))
-            )
+                return insert(table).from_select(names, rows)
+            return insert(table).from_select([*names, *without], rows.add_columns(more(given)))
 
         return self._form.make(table, names, (), build)
 
-    def update(
-        self, table: Table, without: tuple[str, ...], expected: tuple[str, ...], where: Conditions = ()
-    ) -> RowChange:
+    def update(self, table: Table, without: tuple[str, ...], expected: tuple[str, ...]) -> RowChange:
         """Change rows; each gives the columns but for ``without``, then what ``expected`` must hold."""
         names = columns_without(table, without)
 
@@ -95,7 +94,7 @@ class RowChanges:
             changed: dict[str, ColumnElement[Any]] = {name: given.c[name] for name in names}
             if ROOM in table.c:
                 changed[ROOM] = null()
-            return update(table).values(changed).where(*same, *where)
+            return update(table).values(changed).where(*same)
 
         return self._form.make(table, names, expected, build)
 

@@ -6,7 +6,7 @@ form that the database likes best.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Dialect, FromClause, case, literal_column
+from sqlalchemy import ColumnElement, Dialect, FromClause, case, func, literal_column, select
 
 from jobengine.history.json_columns import JsonColumns
 from jobengine.history.row_change import RowChanges, columns_without
@@ -38,6 +38,14 @@ JOB_RUN = (
 TRANSITION_FIXED = ("transition_id", "job_id", ROOM)
 """Columns of ``transitions`` that no update is given."""
 
+TRANSITION_EXPECTED = ("transition_id", "status")
+"""What a row must still be to be changed: pending. Each row says so: of a condition on the table alone
+SQLite, from 3.38 on and with statistics, makes a Bloom filter for a statement of many rows, and reads the
+whole table for it."""
+
+EVENT_ORDER_LOCK = 0x6A6F6566
+"""Key of the PostgreSQL advisory lock under which event numbers become visible in their order."""
+
 JOB_ROOM = 72
 TRANSITION_ROOM = 160
 """Characters by which a row grows when its first transition passes, or it passes itself. SQLite fills its
@@ -66,22 +74,27 @@ class Statements:
     """Every statement that a batch may run, for one kind of database."""
 
     def __init__(self, dialect: Dialect) -> None:
-        form = ValueRows(dialect) if dialect.name == "sqlite" else JsonColumns(dialect)
-        make = RowChanges(dialect, form)
-        rooms = (_room_of_job, _room_of_transition) if dialect.name == "sqlite" else (None, None)
-        is_pending = transitions.c.status == literal_column("'Pending'")
+        is_sqlite = dialect.name == "sqlite"
+        make = RowChanges(dialect, ValueRows(dialect) if is_sqlite else JsonColumns(dialect))
+        rooms = (_room_of_job, _room_of_transition) if is_sqlite else (None, None)
         unsettled = columns_without(transitions, TRANSITION_SETTLED)
         self.insert_job = make.insert(jobs, ROOM, more=rooms[0])
         self.insert_transition = make.insert(transitions, ROOM, more=rooms[1])
-        self.insert_event = make.insert(events, "sequence")
+        self.insert_event = make.insert(events, "sequence", where=() if is_sqlite else (_in_turn(),))
         self.insert_idempotency = make.insert(idempotency)
         self.update_job = make.update(jobs, JOB_FIXED, JOB_EXPECTED)
         self.advance_job = make.update(jobs, columns_without(jobs, JOB_RUN), JOB_EXPECTED)
-        self.update_transition = make.update(transitions, TRANSITION_FIXED, ("transition_id",), (is_pending,))
-        self.settle_transition = make.update(transitions, unsettled, ("transition_id",), (is_pending,))
+        self.update_transition = make.update(transitions, TRANSITION_FIXED, TRANSITION_EXPECTED)
+        self.settle_transition = make.update(transitions, unsettled, TRANSITION_EXPECTED)
         self.upsert_output = make.upsert(outputs)
         self.upsert_variable = make.upsert(variables)
         self.delete_variable = make.delete(variables, "name")
+
+
+def _in_turn() -> ColumnElement[bool]:
+    """Wait, once and before the first row has its number, for the commit of whoever else numbers events."""
+    lock = select(func.pg_advisory_xact_lock(literal_column(str(EVENT_ORDER_LOCK))))
+    return lock.scalar_subquery().is_not(None)
 
 
 def _room_of_job(given: FromClause) -> ColumnElement[str]:

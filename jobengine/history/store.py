@@ -1,6 +1,7 @@
 """The store as the engine sees it: batches to write, and the few reads on which it decides.
 
-Reads for clients are in `jobengine.history.reader`. The engine calls this from one thread.
+Reads for clients are in `jobengine.history.reader`. The engine calls this from the thread that decides and
+from the one that commits.
 """
 
 from __future__ import annotations
@@ -32,16 +33,13 @@ from jobengine.history.database import Database
 from jobengine.history.fixed_select import FixedSelect
 from jobengine.history.loading import JobLoading, LoadedJob
 from jobengine.history.one_way import in_one_way
-from jobengine.history.row_change import Ran, rows_hit
+from jobengine.history.row_change import rows_hit
 from jobengine.history.rows import StoredAnswer, from_json, output_from_row
 from jobengine.history.statements import Statements
 from jobengine.history.tables import HAS_WORKER, events, idempotency, jobs, outputs, services, transitions
 from jobengine.model.record import OutputRecord
 
 _T = TypeVar("_T")
-
-EVENT_ORDER_LOCK = 0x6A6F6566
-"""Key of the PostgreSQL advisory lock under which event numbers become visible in their order."""
 
 CHUNK = 500
 """Ids per statement: well under every database's limit of parameters."""
@@ -142,7 +140,7 @@ class SqlJobStore:
     def jobs_with_workers(self, service: str) -> list[str]:
         """Ids of the service's jobs that have a worker, had one at its end, or wait for another."""
         is_ours = jobs.c.is_active.is_(True) & (jobs.c.service == service)
-        wanted = select(jobs.c.job_id).where(is_ours, text(HAS_WORKER))
+        wanted = select(jobs.c.job_id).where(is_ours, text(f"({HAS_WORKER})"))
         with self._database.reading() as connection:
             return list(connection.scalars(wanted.order_by(jobs.c.created_time, jobs.c.job_id)))
 
@@ -264,16 +262,11 @@ class SqlJobStore:
         name, epoch = self._service or ("", 0)
         with in_one_way(connection) as driver:
             claim = self._epoch.ask(driver, {"name": name})
-            ran = [self._start(driver, step) for step in steps]
+            ran = [step.statement.run(driver, step.rows) for step in steps]
         if self._service is not None and self._epoch.answer(claim) != [(epoch,)]:
             raise ConflictError(f"service {name} was claimed by another process", service=name)
         if any(step.is_guarded and rows_hit(r) != len(step.rows) for step, r in zip(steps, ran, strict=True)):
             raise Stale
-
-    def _start(self, driver: Any, step: Step) -> Ran:
-        if step.statement is self._statements.insert_event and not self._database.is_sqlite:
-            driver.execute(f"SELECT pg_advisory_xact_lock({EVENT_ORDER_LOCK})")
-        return step.statement.run(driver, step.rows)
 
     def _name_stale(self, batch: Batch) -> ConflictError:
         """Which guarded rows of a refused batch are not as expected."""

@@ -1,7 +1,8 @@
 """Rows as VALUES in the statement's text: SQLite's way.
 
-The driver lets go of the interpreter while a statement runs and takes it again after each: for rows that are
-run one by one, a thread that writes would wait for its turn once per row.
+The driver lets go of the interpreter while a statement runs and takes it again after each, for which a thread
+that writes waits up to a millisecond while another one computes. So the fewer statements the better: a full
+group takes one for each kind of row.
 """
 
 from __future__ import annotations
@@ -14,21 +15,22 @@ from sqlalchemy import ColumnElement, Dialect, Table, literal_column, select, te
 
 from jobengine.history.row_change import Build, Ran, Rows
 
-SIZES = (64, 32, 16, 8, 4, 2, 1)
-"""Numbers of rows that there is a text for; a group takes the largest that fits until none is left."""
+SIZES = (500, 250, 125, 64, 32, 16, 8, 4, 2, 1)
+"""Numbers of rows that there is a text for; a group takes the largest that fits until none is left. The first
+is the default of ``engine.group_size``; its rows have a third of the values that SQLite takes at most."""
 
 
 class ValueStatement:
     """One compiled statement, its text repeated for each of `SIZES`."""
 
     def __init__(self, text: str, row: str) -> None:
-        self._texts = {size: text.replace(row, ", ".join([row] * size)) for size in SIZES}
+        self.texts = {size: text.replace(row, ", ".join([row] * size)) for size in SIZES}
 
     def run(self, driver: Any, rows: Rows) -> Ran:
         """Run in as few parts as there are texts for."""
         ran: Ran = []
         at = 0
-        for size, statement in self._texts.items():
+        for size, statement in self.texts.items():
             while len(rows) - at >= size:
                 parameters = tuple(chain.from_iterable(rows[at : at + size]))
                 ran.append(driver.execute(statement, parameters))

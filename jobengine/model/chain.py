@@ -26,6 +26,7 @@ _MAY_DIFFER = re.compile(rb"[:,\[]-?[0-9]+(?:\.0[,\]}]|(?:\.[0-9]+)?e)").search
 It also strikes inside strings, which costs time only."""
 
 _PLAIN = frozenset({str, int, bool, type(None)})
+"""An object of these has no number that could be written otherwise, as most small ones."""
 
 _MARK = b"\0"
 """Stands where something is still open: JSON has no such byte."""
@@ -115,29 +116,29 @@ def row_hash(transition: TransitionRecord, previous_hash: str) -> str:
 
 def _row(transition: TransitionRecord, previous_hash: str) -> HashedRow:
     t = transition
-    return HashedRow(
-        actor=t.actor,
-        created_time=t.created_time,
-        current_proc_state=t.current_proc_state,
-        due_time=t.due_time,
-        event_name=t.event_name,
-        info=_raw(t.info),
-        job_description=_raw(t.job_description),
-        job_id=t.job_id,
-        lateness_ms=number(t.lateness_ms),
-        position=t.position,
-        previous_hash=previous_hash,
-        requested_proc_state=t.requested_proc_state,
-        resolved=_raw(t.resolved),
-        sequence=t.sequence,
-        status=t.status,
-        stream_position=_raw(t.stream_position),
-        superseded_by=t.superseded_by,
-        time_stamp=t.time_stamp,
-        transition_id=t.transition_id,
-        trigger=msgspec.Raw(canonical(t.trigger)),
-        trigger_type=t.trigger_type,
-        wake_time=t.wake_time,
+    return HashedRow(  # members by their order: by their names they take seven times as long
+        t.actor,
+        t.created_time,
+        t.current_proc_state,
+        t.due_time,
+        t.event_name,
+        _raw(t.info),
+        _raw(t.job_description),
+        t.job_id,
+        number(t.lateness_ms),
+        t.position,
+        previous_hash,
+        t.requested_proc_state,
+        _raw(t.resolved),
+        t.sequence,
+        t.status,
+        _raw(t.stream_position),
+        t.superseded_by,
+        t.time_stamp,
+        t.transition_id,
+        msgspec.Raw(canonical(t.trigger)),
+        t.trigger_type,
+        t.wake_time,
     )
 
 
@@ -151,7 +152,8 @@ def canonical(value: Any) -> bytes:
     if isinstance(value, float):
         return _exact(value)
     text = _encode(value)
-    if not _is_plain(value) and _MAY_DIFFER(text):
+    is_plain = type(value) is dict and _PLAIN.issuperset(map(type, value.values()))
+    if not is_plain and _MAY_DIFFER(text):
         text = _encode(_without_whole_floats(value))
         if _MAY_DIFFER(text):
             return _exact(value)
@@ -165,11 +167,6 @@ def number(value: float | None) -> int | float | msgspec.Raw | None:
     if value.is_integer() and abs(value) < 2**53:
         return int(value)
     return msgspec.Raw(_exact(value))
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether ``value`` is an object without numbers that could be written otherwise, as most small ones."""
-    return type(value) is dict and _PLAIN.issuperset(map(type, value.values()))
 
 
 def _raw(value: Any) -> msgspec.Raw | None:

@@ -9,7 +9,7 @@ callback strings as imports - and holds no job: `decide` binds it to a state for
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from threading import Lock
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ class JobState(StrEnum):
     ERROR = "Error"
     TERMINATED = "Terminated"
 
-    @property
+    @cached_property
     def is_final(self) -> bool:
         return self in FINAL_STATES
 

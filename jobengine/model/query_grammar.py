@@ -43,7 +43,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII
 _WORDS: dict[str, Scalar] = {"null": None, "true": True, "false": False}
 _EXPECTED = {
     "FIELD": "a field",
-    "OPERATOR": "an operator",
+    "OPERATOR": "an operator (== != >= > <= < ~)",
     "BARE": "a value",
     "QUOTED": "a value",
     "LPAR": "'('",

@@ -29,8 +29,7 @@ requests = st.sampled_from(["None", "Wait", "Pause", "Start", "Start", "Start", 
 @st.composite
 def triggers(draw: st.DrawFn) -> dict[str, Any]:
     """Any trigger; Time triggers hold milliseconds from now, to be made a time when posted."""
-    kind = draw(st.sampled_from(["Immediate", "Duration", "Time", "Event", "Stream"]))
-    members: dict[str, Any] = {
+    members: dict[str, dict[str, Any]] = {
         "Immediate": {},
         "Duration": {"duration": draw(st.integers(0, 4000))},
         "Time": {
@@ -40,8 +39,9 @@ def triggers(draw: st.DrawFn) -> dict[str, Any]:
         },
         "Event": {"name": draw(st.sampled_from(EVENTS))},
         "Stream": {"condition": {"tsDeltaSec": {"maxDeltaSec": draw(st.integers(0, 4))}}},
-    }[kind]
-    return {"type": kind, "requestedProcState": draw(requests), **members}
+    }
+    kind = draw(st.sampled_from(sorted(members)))
+    return {"type": kind, "requestedProcState": draw(requests), **members[kind]}
 
 
 class Engine(RuleBasedStateMachine):
@@ -85,7 +85,7 @@ class Engine(RuleBasedStateMachine):
         pending = [t.transition_id for t in self.engine.transitions(job_id) if t.status == "Pending"]
         if not pending:
             return
-        members = {
+        members: dict[str, Any] = {
             "request_id": new_id(),
             "job_id": job_id,
             "transition_id": data.draw(st.sampled_from(pending)),

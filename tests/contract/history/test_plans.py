@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from sqlalchemy import event
 
 from jobengine.history.database import Database
 from jobengine.history.reader import JobReader
+from jobengine.history.statements import Statements
 from jobengine.history.store import SqlJobStore
+from jobengine.history.value_rows import SIZES
 from tests.contract.history.records import a_job, a_transition, commit, moment
 
 ROWS = 100_000
@@ -27,6 +32,10 @@ MANY = f"""
 @pytest.fixture
 def store(database: Database) -> SqlJobStore:
     """A store with `ROWS` rows, a few of which wait for the clock."""
+    return _filled(database)
+
+
+def _filled(database: Database) -> SqlJobStore:
     filled = SqlJobStore(database)
     job = a_job(job_id="busy")
     commit(filled, lambda batch: batch.insert_job(job))
@@ -55,6 +64,28 @@ def test_the_history_of_a_job_comes_from_an_index(database: Database, store: Sql
     assert all("SCAN" not in plan and "Seq Scan on transitions" not in plan for plan in plans)
 
 
+def test_a_change_reads_no_table_through_however_many_rows_it_is_given(tmp_path: Path) -> None:
+    """SQLite only: a server is given any number of rows by the same statement."""
+    with Database(f"sqlite:///{tmp_path / 'filled.sqlite3'}") as database:
+        database.upgrade()
+        _filled(database)
+        changes = vars(Statements(database.engine.dialect)).values()
+        texts = [text for change in changes for text in change.texts.values()]
+        plans = {text: _plan(database, text, (None,) * text.count("?")) for text in texts}
+    assert len(plans) == len(changes) * len(SIZES)
+    for text, plan in plans.items():
+        assert not re.search(r"(SCAN|BLOOM FILTER ON) (jobs|transitions|outputs|variables)\b", plan), text[
+            :60
+        ]
+
+
+def _plan(database: Database, statement: str, parameters: tuple[object, ...]) -> str:
+    explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
+    with database.reading() as connection:
+        rows = connection.exec_driver_sql(explain + statement, parameters)
+        return "\n".join(str(row[-1]) for row in rows)
+
+
 class _plans:
     """Collects the plan of every SELECT on the reading side."""
 
@@ -69,11 +100,7 @@ class _plans:
 
     def __exit__(self, *exc_info: object) -> None:
         event.remove(self._database._reading, "before_cursor_execute", self._collect)
-        explain = "EXPLAIN QUERY PLAN " if self._database.is_sqlite else "EXPLAIN "
-        with self._database.reading() as connection:
-            for statement, parameters in self._statements:
-                rows = connection.exec_driver_sql(explain + statement, parameters)
-                self._plans.append("\n".join(str(row[-1]) for row in rows))
+        self._plans += [_plan(self._database, *asked) for asked in self._statements]
 
     def _collect(
         self, _c: object, _cursor: object, statement: str, parameters: tuple[object, ...], *_: object

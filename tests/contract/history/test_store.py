@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from jobengine.errors import ConflictError, DocumentError, NotFoundError
+from jobengine.errors import ConflictError, DocumentError, NotFoundError, UnavailableError
 from jobengine.history.database import Database
 from jobengine.history.reader import JobReader
+from jobengine.history.statements import EVENT_ORDER_LOCK
 from jobengine.history.store import SqlJobStore
 from jobengine.history.whole_jobs import WholeJobs
 from jobengine.model.chain import row_hash
-from jobengine.model.lifecycle import TransitionStatus, TriggerType
+from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
 from jobengine.model.record import EventRecord, OutputRecord
 from tests.contract.history.records import (
     NOON,
@@ -74,6 +76,24 @@ def test_a_job_that_was_changed_and_advanced_in_one_batch_is_written_whole(
         for method in sorted(["update_job", "advance_job"], key=lambda name: name != first):
             getattr(batch, method)(changed, job.revision, 0)
     assert whole_jobs.get(job.job_id) == (changed, rows)
+
+
+def test_more_rows_than_one_statement_takes_are_all_written_in_their_order(
+    whole_jobs: WholeJobs, store: SqlJobStore
+) -> None:
+    job = a_job()
+    rows = [a_transition(job, position=position) for position in range(1_007)]
+    with store.batch() as batch:
+        batch.insert_job(job)
+        for row in rows:
+            batch.insert_transition(row)
+    for row in rows:
+        settle(job, row)
+    with store.batch() as batch:
+        for row in rows:
+            batch.settle_transition(row)
+        batch.advance_job(job, job.revision, job.epoch)
+    assert whole_jobs.get(job.job_id) == (job, rows)
 
 
 def test_the_hash_of_a_row_is_the_same_after_it_was_stored(whole_jobs: WholeJobs, store: SqlJobStore) -> None:
@@ -147,7 +167,8 @@ def test_due_rows_come_earliest_first_and_only_while_pending(store: SqlJobStore)
 
 def test_rows_put_off_are_those_that_were_due_and_wake_later(store: SqlJobStore) -> None:
     job = a_job(service="one")
-    times = {"off": (moment(1), moment(5)), "planned": (moment(4), moment(5)), "due": (moment(1), moment(1))}
+    times: dict[str, tuple[str | None, str]] = {}
+    times |= {"off": (moment(1), moment(5)), "planned": (moment(4), moment(5)), "due": (moment(1), moment(1))}
     times |= {"far off": (moment(1), moment(9)), "unplanned": (None, moment(5))}
     rows = {
         name: a_transition(job, position=n, due_time=due, wake_time=wake)
@@ -160,6 +181,23 @@ def test_rows_put_off_are_those_that_were_due_and_wake_later(store: SqlJobStore)
     found = store.put_off(moment(2), moment(6), 10, "one")
     assert {row[2] for row in found} == {rows["off"].transition_id, rows["unplanned"].transition_id}
     assert store.put_off(moment(2), moment(6), 10, "another") == []
+
+
+def test_a_service_takes_up_its_own_jobs_that_have_or_want_a_worker_and_no_others(store: SqlJobStore) -> None:
+    def stored(**fields: Any) -> str:
+        job = a_job(**fields)
+        commit(store, lambda batch: batch.insert_job(job))
+        return job.job_id
+
+    ours = [
+        stored(service="one", worker_process_id=7),
+        stored(service="one", current_state=JobState.UPDATING),
+    ]
+    stored(service="one")
+    stored(service="one", worker_process_id=7, current_state=JobState.FINISHED)
+    stored(service="another", worker_process_id=7)
+    stored(service="another", current_state=JobState.UPDATING)
+    assert store.jobs_with_workers("one") == ours
 
 
 def test_a_loaded_job_has_what_is_needed_to_go_on(store: SqlJobStore) -> None:
@@ -253,3 +291,14 @@ def test_outputs_variables_and_events_are_kept_in_order(store: SqlJobStore, read
     assert [(e.sequence, e.data["n"]) for e in reader.events_after(1).events] == [(2, 1), (3, 2)]
     assert store.prune_events(moment(2)) == 2
     assert (reader.oldest_event(), reader.newest_event()) == (3, 3)
+
+
+def test_no_event_is_numbered_while_another_owner_numbers_events(postgres_url: str) -> None:
+    with Database(postgres_url, busy_timeout_ms=100) as database:
+        store, told = SqlJobStore(database), EventRecord(NOON, "event.raised", None, {})
+        with database.writing() as other:
+            other.exec_driver_sql(f"SELECT pg_advisory_xact_lock({EVENT_ORDER_LOCK})")
+            with pytest.raises(UnavailableError, match="lock timeout"):
+                commit(store, lambda batch: batch.append_event(told))
+        commit(store, lambda batch: batch.append_event(told))
+        assert [event.sequence for event in JobReader(database).events_after(0).events] == [1]

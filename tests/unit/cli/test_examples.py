@@ -60,8 +60,6 @@ def test_the_recording_ends_at_4800_ms() -> None:
 
 
 def rehearsal(document: dict[str, Any]) -> list[dict[str, Any]]:
-    planned = [
-        Planned(str(place), place, transition.trigger.document())
-        for place, transition in enumerate(read(JobDocument, document).transitions)
-    ]
+    triggers: list[Any] = [transition.trigger for transition in read(JobDocument, document).transitions]
+    planned = [Planned(str(place), place, trigger.document()) for place, trigger in enumerate(triggers)]
     return rehearse(planned, datetime(2026, 1, 1, tzinfo=UTC), RATE)

@@ -147,6 +147,19 @@ def test_more_may_arrive_at_once_than_a_group_holds_while_the_disk_is_idle(
     assert late.reader.count_jobs(RUNNING) == count
 
 
+def test_a_group_of_requests_is_ready_while_the_one_before_it_is_written(late: InMemoryEngine) -> None:
+    first, second, third = (
+        [late.submission(job(immediate("Start"))) for _ in range(GROUP_SIZE)] for _ in range(3)
+    )
+    begin(late, *first)
+    begin(late, *second)
+    assert answered(late, *first, *second) == [False] * (2 * GROUP_SIZE)
+    begin(late, *third)
+    assert answered(late, *first, *second, *third) == [True] * GROUP_SIZE + [False] * (2 * GROUP_SIZE)
+    late.engine.settle()
+    assert answered(late, *second, *third) == [True] * (2 * GROUP_SIZE)
+
+
 @pytest.fixture
 def many_due(late: InMemoryEngine) -> list[str]:
     """Jobs of three groups and some, all due now and read ahead; nothing is on its way."""

@@ -207,7 +207,8 @@ class TestFaultsOfShape:
         one = immediate()
         for shape in (one, [one], {"transitions": [one]}, {"Transitions": [one]}):
             assert len(read_transitions(shape)) == 1
-        for empty in ([], {"transitions": []}):
+        empties: list[Any] = [[], {"transitions": []}]
+        for empty in empties:
             with pytest.raises(DocumentError):
                 read_transitions(empty)
         with pytest.raises(DocumentError) as caught:

@@ -11,7 +11,7 @@ import pytest
 
 from jobengine.clock import to_text
 from jobengine.model import plan as plan_module
-from jobengine.model.condition import StreamReading
+from jobengine.model.condition import StreamReading, holds
 from jobengine.model.plan import Due, Plan, Planned, round_half_up
 from jobengine.testing.clock import START
 
@@ -287,7 +287,6 @@ class TestManyPending:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         count = 0
-        holds = plan_module.holds
 
         def counted(condition: Any, reading: StreamReading) -> bool:
             nonlocal count

@@ -72,7 +72,7 @@ def test_a_filter_that_is_false(text: str) -> None:
     ("text", "column", "words"),
     [
         ("a==1 and", 9, "a field"),
-        ("a==1 AND b", 11, "an operator"),
+        ("a==1 AND b", 11, "an operator (== != >= > <= < ~)"),
         ("createdTime > soon", 15, "ISO 8601"),
         ('a=="b', 4, "a value"),
         ("(a==1", 6, "')'"),
