@@ -44,6 +44,12 @@ TASK_OVERDUE = Metric(
     "How long it has been due since it was last done; near 0 unless it fails or hangs.",
     ("task",),
 )
+WORKER_FAILURES = Metric(
+    "jobengine_worker_failures_total",
+    "How often what makes workers has ended (nursery), and how often workers that wait for jobs were left"
+    " alone for a while because they end at once (spare, shared); since the engine's start.",
+    ("part",),
+)
 OPEN_CIRCUITS = Metric(
     "jobengine_restream_open_circuits", "Running jobs whose sink failed so often that it is left alone now."
 )

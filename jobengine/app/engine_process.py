@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +42,23 @@ from jobengine.ids import new_id
 from jobengine.messaging.addresses import addresses
 from jobengine.messaging.engine_sockets import EngineSockets
 from jobengine.ports.contents import Capacity
+from jobengine.ready_word import say_ready
 from jobengine.settings import Settings
 from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
+from jobengine.worker.nursery_keeper import NurseryKeeper
 from jobengine.worker.nursery_process import NurseryProcess
 
 SWITCH_S = 0.0005
 """How long the thread that decides may keep the one that commits from its next statement."""
 
 
-def run_engine(settings: Settings, finish_jobs: bool, nursery: NurseryProcess | None) -> None:
+def run_engine(
+    settings: Settings, finish_jobs: bool, ready: Connection, nursery: NurseryProcess | None
+) -> None:
     """Run the engine of one service until SIGTERM. Blocks. The target of a forked process.
 
-    ``nursery``: one that was started for it, if it is the first engine of the service.
+    By ``ready`` it says that it is so (`jobengine.ready_word`). ``nursery``: one that was started for it, if
+    it is the first engine of the service.
     """
     leave_template("engine")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -61,7 +67,7 @@ def run_engine(settings: Settings, finish_jobs: bool, nursery: NurseryProcess | 
         service = build_engine(settings, stack, nursery)
         signal.signal(signal.SIGTERM, lambda *_: service.stop(finish_jobs))
         sys.setswitchinterval(SWITCH_S)
-        service.run()
+        service.run(partial(say_ready, ready, SystemClock()))
 
 
 def build_engine(
@@ -70,7 +76,8 @@ def build_engine(
     """Everything the engine needs, opened; ``stack`` closes it in the reverse order."""
     clock = SystemClock()
     ends = addresses(settings.data)
-    launcher = NurseryLauncher(_surroundings(settings, ends.workers), keep_of(settings), nursery)
+    keeper = NurseryKeeper(keep_of(settings), clock, nursery)
+    launcher = NurseryLauncher(_surroundings(settings, ends.workers), keeper)
     stack.callback(launcher.close)
     database = Database(settings.database)
     stack.callback(database.close)

@@ -32,6 +32,7 @@ from jobengine.messaging.notices import NoticeListener
 from jobengine.model.push import PushTarget
 from jobengine.model.roots import MediaRoots
 from jobengine.ports.contents import ContentStore
+from jobengine.ready_word import say_ready
 from jobengine.rest.factory import create_app
 from jobengine.rest.priors import Priors
 from jobengine.rest.rehearsal import rehearse
@@ -43,15 +44,20 @@ PROBE_TIMEOUT_MS = 1_000
 WATCH_END_TIMEOUT_S = 2.0
 
 
-def load_http(settings: Settings, stopping: Connection, link: ProxyLink | None) -> Callable[..., Any]:
+def load_http(
+    settings: Settings, stopping: Connection, ready: Connection, link: ProxyLink | None
+) -> Callable[..., Any]:
     """The WSGI callable of a process that was forked to serve it.
 
     ``stopping`` ends when the service is about to stop: event feeds end then, whose threads would keep the
-    server from ending. ``link``: the one with the proxy before it, if there is one.
+    server from ending. By ``ready`` it says that it can serve (`jobengine.ready_word`). ``link``: the one
+    with the proxy before it, if there is one.
     """
     leave_template("http")
     logs.configure(settings.log.level, settings.log.format, process="http")
-    return build_http(settings, stopping, link)
+    app = build_http(settings, stopping, link)
+    say_ready(ready, SystemClock())
+    return app
 
 
 def build_http(settings: Settings, stopping: Connection, link: ProxyLink | None) -> Callable[..., Any]:

@@ -13,13 +13,15 @@ from granian.server.mp import MPServer, WorkerProcess
 from jobengine.app.template import TemplateFork
 from jobengine.clock import Clock
 from jobengine.crash_loop import CrashLoop
+from jobengine.ready_word import ReadyWords
 
 
 class HttpServer(MPServer):
     """granian's supervisor of one process. The pipe ``stopping`` ends as soon as it is told to stop, or is
     killed.
 
-    ``on_stop`` is called then, by the signal handler.
+    ``on_stop`` is called then, by the signal handler. ``ready`` is for the http process, to say by it that it
+    is ready (`jobengine.ready_word`).
     """
 
     def __init__(self, *args: Any, on_stop: Callable[[], None], clock: Clock, **options: Any) -> None:
@@ -27,6 +29,8 @@ class HttpServer(MPServer):
         self._on_stop = on_stop
         self._clock = clock
         self._crashes = CrashLoop()
+        self._words = ReadyWords()
+        self.ready = self._words.mouth
         self.stopping, self._until_stop = multiprocessing.Pipe(duplex=False)
 
     def signal_handler_interrupt(self, *args: Any, **options: Any) -> None:
@@ -36,12 +40,16 @@ class HttpServer(MPServer):
 
     def _respawn_workers(self, *args: Any, **options: Any) -> None:
         """granian takes any two ends within 5.5 s for a crash loop, as a process that is killed twice makes
-        them. It forgets this one, unless the rule of the other processes says that it counts."""
+        them. The rule is that of the other processes instead, and what granian does then is done here."""
         (ended,) = self.wrks
-        self._crashes.note_end(self._clock.monotonic_ns() / 1e9 - ended.birth)
+        self._crashes.note_end(self._words.served_s(ended.inner.pid, self._clock.monotonic_ns()))
+        if self._crashes.is_over:
+            self.interrupt_children.append(ended.idx)  # by which it exits with 1
+            self.interrupt_signal = True
+            self.main_loop_interrupt.set()
+            return
         super()._respawn_workers(*args, **options)
-        if not self._crashes.is_at_last_start:
-            self.respawned_wrks.clear()
+        self.respawned_wrks.clear()
 
     def _spawn_worker(self, *args: Any, **options: Any) -> WorkerProcess:
         """What granian would spawn, or fork from here, is forked from the template."""

@@ -11,12 +11,14 @@ import select
 import signal
 import threading
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 import structlog
 
 from jobengine.clock import Clock
 from jobengine.crash_loop import CrashLoop
+from jobengine.ready_word import ReadyWords
 
 TOLD_TOO_S = 2.0
 """How long after an orderly end of the process it may show that the whole service was told to stop."""
@@ -26,15 +28,16 @@ _ORDERLY = (0, -signal.SIGTERM)
 class ProcessKeeper:
     """Runs what ``new_process`` makes from `start` to `stop`; both are called once, by the same thread.
 
-    ``name`` is for the log. stop_timeout_s: how long the process may take to end after SIGTERM before it is
-    killed. ``give_up`` is called, in the keeper's thread, when the process ended at once too often
+    ``name`` is for the log. What is given to ``new_process`` is for the process, to say by it that it is
+    ready (`jobengine.ready_word`). stop_timeout_s: how long the process may take to end after SIGTERM before
+    it is killed. ``give_up`` is called, in the keeper's thread, when the process ended too soon too often
     (`jobengine.crash_loop`), or can't be started.
     """
 
     def __init__(
         self,
         name: str,
-        new_process: Callable[[], BaseProcess],
+        new_process: Callable[[Connection], BaseProcess],
         stop_timeout_s: float,
         give_up: Callable[[], None],
         clock: Clock,
@@ -46,6 +49,7 @@ class ProcessKeeper:
         self._give_up = give_up
         self._clock = clock
         self._stop = os.eventfd(0, os.EFD_CLOEXEC)
+        self._words = ReadyWords()
         self._expects_end = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"{name}-keeper", daemon=True)
         self._log = structlog.get_logger("service")
@@ -64,6 +68,7 @@ class ProcessKeeper:
         os.eventfd_write(self._stop, 1)
         self._thread.join()
         os.close(self._stop)
+        self._words.close()
 
     def _keep(self) -> None:
         """Run it again and again. The kernel ends it with this thread, should that ever fail.
@@ -73,8 +78,7 @@ class ProcessKeeper:
         crashes = CrashLoop()
         try:
             while not crashes.is_over:
-                started_ns = self._clock.monotonic_ns()
-                process = self._new_process()
+                process = self._new_process(self._words.mouth)
                 process.start()
                 if self._stop in _wait((self._stop, process.sentinel), None):
                     self._end(process)
@@ -84,7 +88,7 @@ class ProcessKeeper:
                     _wait((self._stop,), None)
                     return
                 self._log.error(f"{self._name}.ended", exit_code=process.exitcode)
-                crashes.note_end((self._clock.monotonic_ns() - started_ns) / 1e9)
+                crashes.note_end(self._words.served_s(process.pid or 0, self._clock.monotonic_ns()))
         except (OSError, EOFError) as error:
             self._log.error(f"{self._name}.not_started", detail=str(error))
         self.has_given_up = True

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from functools import partial
+from multiprocessing.connection import Connection
 
 from jobengine import logs
 from jobengine.app.late_store import PAUSE_S, LateStore
@@ -18,11 +19,15 @@ from jobengine.errors import UnavailableError
 from jobengine.proxy.kept import KeptAnswers
 from jobengine.proxy.server import Proxy
 from jobengine.proxy.shared import Shared
+from jobengine.ready_word import say_ready
 from jobengine.settings import Settings
 
 
-def run_proxy(settings: Settings, listener: socket.socket, link: ProxyLink) -> None:
-    """Serve until ``listener`` is shut down, as it is when the service stops, or until SIGTERM. Blocks."""
+def run_proxy(settings: Settings, listener: socket.socket, link: ProxyLink, ready: Connection) -> None:
+    """Serve until ``listener`` is shut down, as it is when the service stops, or until SIGTERM. Blocks.
+
+    By ``ready`` it says that it begins to (`jobengine.ready_word`).
+    """
     leave_template("proxy")
     logs.configure(settings.log.level, settings.log.format, process="proxy")
     terminated = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -31,7 +36,9 @@ def run_proxy(settings: Settings, listener: socket.socket, link: ProxyLink) -> N
     version = LateVersion(settings.contents_url)
     shared = Shared(link.socket, link.secret, KeptAnswers(version), link.count_answer)
     try:
-        Proxy(listener, shared, SystemClock()).run(terminated)
+        proxy = Proxy(listener, shared, SystemClock())
+        say_ready(ready, SystemClock())
+        proxy.run(terminated)
     finally:
         version.close()
 

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -90,8 +91,9 @@ class _Tree:
         self._announcer.start()
         self._log.info("service.starting", url=self._settings.http.url, data=str(self._settings.data))
         try:
-            loader = partial(load_http, self._settings, self._server.stopping, self._link)
-            self._server.serve(target_loader=loader, wrap_loader=False)
+            server = self._server
+            loader = partial(load_http, self._settings, server.stopping, server.ready, self._link)
+            server.serve(target_loader=loader, wrap_loader=False)
         finally:
             self._announcer.stop()
             for keeper in self._keepers:
@@ -107,14 +109,14 @@ class _Tree:
             Path(self._link.socket).unlink(missing_ok=True)  # of a service that was killed
             self._public.listen(BACKLOG)
 
-    def _new_engine(self) -> BaseProcess:
+    def _new_engine(self, ready: Connection) -> BaseProcess:
         nursery, self._nursery = self._nursery, None
-        arguments = (self._settings, self._finish_jobs, nursery)
+        arguments = (self._settings, self._finish_jobs, ready, nursery)
         passed = () if nursery is None else (nursery.channel,)
         return TemplateFork(target=run_engine, args=arguments, name="engine", passed=passed)
 
-    def _new_proxy(self) -> BaseProcess:
-        arguments = (self._settings, self._public, self._link)
+    def _new_proxy(self, ready: Connection) -> BaseProcess:
+        arguments = (self._settings, self._public, self._link, ready)
         return TemplateFork(target=run_proxy, args=arguments, name="proxy")
 
     def _on_stop(self) -> None:
@@ -160,7 +162,8 @@ def _exclusive(lock: Path, what: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "another"
-            raise SettingsError(f"{what} is in use by the service with process id {owner}") from None
+            said = f"{what} is in use by the service with process id {owner}"
+            raise SettingsError(f"{said}: stop that one, or serve from another folder (--data)") from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield

@@ -14,22 +14,26 @@ if TYPE_CHECKING:
     from jobengine.worker.nursery_process import NurseryProcess
 
 
-def run_engine(settings: Settings, finish_jobs: bool, nursery: NurseryProcess | None = None) -> None:
+def run_engine(
+    settings: Settings, finish_jobs: bool, ready: Connection, nursery: NurseryProcess | None = None
+) -> None:
     """Be the engine process; see `jobengine.app.engine_process.run_engine`."""
     from jobengine.app.engine_process import run_engine as run
 
-    run(settings, finish_jobs, nursery)
+    run(settings, finish_jobs, ready, nursery)
 
 
-def run_proxy(settings: Settings, listener: socket.socket, link: ProxyLink) -> None:
+def run_proxy(settings: Settings, listener: socket.socket, link: ProxyLink, ready: Connection) -> None:
     """Be the proxy process; see `jobengine.app.proxy_process.run_proxy`."""
     from jobengine.app.proxy_process import run_proxy as run
 
-    run(settings, listener, link)
+    run(settings, listener, link, ready)
 
 
-def load_http(settings: Settings, stopping: Connection, link: ProxyLink | None) -> Callable[..., Any]:
+def load_http(
+    settings: Settings, stopping: Connection, ready: Connection, link: ProxyLink | None
+) -> Callable[..., Any]:
     """Be the http process; see `jobengine.app.http_process.load_http`."""
     from jobengine.app.http_process import load_http as load
 
-    return load(settings, stopping, link)
+    return load(settings, stopping, ready, link)

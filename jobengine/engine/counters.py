@@ -1,4 +1,4 @@
-"""Live counters of jobs, as their workers last told them."""
+"""Live counters of jobs, as their workers last told them, and of what makes workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from jobengine.clock import Clock
 from jobengine.engine.worker import Worker
 from jobengine.engine.workers import Workers
-from jobengine.messaging.engine_messages import Accepted, ReadProgress
+from jobengine.messaging.engine_messages import Accepted, ReadProgress, ReadService
 
 
 class Counters:
@@ -23,6 +23,10 @@ class Counters:
         now_ns = self._clock.monotonic_ns()
         data = {job_id: self._of(job_id, now_ns) for job_id in ids}
         return Accepted(request.request_id, data={job_id: found for job_id, found in data.items() if found})
+
+    def read_service(self, request: ReadService) -> Accepted:
+        """What is counted of the service itself."""
+        return Accepted(request.request_id, data={"failures": dict(self._workers.failures)})
 
     def _of(self, job_id: str, now_ns: int) -> dict[str, Any] | None:
         worker = self._workers.of(job_id)

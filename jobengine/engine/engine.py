@@ -36,8 +36,11 @@ from jobengine.ports.work import WorkerEnded
 
 CACHED_JOBS = 20_000
 OPEN_LIMIT = 10_000
-"""Jobs that may be decided about while a group is on its way: what falls due is decided in time though the
-disk is slower. Clients have to wait from ``group_size`` on."""
+"""Jobs that may be decided about before it is on disk: what falls due is decided in time though the disk is
+slower."""
+GROUPS_OF_REQUESTS = 3
+"""Groups of what clients and workers want until they have to wait: one is being written, one is ready to be
+written next, so that the disk has no pause, and one is being decided."""
 PREPARED_AT_ONCE = 32
 """Jobs that are read ahead in one step: what falls due meanwhile has to wait for them."""
 
@@ -60,7 +63,7 @@ class Engine:
         self._clock_watch = ClockWatch(parts.clock)
         self._group_size = group_size
         commits = Commits(parts.store, parts.executor, parts.wake)
-        self._groups = Groups(parts.store, commits, parts.clock, group_size, self._tell)
+        self._groups = Groups(parts.store, commits, parts.clock, group_size, self._tell, self._come_back)
         self._jobs = Jobs(parts.store, parts.clock, cache_limit, self._groups.await_jobs)
         self._edits = Edits(parts.workers, parts.commands, parts.host, parts.clock)
         self._events = EventFirer(parts.store, parts.workers, parts.commands)
@@ -68,7 +71,7 @@ class Engine:
         carriers = Carriers(parts.requests, self._edits, self._events, counters)
         self._dispatch = Dispatch(parts.store, self._jobs, carriers)
         self._news = WorkerNews(parts, self._edits, self._jobs)
-        self._wakes = Wakes(parts.store, service)
+        self._wakes = Wakes(parts.store, service, parts.executor)
         self._ahead: deque[str] = deque()
         self._held: dict[str, set[str]] = {}
         """What was woken while the last decision about its job was on its way to the disk."""
@@ -174,7 +177,7 @@ class Engine:
         if not self._groups.open.touched.keys().isdisjoint(self._arrived(reports)):
             self._groups.catch_up()
         decisions = self._groups.begin_round()
-        limit = self._group_size if self._untaken or reports else OPEN_LIMIT
+        limit = GROUPS_OF_REQUESTS * self._group_size if self._untaken or reports else OPEN_LIMIT
         left = max(1, limit - self._groups.job_count)
         woken = self._take_woken(decisions.now, min(self._group_size, left))
         for job_id in self._workers.admission.admissible():
@@ -192,7 +195,7 @@ class Engine:
         woken = self._wakes.take(now, limit)
         for job_id, transition_ids in self._held.items():
             woken.setdefault(job_id, set()).update(transition_ids)
-        self._held = {job_id: woken.pop(job_id) for job_id in list(woken) if self._groups.are_writing(job_id)}
+        self._held = {job_id: woken.pop(job_id) for job_id in self._groups.writing(woken.keys())}
         return woken
 
     def _arrived(self, reports: Heard) -> Iterator[str]:
@@ -245,14 +248,11 @@ class Engine:
             self._teller.answer(client, answer)
         if group.batch:
             self._teller.notify(tuple(group.touched))
-        if self._groups.is_down:
-            self._groups.is_down = False
-            self._log.info("database.back")
-            self._workers.wait_anew()
-            self._sync_all()
 
-    def _sync_all(self) -> None:
+    def _come_back(self) -> None:
         """Workers may have reported into a group that was given up: have them say it again."""
+        self._log.info("database.back")
+        self._workers.wait_anew()
         for job in self._jobs.loaded(worker.job_id for worker in self._workers.all()):
             self._commands.sync(job)
 
@@ -268,10 +268,9 @@ class Engine:
             self._log.error("group.refused", detail=error.detail)
 
     def _give_up(self, error: JobEngineError) -> None:
-        failed = self._groups.give_up()
         if not self._groups.is_down:
             self._log.error("database.away", detail=error.detail)
-        self._groups.is_down = True
+        failed = self._groups.give_up()
         self._news.note_again(failed)
         self._jobs.clear()
         self._wakes.forget()

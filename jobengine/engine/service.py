@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
@@ -76,10 +76,12 @@ class EngineService:
         self._stop_requested, self._finish_jobs = True, finish_jobs
         self._sockets.wake()
 
-    def run(self) -> None:
-        """Serve until `stop`. Workers are left running unless their jobs are to be finished."""
+    def run(self, on_ready: Callable[[], None]) -> None:
+        """Serve until `stop`; ``on_ready`` is called when that begins. Workers are left running unless their
+        jobs are to be finished. Raises UnavailableError if the database is away at the start."""
         self._engine.resume()
         self._garbage.begin()
+        on_ready()
         more = False
         while not self._stop_requested:
             more = self._turn(0 if more else self._wait_ms())

@@ -6,6 +6,7 @@ lost that of `jobengine.engine.losses`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -63,6 +64,11 @@ class Workers:
         """The job's worker if it has the job's plan."""
         worker = self._by_job.get(job_id)
         return worker if worker is not None and worker.is_assigned else None
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """See `jobengine.ports.work.WorkerLauncher`."""
+        return self._launcher.failures
 
     def all(self) -> list[Worker]:
         return list(self._by_job.values())

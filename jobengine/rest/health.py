@@ -1,6 +1,8 @@
-"""``/healthz``: this process answers. ``/readyz``: the service can do its work, part by part.
+"""``/healthz``: this process answers. ``/readyz``: clients can be served, part by part.
 
-Both need no key and tell no secrets.
+Both need no key and tell no secrets. Whether workers can be made is no part of it: what is posted meanwhile
+is kept and begins late, and whoever takes an unready service out of a balance would take reading and stopping
+away as well. Failures of that are counted in ``/metrics``.
 """
 
 from __future__ import annotations
@@ -11,14 +13,12 @@ from flask import Response
 
 from jobengine.clock import Clock
 from jobengine.errors import JobEngineError
-from jobengine.messaging.engine_messages import ReadProgress
+from jobengine.messaging.engine_messages import ReadService
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Role
 from jobengine.rest.parameters import NoQuery
 from jobengine.rest.services import HttpServices
 from jobengine.rest.shapes import Object, ReadyShape
-
-NO_JOB = "00000000-0000-0000-0000-000000000000"
 
 
 class HealthRoutes:
@@ -29,7 +29,7 @@ class HealthRoutes:
         self._checks: dict[str, Callable[[], object]] = {
             "database": services.reader.newest_event,
             "migrations": services.check_migrations,
-            "engine": lambda: services.probe.ask(ReadProgress, actor="readiness", job_ids=(NO_JOB,)),
+            "engine": lambda: services.probe.ask(ReadService, actor="readiness"),
         }
 
     def alive(self, call: Call[NoQuery]) -> Response:

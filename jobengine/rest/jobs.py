@@ -11,7 +11,14 @@ from flask import Response, request
 
 from jobengine.errors import ConflictError, DocumentError, Fault, MalformedError, NotFoundError
 from jobengine.history.whole_jobs import WholeJob
-from jobengine.messaging.engine_messages import ChangeJob, DeleteJob, IdempotencyKey, SendVolatile, SubmitJob
+from jobengine.messaging.engine_messages import (
+    Accepted,
+    ChangeJob,
+    DeleteJob,
+    IdempotencyKey,
+    SendVolatile,
+    SubmitJob,
+)
 from jobengine.model.check import kind_of
 from jobengine.model.document import JobDocument, JobPatch, JobUpdate, read
 from jobengine.model.merge import merge
@@ -72,12 +79,20 @@ class JobRoutes:
             drafts=drafts,
             idempotency=idempotency_key(call.actor, f"POST {JOBS}", data),
         )
-        whole = self._services.whole_jobs.get(accepted.job_id)
-        response = self._answer(whole, call.actor, 201)
+        response = self._answer(self._made(accepted), call.actor, 201)
         response.headers["Location"] = f"{JOBS}/{accepted.job_id}"
         if accepted.replayed:
             response.headers["Idempotent-Replayed"] = "true"
         return response
+
+    def _made(self, accepted: Accepted) -> WholeJob:
+        try:
+            return self._services.whole_jobs.get(accepted.job_id)
+        except NotFoundError:
+            if not accepted.replayed:
+                raise
+            said = f"this request made job {accepted.job_id} before, which has been deleted since"
+            raise NotFoundError(f"{said}; another Idempotency-Key makes another job") from None
 
     def list_jobs(self, call: Call[ListQuery]) -> Response:
         """List jobs, or with `count` tell how many there are."""

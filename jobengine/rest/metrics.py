@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -17,7 +18,7 @@ import jobengine
 from jobengine import telemetry
 from jobengine.errors import UnavailableError
 from jobengine.history.reader import JobReader
-from jobengine.messaging.engine_messages import ReadProgress
+from jobengine.messaging.engine_messages import ReadProgress, ReadService
 from jobengine.model.lifecycle import JobState
 from jobengine.model.query import parse_filter
 from jobengine.rest.event_feed import Seats
@@ -114,7 +115,7 @@ class _Facts(Collector):
             metric, count = telemetry.PROXY_ANSWERS, self._services.proxy.answers()
             yield CounterMetricFamily(metric.name, metric.help, value=count)
         yield from self._tasks()
-        yield from self._sinks()
+        yield from self._engine()
         try:
             yield self._jobs()
             newest = self._services.reader.newest_event()
@@ -131,17 +132,19 @@ class _Facts(Collector):
             late.add_metric([task.name], task.overdue_s())
         yield from (failed, late)
 
-    def _sinks(self) -> Iterator[Metric]:
-        """Of the jobs that run now; nothing while the engine can't answer."""
+    def _engine(self) -> Iterator[Metric]:
+        """What it knows of its workers; nothing while it can't answer."""
         try:
+            failures = self._services.probe.ask(ReadService, actor="metrics").data["failures"]
             running = self._services.probe.ask(ReadProgress, actor="metrics", job_ids=()).data
         except UnavailableError:
             return
-        counters = [each.get("counters") or {} for each in running.values()]
-        is_open = sum(each.get("circuit") == "open" for each in counters)
-        lost = sum(each.get("deadLetters", 0) for each in counters)
-        for metric, value in ((telemetry.OPEN_CIRCUITS, is_open), (telemetry.DEAD_LETTERS, lost)):
-            yield GaugeMetricFamily(metric.name, metric.help, value=value)
+        metric = telemetry.WORKER_FAILURES
+        failed = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
+        for part, count in failures.items():
+            failed.add_metric([part], count)
+        yield failed
+        yield from _sinks(running)
 
     def _jobs(self) -> Metric:
         family = GaugeMetricFamily(telemetry.JOBS.name, telemetry.JOBS.help, labels=telemetry.JOBS.labels)
@@ -149,3 +152,12 @@ class _Facts(Collector):
             where = parse_filter(f'currentState == "{state}"')
             family.add_metric([str(state)], self._services.reader.count_jobs(where))
         return family
+
+
+def _sinks(running: Mapping[str, Any]) -> Iterator[Metric]:
+    """Of the jobs that run now."""
+    counters = [each.get("counters") or {} for each in running.values()]
+    is_open = sum(each.get("circuit") == "open" for each in counters)
+    lost = sum(each.get("deadLetters", 0) for each in counters)
+    for metric, value in ((telemetry.OPEN_CIRCUITS, is_open), (telemetry.DEAD_LETTERS, lost)):
+        yield GaugeMetricFamily(metric.name, metric.help, value=value)

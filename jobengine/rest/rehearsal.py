@@ -14,11 +14,11 @@ from flask import Flask
 from jobengine.errors import JobEngineError, NotFoundError
 from jobengine.rest.api import Call
 from jobengine.rest.auth import LOCAL
-from jobengine.rest.health import NO_JOB
 from jobengine.rest.jobs import JOBS, JobRoutes
 from jobengine.rest.parameters import SubmitQuery
 from jobengine.rest.services import HttpServices
 
+_NO_JOB = "00000000-0000-0000-0000-000000000000"
 _START = {"type": "Immediate", "requestedProcState": "Start"}
 _SPECIFICATION = {
     "source": {"content": "rehearsal"},
@@ -36,7 +36,7 @@ def rehearse(app: Flask, services: HttpServices) -> None:
     try:
         services.keys.list()
         with suppress(NotFoundError):
-            services.whole_jobs.get(NO_JOB)
+            services.whole_jobs.get(_NO_JOB)
         with app.test_request_context(JOBS, method="POST", json={"transitions": [started]}):
             JobRoutes(services).submit(call)
     except JobEngineError as error:

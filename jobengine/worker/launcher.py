@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -20,13 +21,14 @@ from jobengine.messaging.worker_messages import (
     Exited,
     Fork,
     Forked,
-    Keep,
+    FromNursery,
     Left,
+    NurseryReady,
     encode,
     nursery_decoder,
 )
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
-from jobengine.worker.nursery_process import NurseryProcess, start_nursery
+from jobengine.worker.nursery_keeper import NurseryKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +49,24 @@ class WorkerSurroundings:
 
 
 class NurseryLauncher:
-    """A nursery process and the pidfds of all workers. Used by the engine's thread; closed by its owner.
+    """A nursery and the pidfds of all workers. Used by the engine's thread; closed by its owner."""
 
-    ``keep``: what a nursery keeps ready. ``nursery``: one that was told so already, to begin with.
-    """
-
-    def __init__(
-        self, surroundings: WorkerSurroundings, keep: Keep, nursery: NurseryProcess | None = None
-    ) -> None:
+    def __init__(self, surroundings: WorkerSurroundings, nursery: NurseryKeeper) -> None:
         self._surroundings = surroundings
-        self._keep = keep
-        self._nursery = nursery or start_nursery(keep)
+        self._nursery = nursery
         self._asked: dict[str, Fork] = {}
         """What the nursery was asked for and has not done yet, by job."""
         self._pidfds: dict[int, int] = {}
         self._children: set[int] = set()
         self._statuses: dict[int, int] = {}
         self._gone: set[int] = set()
+        self._pauses = Counter(shared=0, spare=0)
         self._log = structlog.get_logger("launcher")
 
     def filenos(self) -> Sequence[int]:
         """Descriptors that become readable when there is something to `collect`."""
-        return (self._nursery.channel.fileno(), *self._pidfds.values())
+        channel = self._nursery.channel
+        return (*(() if channel is None else (channel.fileno(),)), *self._pidfds.values())
 
     def launch(self, process: WorkerProcess) -> None:
         """Ask the nursery, unless it has been asked for the same and is only late: it would fork both."""
@@ -91,10 +89,13 @@ class NurseryLauncher:
             push_targets=self._surroundings.push_targets,
         )
         self._asked[process.job_id] = fork
+        channel = self._nursery.channel
+        if channel is None:
+            return  # the next one is asked for it as soon as it is there
         try:
-            self._nursery.channel.send(encode(fork))
+            channel.send(encode(fork))
         except OSError:
-            self._restart_nursery()
+            self._replace_nursery()
 
     def watch(self, process_id: int) -> bool:
         if process_id in self._pidfds:
@@ -110,11 +111,20 @@ class NurseryLauncher:
         if fd is not None:
             signal.pidfd_send_signal(fd, signal.SIGKILL)
 
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """How often a nursery has ended, and how often waiting workers of a kind were left alone for a while
+        because they end at once."""
+        return {"nursery": self._nursery.failures, **self._pauses}
+
     def collect(self, ready: Sequence[int]) -> list[WorkerStarted | WorkerEnded]:
         """What has become known through the ready descriptors. Never blocks."""
         news: list[WorkerStarted | WorkerEnded] = []
-        if self._nursery.channel.fileno() in ready:
-            news += self._read_nursery()
+        channel = self._nursery.channel
+        if channel is None:
+            self._start_nursery()
+        elif channel.fileno() in ready:
+            news += self._read_nursery(channel)
         for process_id, fd in list(self._pidfds.items()):
             if fd in ready:
                 os.close(fd)
@@ -133,44 +143,56 @@ class NurseryLauncher:
             os.close(fd)
         self._pidfds.clear()
 
-    def _restart_nursery(self) -> None:
-        """A dead nursery's end stays readable, so it is replaced when that is seen, not when it is needed.
+    def _replace_nursery(self) -> None:
+        """A dead nursery's end stays readable, so it is replaced when that is seen, not when it is needed."""
+        self._children.clear()
+        self._nursery.note_end()
+        self._start_nursery()
+
+    def _start_nursery(self) -> None:
+        """Start the next one if it is time to.
 
         What the dead one was asked for last the new one is asked for, but no third one: it may die of it.
         Should the worker have been forked all the same, the engine sends one of the two away.
         """
-        self._children.clear()
-        self._log.warning("nursery.restarted", exit_code=self._nursery.end())
-        self._nursery = start_nursery(self._keep)
+        channel = self._nursery.start_next()
+        if channel is None:
+            return
         asked, self._asked = self._asked, {}
         for fork in asked.values():
-            self._nursery.channel.send(encode(fork))
+            channel.send(encode(fork))
 
-    def _read_nursery(self) -> list[WorkerStarted | WorkerEnded]:
+    def _read_nursery(self, channel: socket.socket) -> list[WorkerStarted | WorkerEnded]:
         news: list[WorkerStarted | WorkerEnded] = []
         while True:
             try:
-                packed = self._nursery.channel.recv(MAX_FORK_BYTES, socket.MSG_DONTWAIT)
+                packed = channel.recv(MAX_FORK_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return news
             except ConnectionResetError:
                 packed = b""
             if not packed:
-                self._restart_nursery()
+                self._replace_nursery()
                 return news
-            match nursery_decoder.decode(packed):
-                case Forked(job_id=job_id, process_id=process_id):
-                    self._asked.pop(job_id, None)
-                    self._children.add(process_id)
-                    if not self.watch(process_id):
-                        self._gone.add(process_id)
-                    news.append(WorkerStarted(job_id, process_id))
-                case Exited(process_id=process_id, status=status) if process_id in self._children:
-                    self._statuses[process_id] = status
-                case Left(job_id=job_id, process_id=process_id, status=status):
-                    news.append(WorkerEnded(process_id, status, job_id))
-                case EndAtOnce(kind=kind, pause_s=pause_s):
-                    self._log.error("waiting_workers.end_at_once", kind=kind, pause_s=pause_s)
+            news += self._note(nursery_decoder.decode(packed))
+
+    def _note(self, message: FromNursery) -> Iterator[WorkerStarted | WorkerEnded]:
+        match message:
+            case NurseryReady():
+                self._nursery.note_ready()
+            case Forked(job_id=job_id, process_id=process_id):
+                self._asked.pop(job_id, None)
+                self._children.add(process_id)
+                if not self.watch(process_id):
+                    self._gone.add(process_id)
+                yield WorkerStarted(job_id, process_id)
+            case Exited(process_id=process_id, status=status) if process_id in self._children:
+                self._statuses[process_id] = status
+            case Left(job_id=job_id, process_id=process_id, status=status):
+                yield WorkerEnded(process_id, status, job_id)
+            case EndAtOnce(kind=kind, pause_s=pause_s):
+                self._pauses[kind] += 1
+                self._log.error("waiting_workers.end_at_once", kind=kind, pause_s=pause_s)
 
     def _ended(self) -> list[WorkerEnded]:
         """The workers whose end can be told: a child's waits for the nursery's word on how it ended."""

@@ -3,10 +3,11 @@
 It opens no container, device, thread or ZeroMQ context, so that forking stays safe. It ends when the engine
 closes its end of the socket pair, and the kernel ends it with the process that has started it
 (`jobengine.worker.nursery_process`); workers are sessions of their own and outlive both. Messages go over
-that socket pair, its standard input: one ``Keep`` and then ``Fork`` in, ``Forked``, ``Exited``, ``Left`` and
-``EndAtOnce`` out. Light jobs get a place in a worker that they share (`jobengine.worker.shared`), others a
-spare worker that waits for one (`jobengine.worker.spares`), or a new one; to both kinds the nursery keeps a
-socket pair each. When they are made is told by `jobengine.worker.standby`.
+that socket pair, its standard input: one ``Keep`` and then ``Fork`` in, ``NurseryReady`` and then ``Forked``,
+``Exited``, ``Left`` and ``EndAtOnce`` out. Light jobs get a place in a worker that they share
+(`jobengine.worker.shared`), others a spare worker that waits for one (`jobengine.worker.spares`), or a new
+one; to both kinds the nursery keeps a socket pair each. When they are made is told by
+`jobengine.worker.standby`.
 """
 
 from __future__ import annotations
@@ -30,14 +31,16 @@ from jobengine.messaging.worker_messages import (
     Fork,
     Forked,
     Keep,
+    NurseryReady,
     encode,
     fork_decoder,
     keep_decoder,
 )
 from jobengine.model.kind import GROUPS
+from jobengine.ready_word import ReadyWords, say_ready
 from jobengine.worker.main import WorkerHost
 from jobengine.worker.process_name import name_for, name_process
-from jobengine.worker.rehearsal import rehearse_recording
+from jobengine.worker.rehearsal import Rehearsal, get_ready, rehearse_recording
 from jobengine.worker.restream.rehearsal import rehearse_restreaming
 from jobengine.worker.restream.resources import resources
 from jobengine.worker.shared import run_shared
@@ -74,7 +77,9 @@ class Nursery:
         self._shared = SharedWorkers(GROUPS if keep.spares else (), self._fork_shared)
         self._spares = Spares(keep.spares, self._fork_spare)
         kinds: dict[str, Waiting] = {"shared": self._shared, "spare": self._spares}
-        self._standby = Standby(kinds, SystemClock(), self._tell_end_at_once)
+        self._clock = SystemClock()
+        self._standby = Standby(kinds, self._clock, self._tell_end_at_once)
+        self._words = ReadyWords()
         self._rehearsals = Path(keep.rehearsals)
 
     def serve(self) -> None:
@@ -83,12 +88,14 @@ class Nursery:
         self._rehearsals.mkdir(mode=0o700, parents=True, exist_ok=True)
         signal.set_wakeup_fd(self._wakeup)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._engine.send(encode(NurseryReady()))
         try:
             while self._turn():
                 pass
         finally:
             signal.set_wakeup_fd(-1)
             self._spares.close()
+            self._words.close()
             self._engine.close()
 
     def _turn(self) -> bool:
@@ -100,7 +107,6 @@ class Nursery:
         if not ready:
             self._standby.make_one()
             return True
-        self._standby.note_event()
         for descriptor in ready.intersection(shared):
             for left in self._shared.take(descriptor):
                 self._engine.send(encode(left))
@@ -118,6 +124,7 @@ class Nursery:
         return bool(packed)
 
     def _take(self, fork: Fork) -> None:
+        self._standby.note_start()
         if fork.group:
             process_id = self._shared.place(fork)
         else:
@@ -133,7 +140,8 @@ class Nursery:
                 return
             if not process_id:
                 return
-            self._standby.note_end(process_id)
+            served_s = self._words.served_s(process_id, self._clock.monotonic_ns())
+            self._standby.note_end(process_id, served_s)
             if not self._spares.forget(process_id):
                 self._engine.send(encode(Exited(process_id, os.waitstatus_to_exitcode(status))))
 
@@ -144,20 +152,26 @@ class Nursery:
         def run() -> None:
             name_process(f"shared {group}")
             _send_output_to(str(Path(self._keep.logs) / f"shared-{group}.log"))
-            run_shared(self._keep.address, channel, self._rehearse_restreaming)
+            run_shared(self._keep.address, channel, partial(self._get_ready, self._rehearse_restreaming))
 
         return self._fork(run)
 
     def _rehearse_restreaming(self, clock: Clock) -> None:
         rehearse_restreaming(self._rehearsals, clock)
         if self._keep.contents:
-            resources().store(self._keep.contents)
+            resources().get_ready(self._keep.contents)
+
+    def _get_ready(self, rehearse: Rehearsal) -> None:
+        """In a fork that waits for jobs: rehearse, and say that it waits."""
+        get_ready(rehearse, self._clock)
+        say_ready(self._words.mouth, self._clock)
 
     def _fork_spare(self, channel: socket.socket) -> int:
         def run() -> None:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             name_process("spare worker")
-            run_spare(channel, partial(rehearse_recording, self._rehearsals), _run_alone)
+            rehearse = partial(rehearse_recording, self._rehearsals)
+            run_spare(channel, partial(self._get_ready, rehearse), _run_alone)
 
         return self._fork(run)
 
@@ -178,7 +192,7 @@ class Nursery:
             os._exit(status)
 
     def _become_worker(self) -> None:
-        """Let go of everything that is the nursery's."""
+        """Let go of everything that is the nursery's, but what it says by that it is ready."""
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

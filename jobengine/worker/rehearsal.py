@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from jobengine.clock import Clock, SystemClock
+from jobengine.clock import Clock
 from jobengine.errors import JobEngineError
 from jobengine.model.roots import MediaRoots
 from jobengine.ports.work import WorkContext
@@ -29,10 +29,10 @@ Rehearsal = Callable[[Clock], None]
 """Raises JobEngineError or OSError."""
 
 
-def get_ready(rehearse: Rehearsal) -> None:
+def get_ready(rehearse: Rehearsal, clock: Clock) -> None:
     """Rehearse. A worker that could not is as good, only slower to begin."""
     try:
-        rehearse(SystemClock())
+        rehearse(clock)
     except (JobEngineError, OSError) as error:
         structlog.get_logger("rehearsal").warning("worker.not_rehearsed", detail=str(error))
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, encode, fork_decoder
 from jobengine.worker.main import WorkerHost
-from jobengine.worker.rehearsal import Rehearsal, get_ready
 
 
 class Spares:
@@ -65,13 +64,15 @@ class Spares:
         self._waiting.clear()
 
 
-def run_spare(nursery: socket.socket, rehearse: Rehearsal, run: Callable[[Fork, WorkerHost], None]) -> None:
-    """Be a spare worker: get ready, block until the nursery has a job, and ``run`` it.
+def run_spare(
+    nursery: socket.socket, get_ready: Callable[[], None], run: Callable[[Fork, WorkerHost], None]
+) -> None:
+    """Be a spare worker: ``get_ready``, block until the nursery has a job, and ``run`` it.
 
     Returns as well when the nursery is gone.
     """
     host = WorkerHost()
-    get_ready(rehearse)
+    get_ready()
     fork = _await_job(nursery)
     if fork is not None:
         run(fork, host)

@@ -1,5 +1,5 @@
-"""When processes that wait for jobs are made: before they are needed, while nothing else is to be done, and
-ever more seldom if they end at once.
+"""When processes that wait for jobs are made: before they are needed, not beside jobs that begin, and ever
+more seldom if they end at once.
 
 Who waits, and who gets a job, is known to `jobengine.worker.spares` and `jobengine.worker.shared_workers`.
 """
@@ -13,9 +13,8 @@ from typing import Protocol
 from jobengine.clock import Clock
 from jobengine.crash_loop import CrashLoop
 
-QUIET_MS, BETWEEN_MS = 300, 50
-"""How long nothing must have happened before a process is made, not beside jobs that start; and then before
-the next one."""
+START_MS, BETWEEN_MS = 40, 50
+"""What the start of a job takes, as long as which no process is made; and how far apart they are made."""
 
 
 class Waiting(Protocol):
@@ -33,12 +32,12 @@ class Waiting(Protocol):
 
 @dataclass(slots=True)
 class _Kind:
-    """``born_ns``: when those that were made and have had no job yet were made, by their ids."""
+    """``made``: the ids of those that were made and have had no job yet."""
 
     name: str
     waiting: Waiting
     crashes: CrashLoop = field(default_factory=CrashLoop)
-    born_ns: dict[int, int] = field(default_factory=dict)
+    made: set[int] = field(default_factory=set)
     not_before_ns: int = 0
 
 
@@ -69,26 +68,26 @@ class Standby:
         self._next_ns = now_ns + BETWEEN_MS * 1_000_000
         for kind in self._kinds:
             if not kind.waiting.is_full and kind.not_before_ns <= now_ns:
-                kind.born_ns[kind.waiting.add()] = now_ns
+                kind.made.add(kind.waiting.add())
                 return
 
-    def note_event(self) -> None:
-        """Something else is to be done: what is lacking can wait."""
-        self._next_ns = self._clock.monotonic_ns() + QUIET_MS * 1_000_000
+    def note_start(self) -> None:
+        """A job begins: what is lacking waits until that is through, and all those that began with it."""
+        self._next_ns = max(self._next_ns, self._clock.monotonic_ns()) + START_MS * 1_000_000
 
     def note_job(self, process_id: int) -> None:
         """A process has got a job; how it ends is no longer a matter of its kind."""
         for kind in self._kinds:
-            kind.born_ns.pop(process_id, None)
+            kind.made.discard(process_id)
 
-    def note_end(self, process_id: int) -> None:
-        """A process has ended."""
+    def note_end(self, process_id: int, served_s: float | None) -> None:
+        """A process has ended, so long after it was ready; None if it never was."""
         now_ns = self._clock.monotonic_ns()
         for kind in self._kinds:
-            born_ns = kind.born_ns.pop(process_id, None)
-            if born_ns is None:
+            if process_id not in kind.made:
                 continue
-            kind.crashes.note_end((now_ns - born_ns) / 1e9)
+            kind.made.remove(process_id)
+            kind.crashes.note_end(served_s)
             pause_s = kind.crashes.pause_s
             if pause_s:
                 kind.not_before_ns = now_ns + int(pause_s * 1e9)

@@ -73,7 +73,10 @@ def test_a_listener_goes_on_across_a_restart_of_the_service(new_service: NewServ
     thread.start()
     make_events(service, "before")
     wait_until(lambda: listener.numbers, 20, "the listener has heard something")
-    _ = service.kill() if ending == "kill" else service.stop()
+    if ending == "kill":
+        service.kill()
+    else:
+        service.stop()
     service.start()
     make_events(service, "behind")
     service.client.events.post(LAST)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -29,10 +31,18 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.timeout(240)
 
 
-def start_recording(service: Service, name: str, seconds: float = 1.0, **members: object) -> Job:
+def start_recording(service: Service, name: str, seconds: float = 1.0, **members: Any) -> Job:
     job = reach(service.client.jobs.submit(recording(name, **members)), "Running")
     record_on(output_of(job), seconds)
     return job
+
+
+def is_there_at(url: str) -> bool:
+    return httpx.get(url).status_code == 200
+
+
+def has_files(job: Job, count: int) -> bool:
+    return len(job.outputs()) == count
 
 
 def assert_valid(path: str, samples: int) -> None:
@@ -68,21 +78,22 @@ def test_without_a_restart_policy_the_job_ends_in_error_and_its_file_is_whole(se
 
 
 def test_a_content_whose_recorder_is_lost_is_closed_unless_another_goes_on(service: Service) -> None:
-    urls = {}
+    urls: dict[str, str] = {}
+    jobs: dict[str, Job] = {}
     for name, policy in (("left", "never"), ("taken-up", "resume")):
         description = pipe("unused.wav")
         writer = {"name": "ContentWriter", "content": name}
         description["pipeSpec"]["outputGraph"][0]["filter"] = [writer]
         document = timeline(name, at_once("Start", description), restartPolicy=policy)
-        job = reach(service.client.jobs.submit(document), "Running")
+        jobs[name] = reach(service.client.jobs.submit(document), "Running")
         urls[name] = f"{service.client.url}/beams/{name}/stream_0"
-        wait_until(lambda n=name: httpx.get(f"{urls[n]}/first").status_code == 200, 30, "something recorded")
-        worker_of(job).kill()
-        if policy == "never":
-            reach(job, "Error")
-            wait_until(lambda n=name: httpx.get(urls[n]).json().get("closed"), 30, "the stream is closed")
-            assert [output["closed"] for output in job.outputs()] == [True]
-    wait_until(lambda: len(job.outputs()) == 2, 60, "another worker")
+        wait_until(partial(is_there_at, f"{urls[name]}/first"), 30, "something recorded")
+        worker_of(jobs[name]).kill()
+    reach(jobs["left"], "Error")
+    wait_until(lambda: httpx.get(urls["left"]).json().get("closed"), 30, "the stream is closed")
+    assert [output["closed"] for output in jobs["left"].outputs()] == [True]
+    job = jobs["taken-up"]
+    wait_until(lambda: has_files(job, 2), 60, "another worker")
     reach(job, "Running")
     assert not httpx.get(urls["taken-up"]).json().get("closed")
     job.finish()
@@ -178,7 +189,7 @@ def test_a_worker_that_dies_again_and_again_is_given_up(new_service: NewService)
     service = new_service(engine__restart_limit=1).start()
     job = start_recording(service, "hopeless", 0.2, restartPolicy="resume")
     for files in (1, 2):
-        wait_until(lambda n=files: len(job.outputs()) == n, 60, f"{files} files")
+        wait_until(partial(has_files, job, files), 60, f"{files} files")
         worker = worker_of(reach(job, "Running")) if files == 1 else worker_of(job)
         worker.kill()
         await_end([worker], 10, "the worker has ended")

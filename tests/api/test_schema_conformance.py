@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 import schemathesis
 from schemathesis.checks import CheckFunction
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -49,16 +51,17 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def test_answers_are_as_documented(bench: Bench, subtests: pytest.Subtests) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", bench.client.application)
     for result in schema.exclude(path=STREAM).exclude(tag="later").get_all_operations():
+        assert isinstance(result, Ok)
         operation = result.ok()
 
         @hypothesis.settings(
-            max_examples=hypothesis.settings.default.max_examples // 12,
+            max_examples=hypothesis.settings().max_examples // 12,
             deadline=None,
             suppress_health_check=list(hypothesis.HealthCheck),
             phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
         )
         @hypothesis.given(case=operation.as_strategy())
-        def call(case: schemathesis.Case) -> None:
+        def call(case: schemathesis.Case[Any]) -> None:
             case.call_and_validate(checks=CHECKS)
 
         with subtests.test(operation=operation.label):

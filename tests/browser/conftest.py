@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer, make_server
 
 from jobengine.rest import event_feed
 from tests.unit.rest.bench import Bench, make_bench
@@ -57,6 +57,7 @@ def dashboard(
     monkeypatch.setattr(event_feed, "KEEP_ALIVE_S", 0.1)
     bench = make_bench(tmp_path, sqlite_url)
     server = make_server("127.0.0.1", 0, bench.client.application, threaded=True)
+    assert isinstance(server, ThreadedWSGIServer)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

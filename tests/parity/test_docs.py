@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from jobengine import telemetry
 from jobengine.model.lifecycle import JobState, RequestedState, TransitionStatus
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +34,13 @@ def reference(monkeypatch: pytest.MonkeyPatch) -> Any:
     for name in [name for name in sys.modules if name.partition(".")[0] in ("reference", "rst")]:
         monkeypatch.delitem(sys.modules, name)
     return importlib.import_module("reference")
+
+
+def test_every_metric_is_in_the_reference() -> None:
+    metrics = [each for each in vars(telemetry).values() if isinstance(each, telemetry.Metric)]
+    page = (DOCS / "reference" / "jobs.rst").read_text()
+    wanted = {each.name + (f"{{{','.join(each.labels)}}}" if each.labels else "") for each in metrics}
+    assert wanted == set(re.findall(r"^   \* - ``(jobengine_[^`]+)``", page, re.MULTILINE))
 
 
 def pages() -> set[str]:

@@ -6,11 +6,10 @@ from typing import Any
 
 from flask import Response
 
-from jobengine.messaging.engine_messages import ReadProgress
+from jobengine.messaging.engine_messages import ReadService
 from jobengine.model.replay.query import FindQuery, JobQuery, StopCondition
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Role
-from jobengine.rest.health import NO_JOB
 from jobengine.rest.parameters import NoQuery
 from jobengine.rest.replay.jobs import JobRoutes
 from jobengine.rest.replay.keyframes import KeyframeRoutes
@@ -41,7 +40,7 @@ class ServiceRoutes:
 
     def status(self, call: Call[NoQuery]) -> Response:
         """`"running"`; 503 while the engine can't answer."""
-        self._services.probe.ask(ReadProgress, actor=call.actor.name, job_ids=(NO_JOB,))
+        self._services.probe.ask(ReadService, actor=call.actor.name)
         return json_response("running")
 
     def shut_down(self, call: Call[NoQuery]) -> Response:

@@ -13,11 +13,13 @@ import psutil
 import pytest
 import zmq
 
+from jobengine.clock import SystemClock
 from jobengine.messaging.addresses import Addresses
 from jobengine.messaging.engine_sockets import EngineSockets
 from jobengine.messaging.worker_messages import Hello, Keep, Release
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
+from jobengine.worker.nursery_keeper import NurseryKeeper
 from tests.processes import await_end, has_ended
 from tests.waiting import wait_until
 
@@ -30,9 +32,9 @@ def surroundings(address: str, folder: Path) -> WorkerSurroundings:
 
 
 def _name(process: psutil.Process) -> str:
-    """What it calls itself; empty if it is gone."""
+    """What it calls itself; empty if it has ended, be it that nobody has heard of it yet."""
     try:
-        return process.name()
+        return "" if has_ended(process) else process.name()
     except psutil.NoSuchProcess:
         return ""
 
@@ -47,7 +49,7 @@ class Service:
         self.sockets = EngineSockets(self.context, ends)
         known = replace(surroundings(ends.workers, folder), contents=contents)
         self.keep = Keep(spares, ends.workers, str(folder), str(folder / "rehearsals"), contents)
-        self.launcher = NurseryLauncher(known, self.keep)
+        self.launcher = NurseryLauncher(known, NurseryKeeper(self.keep, SystemClock()))
         self.news: list[News] = []
         self.greeted: dict[int, str] = {}
 
@@ -156,6 +158,7 @@ def test_dead_nursery_is_started_again_and_its_workers_are_watched_on(service: S
     assert service.ended(first) is None
     os.kill(second, signal.SIGKILL)
     assert service.ended(second) == -9
+    assert service.launcher.failures == {"nursery": 1, "shared": 0, "spare": 0}
 
 
 def test_launch_lost_with_its_nursery_is_asked_of_the_next(service: Service, tmp_path: Path) -> None:
@@ -188,7 +191,9 @@ def test_worker_of_a_former_service_is_watched(service: Service, tmp_path: Path)
     process_id = service.launch("one")
     service.launcher.close()
     assert psutil.pid_exists(process_id)
-    service.launcher = NurseryLauncher(surroundings("ipc:///nowhere", tmp_path), service.keep)
+    service.launcher = NurseryLauncher(
+        surroundings("ipc:///nowhere", tmp_path), NurseryKeeper(service.keep, SystemClock())
+    )
     assert service.launcher.watch(process_id)
     service.launcher.kill(process_id)
     assert service.ended(process_id) is None

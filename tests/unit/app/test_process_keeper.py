@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -16,9 +17,9 @@ import structlog
 from structlog.testing import capture_logs
 
 from jobengine.app.process_keeper import ProcessKeeper
-from jobengine.clock import SystemClock
-from jobengine.crash_loop import LIMIT
-from tests.unit.app.stand_ins import deaf, end_at_once, until_sigterm
+from jobengine.clock import Clock, SystemClock
+from jobengine.crash_loop import LIMIT, QUICK_S
+from tests.unit.app.stand_ins import deaf, end_at_once, end_when_ready, until_sigterm
 from tests.waiting import wait_until
 
 TIMEOUT_S = 20.0
@@ -28,15 +29,17 @@ SPAWN = multiprocessing.get_context("spawn")
 class Kept:
     """A keeper, what it has started, and whether it gave up."""
 
-    def __init__(self, target: Callable[..., None], stop_timeout_s: float, args: tuple[Any, ...]) -> None:
+    def __init__(
+        self, target: Callable[..., None], stop_timeout_s: float, args: tuple[Any, ...], clock: Clock
+    ) -> None:
         self._target = target
         self._args = args
         self.processes: list[BaseProcess] = []
         self.has_told = False
-        self.keeper = ProcessKeeper("engine", self._new, stop_timeout_s, self._tell, SystemClock())
+        self.keeper = ProcessKeeper("engine", self._new, stop_timeout_s, self._tell, clock)
 
-    def _new(self) -> BaseProcess:
-        process = SPAWN.Process(target=self._target, args=self._args)
+    def _new(self, ready: Connection) -> BaseProcess:
+        process = SPAWN.Process(target=self._target, args=(ready, *self._args))
         self.processes.append(process)
         return process
 
@@ -46,9 +49,12 @@ class Kept:
 
 @contextmanager
 def keeping(
-    target: Callable[..., None], stop_timeout_s: float = TIMEOUT_S, args: tuple[Any, ...] = ()
+    target: Callable[..., None],
+    stop_timeout_s: float = TIMEOUT_S,
+    args: tuple[Any, ...] = (),
+    clock: Clock | None = None,
 ) -> Iterator[Kept]:
-    kept = Kept(target, stop_timeout_s, args)
+    kept = Kept(target, stop_timeout_s, args, clock or SystemClock())
     kept.keeper.start()
     try:
         yield kept
@@ -129,6 +135,25 @@ def test_it_gives_up_when_the_engine_ends_at_once_again_and_again(log: list[Any]
         wait_until(lambda: kept.has_told, TIMEOUT_S, "it has given up")
     assert kept.keeper.has_given_up
     assert [line["exit_code"] for line in log] == [3] * LIMIT
+
+
+class SlowMachine(SystemClock):
+    """Its clock is ahead, so that whatever ended took long to."""
+
+    def monotonic_ns(self) -> int:
+        return super().monotonic_ns() + int(2 * QUICK_S * 1e9)
+
+
+def test_it_gives_up_on_an_engine_that_was_never_ready_however_long_it_took(log: list[Any]) -> None:
+    with keeping(end_at_once, clock=SlowMachine()) as kept:
+        wait_until(lambda: kept.has_told, TIMEOUT_S, "it has given up")
+    assert len(log) == LIMIT
+
+
+def test_an_engine_that_was_ready_for_long_is_started_however_often_it_ends(log: list[Any]) -> None:
+    with keeping(end_when_ready, clock=SlowMachine()) as kept:
+        _started(kept, LIMIT + 2)
+        assert not kept.keeper.has_given_up
 
 
 def test_another_thread_may_look_at_the_process_too(log: list[Any]) -> None:

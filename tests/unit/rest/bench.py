@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import timedelta
@@ -84,6 +84,10 @@ class NoWorkers:
 
     def launch(self, process: Any) -> None:
         return
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        return {"nursery": 2}
 
     def watch(self, process_id: int) -> bool:
         return False

@@ -91,6 +91,13 @@ def test_metrics_tell_of_sinks_as_long_as_the_engine_answers(bench: Bench) -> No
     assert "jobengine_restream" not in bench.client.get("/metrics").text
 
 
+def test_metrics_tell_how_often_what_makes_workers_has_failed(bench: Bench) -> None:
+    line = 'jobengine_worker_failures_total{part="nursery"} 2.0'
+    assert line in bench.client.get("/metrics").text
+    bench.engine.is_away = True
+    assert line not in bench.client.get("/metrics").text
+
+
 def test_metrics_tell_what_the_process_fails_to_do_by_itself(bench: Bench) -> None:
     text = bench.client.get("/metrics").text
     assert 'jobengine_task_failures_total{task="content-events"} 3.0' in text
@@ -103,6 +110,12 @@ def test_metrics_tell_how_late_transitions_passed(bench: Bench) -> None:
     bench.submit(immediate("Start"), immediate("Finish"))
     for _ in range(2):
         assert "jobengine_trigger_lateness_seconds_count 2.0" in bench.client.get("/metrics").text
+
+
+def test_addresses_are_matched_and_never_built(bench: Bench) -> None:
+    """What keeps werkzeug from compiling builders is a private part of it: this notices when that is gone."""
+    with pytest.raises(RuntimeError, match="/api/jobs is only matched"):
+        bench.client.application.url_map.bind("here").build("get /api/jobs")
 
 
 def test_the_lifecycle_is_served_for_the_dashboard(bench: Bench) -> None:

@@ -124,7 +124,7 @@ def test_a_body_of_another_type_or_size_is_refused(bench: Bench) -> None:
 
 
 def test_a_path_outside_the_roots_is_refused(bench: Bench) -> None:
-    document = {"pipeSpec": {**PIPE["pipeSpec"]}}
+    document: dict[str, Any] = {"pipeSpec": {**PIPE["pipeSpec"]}}
     graph: Any = dict(document["pipeSpec"]["outputGraph"][0])
     graph["filter"] = [{"name": "WAVDest"}, {"name": "FileWriter", "filePath": "/etc/passwd"}]
     document["pipeSpec"]["outputGraph"] = [graph]
@@ -147,6 +147,17 @@ def test_the_same_idempotency_key_makes_one_job(bench: Bench) -> None:
     other = bench.client.post("/api/jobs", json={**body, "name": "other"}, headers=headers)
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency-key-reused")
     assert bench.client.get("/api/jobs?count").get_json() == {"count": 1}
+
+
+def test_a_repeated_post_whose_job_was_deleted_makes_none_and_says_so(bench: Bench) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    body = {"transitions": [on_event("Start")]}
+    job_id = bench.client.post("/api/jobs", json=body, headers=headers).get_json()["jobId"]
+    bench.client.delete(f"/api/jobs/{job_id}?force=true")
+    again = bench.client.post("/api/jobs", json=body, headers=headers)
+    assert again.status_code == 404
+    assert f"made job {job_id} before, which has been deleted" in again.get_json()["detail"]
+    assert bench.client.get("/api/jobs?count").get_json() == {"count": 0}
 
 
 def test_a_job_for_another_host_is_refused_in_a_sentence(bench: Bench) -> None:

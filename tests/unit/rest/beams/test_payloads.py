@@ -401,7 +401,8 @@ def test_a_payload_is_let_go(packet: Beam, end: str) -> None:
 
 
 def test_payloads_are_read_the_same_with_and_without_flask(small: Beam) -> None:
-    front = small.client.application.wsgi_app
+    app: Any = small.client.application
+    front = app.wsgi_app
     for path, headers in (
         ("frame_42/data", {}),
         ("frame_42.raw_1", {}),
@@ -410,9 +411,9 @@ def test_payloads_are_read_the_same_with_and_without_flask(small: Beam) -> None:
     ):
         address = f"/beams/test_url/0/{path}"
         quick = small.client.get(address, headers=headers)
-        small.client.application.wsgi_app = front._app
+        app.wsgi_app = front._app
         plain = small.client.get(address.replace(".raw_", "/data_"), headers=headers)
-        small.client.application.wsgi_app = front
+        app.wsgi_app = front
 
         assert (quick.status_code, quick.data) == (plain.status_code, plain.data)
         ignored = {"X-Request-Id"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -28,6 +29,12 @@ def test_e1_and_e2_a_packet_is_stored_then_replaced(with_f: Beam) -> None:
         again = with_f.put(path, changed)
         assert (again.status_code, again.get_json()) == (200, changed)
     assert with_f.get("0/first-last").get_json() == [{**K0, "duration": 50}]
+
+
+def test_an_element_that_is_replaced_keeps_its_id_and_the_answer_says_which(with_f: Beam) -> None:
+    first, second = {**K0, "id": str(UUID(int=1))}, {**K0, "id": str(UUID(int=2)), "duration": 50}
+    assert with_f.put("0/packet_42", first).get_json() == first
+    assert with_f.put("0/packet_42", second).get_json() == {**second, "id": first["id"]}
 
 
 def test_an_element_is_put_only_where_there_is_none_if_the_client_says_so(with_f: Beam) -> None:
