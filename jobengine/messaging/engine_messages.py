@@ -121,6 +121,11 @@ class ReadProgress(Request, frozen=True, kw_only=True):
     job_ids: tuple[str, ...] = ()
 
 
+class ReadService(Request, frozen=True, kw_only=True):
+    """What the engine has counted since its start: ``failures``, as `jobengine.ports.work.WorkerLauncher` has
+    them. Asked for as well to see whether the engine answers."""
+
+
 AnyRequest = (
     SubmitJob
     | ChangeJob
@@ -131,6 +136,7 @@ AnyRequest = (
     | RaiseEvent
     | SetVariable
     | ReadProgress
+    | ReadService
 )
 
 

@@ -118,17 +118,30 @@ class EngineSockets:
     def _read(
         self, socket: zmq.Socket[bytes], decoder: msgspec.msgpack.Decoder[Any], limit: int
     ) -> list[Any]:
-        messages: list[tuple[Sequence[bytes], Any]] = []
+        messages: list[tuple[list[bytes], Any]] = []
         while len(messages) < limit:
             try:
-                *route, packed = socket.recv_multipart(zmq.DONTWAIT)
+                route, packed = _receive(socket)
             except zmq.Again:
                 break
             try:
-                messages.append((route, decoder.decode(packed)))
+                messages.append((route, decoder.decode(packed.buffer)))
             except msgspec.MsgspecError as error:
                 self._log.warning("message.unreadable", detail=str(error))
         return messages
+
+
+def _receive(socket: zmq.Socket[bytes]) -> tuple[list[bytes], zmq.Frame]:
+    """From whom, and the message itself. Raises zmq.Again when there is none.
+
+    A frame knows whether another one follows: to ask the socket costs more than to receive.
+    """
+    route = [socket.recv(zmq.DONTWAIT)]
+    frame = socket.recv(copy=False)
+    while frame.more:
+        route.append(frame.bytes)
+        frame = socket.recv(copy=False)
+    return route, frame
 
 
 def _bind(context: zmq.Context[Any], kind: int, address: str, queue: int) -> zmq.Socket[bytes]:

@@ -6,16 +6,17 @@ A worker process with one job is known by the job and its process id. One that m
 
 from __future__ import annotations
 
-import math
+import select
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import zmq
 
 BEAT_NS: Final = 500_000_000
-BEATS_APART_NS: Final = 5_000_000
+BEATS_APART_NS: Final = 10_000_000
 """Where many jobs share a process each speaks less often: together, no more often than this."""
-_WAIT_FOR_EVER = 2_000_000_000
+_WAIT_FOR_EVER_MS = 2_000_000_000
 _EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 
 
@@ -26,10 +27,14 @@ class DealerChannel:
 
     def __init__(self, context: zmq.Context[Any], address: str, identity: str) -> None:
         self._socket = _dealer(context, address, identity)
-        self._poller: zmq.Poller | None = None
-        self._others: Sequence[int] = ()
+        self._descriptor = int(self._socket.getsockopt(zmq.FD))
+        self._watch(())
+        self._is_emptied = False
+        """Whether nothing had come when the socket was last used: its descriptor tells only of what comes
+        behind that, and to send takes note of what has come as to receive does."""
 
     def send(self, packed: bytes) -> bool:
+        self._is_emptied = False
         try:
             self._socket.send(packed, zmq.DONTWAIT)
         except zmq.Again:
@@ -38,22 +43,27 @@ class DealerChannel:
 
     def receive(self, timeout_ms: float, others: Sequence[int] = ()) -> list[bytes]:
         """Waits in whole milliseconds, rounded up."""
+        if not self._is_emptied and (arrived := self._take()):
+            return arrived
+        if others != self._others:
+            self._watch(others)
+        return self._take() if self._poll(max(0.0, min(timeout_ms, _WAIT_FOR_EVER_MS))) else []
+
+    def _take(self) -> list[bytes]:
+        """Everything that has come."""
         arrived: list[bytes] = []
-        ready = self._poll(others).poll(max(0, min(math.ceil(timeout_ms), _WAIT_FOR_EVER)))
-        while (self._socket, _POLLIN) in ready:
-            try:
+        with suppress(zmq.Again):
+            while True:
                 arrived.append(self._socket.recv(zmq.DONTWAIT))
-            except zmq.Again:
-                break
+        self._is_emptied = True
         return arrived
 
-    def _poll(self, others: Sequence[int]) -> zmq.Poller:
-        """A poller of the socket and the others, made anew where they are others than before."""
-        if self._poller is None or others != self._others:
-            self._poller, self._others = zmq.Poller(), others
-            for each in (self._socket, *others):
-                self._poller.register(each, zmq.POLLIN)
-        return self._poller
+    def _watch(self, others: Sequence[int]) -> None:
+        """Have these end a wait, beside what comes over the socket."""
+        poller = select.poll()
+        for each in (self._descriptor, *others):
+            poller.register(each, select.POLLIN)
+        self._poll, self._others = poller.poll, others
 
     def close(self) -> None:
         self._socket.close()

@@ -40,7 +40,7 @@ class Channel(Protocol):
 
     def receive(self, timeout_ms: float, others: Sequence[int] = ()) -> list[bytes]:
         """What has arrived, waiting up to ``timeout_ms`` for the first, or for one of the ``others``
-        (descriptors) to become readable."""
+        (descriptors) to become readable. May end sooner with nothing, as when an engine is connected."""
         ...
 
     def close(self) -> None: ...
@@ -89,9 +89,11 @@ class WorkerLink:
             self._unsent.popleft()
 
     def receive(self, timeout_ms: float, others: Sequence[int] = ()) -> list[ToWorker]:
-        """Commands that have arrived, waiting up to ``timeout_ms`` for the first, or for one of the
-        ``others`` (descriptors) to become readable."""
-        commands = [to_worker.decode(packed) for packed in self._channel.receive(timeout_ms, others)]
+        """Commands that have arrived, as `Channel.receive` waits for them."""
+        arrived = self._channel.receive(timeout_ms, others)
+        if not arrived:
+            return []
+        commands = [to_worker.decode(packed) for packed in arrived]
         for command in commands:
             self._take_note(command)
         return commands

@@ -260,6 +260,10 @@ class Left(msgspec.Struct, frozen=True, tag=True):
     status: int
 
 
+class NurseryReady(msgspec.Struct, frozen=True, tag=True):
+    """The nursery has loaded everything: it forks what it is asked for."""
+
+
 class Forked(msgspec.Struct, frozen=True, tag=True):
     """The nursery has forked a worker."""
 
@@ -303,7 +307,8 @@ ToWorker = Assign | Sync | Arm | Withdraw | Fire | Acknowledge | Release
 keep_decoder = msgspec.msgpack.Decoder(Keep)
 fork_decoder = msgspec.msgpack.Decoder(Fork)
 left_decoder = msgspec.msgpack.Decoder(Left)
-nursery_decoder = msgspec.msgpack.Decoder(Forked | Exited | Left | EndAtOnce)
+FromNursery = NurseryReady | Forked | Exited | Left | EndAtOnce
+nursery_decoder = msgspec.msgpack.Decoder(FromNursery)
 from_worker = msgspec.msgpack.Decoder(FromWorker)
 to_worker = msgspec.msgpack.Decoder(ToWorker)
 encode = msgspec.msgpack.Encoder().encode

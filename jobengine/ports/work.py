@@ -139,6 +139,9 @@ class ElementWork(Work, Protocol):
     stream clock moves when an element is handed on, by the media time since the element before.
     """
 
+    along_until_ns: int
+    """Up to this moment it may `go_along`; set by whoever calls `step`."""
+
     @property
     def elements(self) -> int:
         """How many elements were handed on."""
@@ -195,6 +198,11 @@ class ElementWork(Work, Protocol):
         """
         ...
 
+    def go_along(self, now_ns: int) -> int | None:
+        """Hand on what is due of what the last step has planned. When to be called again; None: `step` has to
+        be, as something else is to be looked at."""
+        ...
+
     def finish(self, state: JobState) -> int | None:
         """Bring what was handed on home, before the job enters a final state. When to be called again; None:
         all is done, `close` may follow."""
@@ -249,6 +257,12 @@ class WorkerLauncher(Protocol):
 
     def kill(self, process_id: int) -> None:
         """End a worker at once."""
+        ...
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """How often it had to give up or replace a part of its own, by the name of the part; all parts that
+        there are."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -50,6 +50,11 @@ class InProcessWorkers:
         worker = _ThreadedWorker(self, self._fork(process), process_id, self._clock, self._new_work)
         self._workers[process_id] = worker
         self._news.append(WorkerStarted(process.job_id, process_id))
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """None: there is nothing that makes workers."""
+        return {}
 
     def watch(self, process_id: int) -> bool:
         return process_id in self._workers

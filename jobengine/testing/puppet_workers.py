@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -46,6 +46,11 @@ class PuppetWorkers:
 
     def launch(self, process: WorkerProcess) -> None:
         self.launched.append(process)
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """None: there is nothing that makes workers."""
+        return {}
 
     def watch(self, process_id: int) -> bool:
         return process_id in self.alive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from jobengine.clock import Clock
@@ -32,6 +33,11 @@ class ElementDrive:
         return self._work.position
 
     @property
+    def descriptors(self) -> Sequence[int]:
+        """Whose readability is a reason for another step now."""
+        return self._work.descriptors
+
+    @property
     def late_ms(self) -> float:
         """How late the last element was handed on."""
         return self._work.behind_ms
@@ -58,7 +64,14 @@ class ElementDrive:
 
     def wait(self, until_ns: int, limit_ns: int) -> Waiting:
         """Go on by itself whenever it is time to; until ``limit_ns``, a command, the end, or where the plan
-        has to be looked at."""
+        has to be looked at. What is planned may go along meanwhile."""
+        self._work.along_until_ns = limit_ns
+        try:
+            return (yield from self._go_by_itself(until_ns, limit_ns))
+        finally:
+            self._work.along_until_ns = 0
+
+    def _go_by_itself(self, until_ns: int, limit_ns: int) -> Waiting:
         work, milestone = self._work, self._milestone
         while not (work.ended or (milestone is not None and milestone.is_reached(work))):
             if limit_ns <= until_ns:

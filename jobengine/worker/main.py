@@ -28,9 +28,10 @@ from jobengine.model.lifecycle import JobState
 from jobengine.model.push import PushTarget
 from jobengine.model.roots import MediaRoots
 from jobengine.ports.work import Work, WorkContext
+from jobengine.worker.course import Course, run_alone
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
-from jobengine.worker.steps import Commands, Steps, run_alone
+from jobengine.worker.steps import Commands, Steps
 from jobengine.worker.works import new_work, release
 
 HELLO_PERIOD_NS = 250_000_000
@@ -104,7 +105,7 @@ class Worker:
 
     def run(self) -> None:
         """Run to the end; blocks."""
-        run_alone(self.steps(), self._receive, self._clock)
+        run_alone(Course(self.steps()), self._receive, self._clock)
 
     def _receive(self, timeout_ms: float) -> Commands:
         """Wait for commands, and for what wakes the work."""

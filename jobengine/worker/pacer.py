@@ -20,6 +20,7 @@ class Pacer:
     def __init__(self, clock: Clock, rate: Fraction) -> None:
         self._clock = clock
         self._rate = rate
+        self._ticks, self._ns_of_ticks = rate.numerator, rate.denominator * _NS
         self.anchor(0)
 
     def anchor(self, position: int) -> None:
@@ -31,14 +32,11 @@ class Pacer:
     def available(self) -> int:
         """The last tick whose moment has come."""
         elapsed_ns = self._clock.monotonic_ns() - self._anchor_ns
-        return self._base + elapsed_ns * self._rate.numerator // (self._rate.denominator * _NS)
+        return self._base + elapsed_ns * self._ticks // self._ns_of_ticks
 
-    def wait_ms(self, position: int) -> float:
-        """Milliseconds until the moment of ``position``; 0 if it has come."""
-        due_ns = (
-            self._anchor_ns + (position - self._base) * _NS * self._rate.denominator / self._rate.numerator
-        )
-        return max(0.0, (due_ns - self._clock.monotonic_ns()) / 1e6)
+    def due_ns(self, position: int) -> int:
+        """The first monotonic nanosecond at which `available` reaches ``position``."""
+        return self._anchor_ns - (self._base - position) * self._ns_of_ticks // self._ticks
 
     def moment(self, position: int) -> datetime:
         """The nominal wall time of ``position``."""

@@ -63,6 +63,9 @@ class Runtime:
         self._started_ns = clock.monotonic_ns()
         self._has_started = False
         self._progress_due_ns = 0
+        self._looked = (clock.now(), 0.0)
+        """When it was last looked what is due, and the milliseconds of host time since the job first ran.
+        When to look next is reckoned from there, or what falls due in between would be missed."""
 
     def steps(self) -> Steps:
         """Work until a final state is reached and reported."""
@@ -82,8 +85,7 @@ class Runtime:
     @property
     def descriptors(self) -> Sequence[int]:
         """Whose readability is a reason for another step now."""
-        work = self._work
-        return work.descriptors if self.state is JobState.RUNNING and goes_by_elements(work) else ()
+        return self._drive.descriptors if self._drive and self.state is JobState.RUNNING else ()
 
     @property
     def _driven(self) -> TickDrive | ElementDrive:
@@ -122,7 +124,8 @@ class Runtime:
 
     def _settle_due(self) -> Steps:
         while not self.state.is_final:
-            due = self._plan.take(self._clock.now(), self._driven.reading(self._elapsed_ms()))
+            self._looked = now, elapsed_ms = self._clock.now(), self._elapsed_ms()
+            due = self._plan.take(now, self._driven.reading(elapsed_ms))
             if due is None:
                 return
             yield from self._settle(due)
@@ -171,11 +174,11 @@ class Runtime:
         if self._driven.ended:
             yield from self._end()
             return
-        limit_ns = self._heartbeat() + IDLE_WAIT_NS
-        moment = self._next_moment()
+        self._heartbeat()
+        limit_ns, moment = self._progress_due_ns, self._next_moment()
         if moment is not None:
             limit_ns = min(limit_ns, self._ns_of(moment))
-        commands = yield from self._wait(until_ns, min(limit_ns, self._progress_due_ns))
+        commands = yield from self._wait(until_ns, limit_ns)
         self._reporter.heard(commands)
         if commands or (moment is not None and moment <= self._clock.now()):
             yield from self._catch_up()
@@ -192,8 +195,8 @@ class Runtime:
     def _wait(self, until_ns: int, limit_ns: int) -> Waiting:
         """A work that runs may use the time."""
         if self.state is JobState.RUNNING:
-            return (yield from self._driven.wait(until_ns, limit_ns))
-        return (yield min(until_ns, limit_ns))
+            return self._driven.wait(until_ns, limit_ns)
+        return _wait_idly(min(until_ns, limit_ns))
 
     def _end(self) -> Steps:
         """There is nothing more to come."""
@@ -234,19 +237,19 @@ class Runtime:
             case _:
                 return
 
-    def _heartbeat(self) -> int:
-        """Tell what the work does, now and then; the time now."""
+    def _heartbeat(self) -> None:
+        """Tell what the work does, now and then."""
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._progress_due_ns:
             self._progress_due_ns = now_ns + self._reporter.beat_ns
             late_ms = self._driven.late_ms if self.state is JobState.RUNNING else 0.0
             self._reporter.progress(self.state, self._work, self._elapsed_ms() / 1000, late_ms)
-        return now_ns
 
     def _next_moment(self) -> datetime | None:
         if not len(self._plan):
             return None
-        return self._plan.next_moment(self._clock.now(), self._driven.reading(self._elapsed_ms()))
+        now, elapsed_ms = self._looked
+        return self._plan.next_moment(now, self._driven.reading(elapsed_ms))
 
     def _ns_of(self, moment: datetime) -> int:
         """The monotonic time of a wall time, as the clock stands now."""
@@ -296,6 +299,10 @@ class Runtime:
         except JobEngineError as error:
             self._reporter.log.warning("work.close_failed", detail=error.detail)
         self._reporter.outputs(self._work)
+
+
+def _wait_idly(until_ns: int) -> Waiting:
+    return (yield until_ns)
 
 
 def _drive(work: Work, clock: Clock) -> TickDrive | ElementDrive:

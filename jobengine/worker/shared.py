@@ -27,10 +27,10 @@ from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_channel import JobChannel, SharedChannel
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, Left, encode, fork_decoder
-from jobengine.ports.work import ElementWork, Work, goes_by_elements
+from jobengine.ports.work import Work, goes_by_elements
+from jobengine.worker.course import Course
 from jobengine.worker.main import StopSignal, Worker
-from jobengine.worker.rehearsal import Rehearsal, get_ready
-from jobengine.worker.steps import NOTHING, Steps
+from jobengine.worker.steps import NOTHING
 from jobengine.worker.turns import Turns
 from jobengine.worker.works import new_work, release
 
@@ -70,28 +70,16 @@ class _Job:
     """One job among others. ``wake_ns`` and ``is_timely`` are for `jobengine.worker.turns`; ``is_short``:
     it is in the line of those that want to read ahead."""
 
-    def __init__(self, fork: Fork, link: WorkerLink, channel: JobChannel) -> None:
+    def __init__(self, fork: Fork, link: WorkerLink, channel: JobChannel, course: Course) -> None:
         self.job_id = fork.job_id
         self.log = Path(fork.log)
         self.link = link
         self.channel = channel
-        self.steps: Steps | None = None
-        self.work: ElementWork | None = None
-        self.has_begun = False
+        self.course = course
         self.wake_ns = 0
         self.is_timely = False
         self.is_short = False
         self.descriptors: Sequence[int] = ()
-
-    def resume(self) -> int:
-        """One turn; when the next is wanted. Raises StopIteration at the end, and whatever goes wrong."""
-        steps = self.steps
-        if steps is None:
-            raise StopIteration
-        if self.has_begun:
-            return steps.send(self.link.receive(0) if self.channel.arrived else NOTHING)
-        self.has_begun = True
-        return next(steps)
 
 
 class SharedWorker:
@@ -168,7 +156,7 @@ class SharedWorker:
         while now_ns < until_ns:
             job = self._turns.take(now_ns)
             if job is not None:
-                self._step(job)
+                self._step(job, now_ns)
             elif self._short:
                 self._read_ahead(self._short.popleft())
             else:
@@ -176,32 +164,38 @@ class SharedWorker:
             now_ns = self._clock.monotonic_ns()
         self._gather_ns = min(GATHER_SHARE * (now_ns - self._woken_ns), GATHER_MAX_NS)
 
-    def _step(self, job: _Job) -> None:
+    def _step(self, job: _Job, now_ns: int) -> None:
         self._log.path = job.log
         try:
-            wake_ns = job.resume()
+            wake_ns = job.course.turn(job.link.receive(0) if job.channel.arrived else NOTHING, now_ns)
         except StopIteration:
             self._leave(job, 0)
         except Exception:
             self._logger.exception("job.broken", job_id=job.job_id)
             self._leave(job, 1)
         else:
-            work = job.work
-            if work is not None:
-                if work.descriptors != job.descriptors:
-                    self._unwatch(job)
-                    self._watch(job, work.descriptors)
-                job.is_timely = work.is_timely
-                if work.is_short and not job.is_short:
-                    job.is_short = True
-                    self._short.append(job)
+            if not job.course.went_along:
+                self._look_at(job)
             self._turns.put(job, wake_ns)
+
+    def _look_at(self, job: _Job) -> None:
+        """What the job has to wait for now, and whether it wants to read ahead."""
+        work = job.course.work
+        if work is None:
+            return
+        if work.descriptors != job.descriptors:
+            self._unwatch(job)
+            self._watch(job, work.descriptors)
+        job.is_timely = work.is_timely
+        if work.is_short and not job.is_short:
+            job.is_short = True
+            self._short.append(job)
 
     def _read_ahead(self, job: _Job) -> None:
         """A fault is the job's: whoever reads on at its next turn meets it again, and tells it."""
         job.is_short = False
-        if job.work is not None and job.channel.identity in self._jobs:
-            job.work.get_ahead()
+        if job.course.work is not None and job.channel.identity in self._jobs:
+            job.course.work.get_ahead()
 
     def _watch(self, job: _Job, descriptors: Sequence[int]) -> None:
         """Look at the descriptors that the work may be woken by now; works of one sink have the same ones."""
@@ -248,15 +242,15 @@ class SharedWorker:
             channel.close()
             self._tell(Left(fork.job_id, os.getpid(), 1))
             return
-        job = _Job(fork, link, channel)
 
         def new_work(kind: str) -> Work:
             work = self._new_work(kind)
-            job.work = work if goes_by_elements(work) else None
+            course.work = work if goes_by_elements(work) else None
             return work
 
-        job.steps = Worker(fork, link, self._clock, self._signals, os.getpid(), new_work).steps()
-        self._jobs[channel.identity] = job
+        worker = Worker(fork, link, self._clock, self._signals, os.getpid(), new_work)
+        course = Course(worker.steps())
+        job = self._jobs[channel.identity] = _Job(fork, link, channel, course)
         self._turns.put(job, self._clock.monotonic_ns())
 
     def _leave(self, job: _Job, status: int) -> None:
@@ -273,7 +267,7 @@ class SharedWorker:
                 self._logger.warning("nursery.not_told", job_id=left.job_id, detail=str(error))
 
 
-def run_shared(address: str, nursery: socket.socket, rehearse: Rehearsal) -> None:
+def run_shared(address: str, nursery: socket.socket, get_ready: Callable[[], None]) -> None:
     """Run as a worker that jobs share; returns when there are no jobs and no nursery any more.
 
     Jobs that come while it gets ready wait for that.
@@ -287,7 +281,7 @@ def run_shared(address: str, nursery: socket.socket, rehearse: Rehearsal) -> Non
     context: zmq.Context[Any] = zmq.Context()
     channel = SharedChannel(context, address, os.getpid())
     try:
-        get_ready(rehearse)
+        get_ready()
         SharedWorker(nursery, channel, SystemClock(), signals, new_work, log).run()
     finally:
         channel.close()

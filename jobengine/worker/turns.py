@@ -6,7 +6,7 @@ end, search, send as fast as it can - gets the time that they leave, or a bounde
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from typing import Final, Generic, Protocol, TypeVar
 
 PATIENCE: Final = 4
@@ -37,7 +37,11 @@ class Turns(Generic[Job]):
         """Its next turn is at ``wake_ns``; by its ``is_timely`` as it is now."""
         self._number += 1
         job.wake_ns = wake_ns
-        heappush(self._timely if job.is_timely else self._patient, (wake_ns, self._number, job))
+        heap, entry = self._timely if job.is_timely else self._patient, (wake_ns, self._number, job)
+        if heap and heap[0][2] is job:
+            heapreplace(heap, entry)
+        else:
+            heappush(heap, entry)
 
     def next_ns(self) -> int | None:
         """The earliest moment of all; None where there is no job."""
@@ -49,7 +53,8 @@ class Turns(Generic[Job]):
     def take(self, now_ns: int) -> Job | None:
         """The job whose turn is now; it has none any more until it is put in again. None: nobody's.
 
-        Called anew when that turn is over.
+        Called anew when that turn is over. What it was in with stays in its place until then, as most are put
+        in again at once.
         """
         if self._began_ns:
             self._patient_ns = now_ns + PATIENCE * (now_ns - self._began_ns)
@@ -58,16 +63,17 @@ class Turns(Generic[Job]):
         while timely:
             wake_ns, _, job = timely[0]
             if wake_ns == job.wake_ns:
-                if wake_ns > now_ns or (now_ns >= self._patient_ns and self._is_patient_due(now_ns)):
+                if wake_ns > now_ns:
+                    break
+                if self._patient and now_ns >= self._patient_ns and self._is_patient_due(now_ns):
                     break
                 job.wake_ns = -1
-                heappop(timely)
                 return job
             heappop(timely)
         if not self._is_patient_due(now_ns):
             return None
         self._began_ns = now_ns
-        job = heappop(self._patient)[2]
+        job = self._patient[0][2]
         job.wake_ns = -1
         return job
 

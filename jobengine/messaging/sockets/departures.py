@@ -20,7 +20,10 @@ from jobengine.messaging.sockets.lane import Lane
 
 BATCH_BYTES: Final = 8192
 PERIOD_NS: Final = 100_000_000
-PERIOD_BYTES: Final = 4 << 20
+PERIOD_BYTES: Final = 8 << 20
+LANE_NS: Final = 1_000_000
+"""Those who use the lanes of a socket write down what is safe, so of many lanes each is told more seldom:
+after so much for each of them."""
 CREDIT_BYTES: Final = 64 << 20
 """What may be queued in the process; high-water marks only count messages. When it is used up there is none
 until half of it has left, so that a sender is not woken for every few messages."""
@@ -43,26 +46,28 @@ class Departures:
         self._gone_bytes = 0
         self._next_ns = 0
         self._next_bytes = 0
+        self._tell_ns = 0
         self._closing = Lock()
         self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.has_credit = True
         """Whether more bytes may be queued."""
 
-    @property
-    def room_bytes(self) -> int:
-        """How many bytes may be sent until there is a mark to set, or no credit."""
+    def unmarked_bytes(self, now_ns: int) -> int:
+        """Where there is credit: how many bytes may be sent until a mark is due or none is left. 0: the topic
+        of the next message should be marked."""
+        if now_ns >= self._next_ns or self._sent_bytes >= self._next_bytes:
+            return 0
         return min(self._next_bytes, self._gone_bytes + CREDIT_BYTES) - self._sent_bytes
-
-    def wants_mark(self, now_ns: int) -> bool:
-        """Whether the topic of the next message should be marked."""
-        return self._sent_bytes >= self._next_bytes or now_ns >= self._next_ns
 
     def mark(self, topic: memoryview, now_ns: int) -> None:
         """The message that is about to be noted was sent with this topic, not copied; only libzmq holds it
         for long."""
         watched = ref(topic, partial(self._let_go, self._sent_bytes))
-        self._marks.append(_Mark(watched, self._sent_bytes, self._moved))
-        self._moved = {}
+        lanes: dict[Lane, int] = {}
+        if now_ns >= self._tell_ns:
+            lanes, self._moved = self._moved, lanes
+            self._tell_ns = now_ns + LANE_NS * len(lanes)
+        self._marks.append(_Mark(watched, self._sent_bytes, lanes))
         self._next_ns = now_ns + PERIOD_NS
         self._next_bytes = self._sent_bytes + PERIOD_BYTES
 
@@ -72,6 +77,7 @@ class Departures:
         self._sent_bytes += size_bytes
         if self._sent_bytes - self._gone_bytes >= CREDIT_BYTES:
             self.has_credit = False
+            self.look()  # a mark that left before would not ring
 
     def look(self) -> None:
         """Tell the lanes what has left."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,7 +80,7 @@ class Endpoint:
         of what sending takes, so it does without calls but those that send.
         """
         send, count, sent_bytes = self._send, 0, 0
-        with suppress(zmq.Again):
+        try:
             for frames in messages:
                 size_bytes = 0
                 for part in frames[:-1]:
@@ -95,6 +94,8 @@ class Endpoint:
                 sent_bytes += size_bytes + part_bytes
                 if sent_bytes >= until_bytes:
                     break
+        except zmq.Again:
+            return count, sent_bytes
         return count, sent_bytes
 
     def receive(self) -> list[zmq.Frame]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Final
 
 import zmq
@@ -165,15 +166,24 @@ class SocketWriter:
             self._look(now_ns)
             self._try_again(now_ns)
             while self._queue and self._may_send(now_ns):
-                first = self._queue[0]
-                if not self._send(first.lane, (first.frames,), first.is_end, now_ns):
+                run = self._first_run()
+                sent = self._send(run[0].lane, [entry.frames for entry in run], run[0].is_end, now_ns)
+                for _ in range(sent):
+                    self._queue.popleft()
+                if sent < len(run):
                     break
-                self._queue.popleft()
 
     def close(self) -> None:
         """Close the socket; what is queued in it is still sent within the send limit. Idempotent."""
         self._endpoint.close()
         self._departures.close()
+
+    def _first_run(self) -> list[_Entry]:
+        """What waits at the head of the queue and can be sent together: elements of one lane, or one end."""
+        first = self._queue[0]
+        if first.is_end:
+            return [first]
+        return list(takewhile(lambda entry: entry.lane is first.lane and not entry.is_end, self._queue))
 
     def _look(self, now_ns: int) -> None:
         self._look_ns = now_ns + LOOK_PERIOD_NS
@@ -234,8 +244,8 @@ class SocketWriter:
         departures = self._departures
         if not departures.has_credit:
             return 0, 0
-        if not departures.wants_mark(now_ns):
-            return self._endpoint.send(messages, departures.room_bytes)
+        if unmarked_bytes := departures.unmarked_bytes(now_ns):
+            return self._endpoint.send(messages, unmarked_bytes)
         topic = memoryview(messages[0][0])
         marked = zmq.Frame(topic, copy=False, copy_threshold=0)
         count, size_bytes = self._endpoint.send(((marked, *messages[0][1:]),), 1)

@@ -65,6 +65,7 @@ class IngestWork:
         self._recording: Recording | None = None
         self._base_us = 0
         self._is_closed = False
+        self.along_until_ns = 0
 
     @property
     def rate(self) -> Fraction:
@@ -109,6 +110,10 @@ class IngestWork:
 
     def get_ahead(self) -> None:
         """There is nothing to know of what has not arrived."""
+
+    def go_along(self, now_ns: int) -> int | None:
+        """Nothing is planned of what has not arrived."""
+        return None
 
     @property
     def outputs(self) -> Sequence[WorkOutput]:

@@ -20,14 +20,12 @@ from jobengine.worker.restream.feed import Feed
 from jobengine.worker.restream.ledger import Delivered
 from jobengine.worker.restream.outgoing import Outgoing
 from jobengine.worker.restream.pacing import Pacing
-from jobengine.worker.restream.reader import BATCH_BYTES, FAST_BATCH_BYTES, Entry
+from jobengine.worker.restream.reader import BATCH, FAST_BATCH, Entry
 from jobengine.worker.restream.stretch import Stretch, short_of
 
 TURN_NS: Final = 1_000_000
 TURN_ENTRIES: Final = 64
 """How long, and with how many elements, one job may keep the thread that it shares with others."""
-NOTE_ENTRIES: Final = 8
-"""After so many elements of a stretch the job takes note of them, though nobody asks."""
 
 
 class Conveyor:
@@ -55,9 +53,6 @@ class Conveyor:
         self._stream_clock = stream_clock
         self._counters = counters
         self._clock = clock
-        time_base = feed.time_base
-        self._tick_ns = time_base.numerator * 1_000_000_000
-        self._tick_parts = time_base.denominator
         self._stretch: Stretch | None = None
         self._next: Entry | None = None
         self._due_ns = 0
@@ -101,6 +96,16 @@ class Conveyor:
         self.is_timely = not self._pacing.is_fast
         return now_ns
 
+    def go_along(self, now_ns: int) -> int | None:
+        """Hand on what is due of a stretch. When to go on; None: `run` has something else to look at."""
+        stretch = self._stretch
+        if stretch is None or self.awaits_sink:
+            return None
+        end = stretch.due(now_ns)
+        if end >= stretch.look or not self._hand_on(stretch, end, now_ns):
+            return None
+        return None if stretch.sent < end or self._delivery.under_way else stretch.due_ns[end]
+
     def note(self) -> None:
         """Bring feed, stream clock and counters up to what was sent of a stretch."""
         stretch = self._stretch
@@ -110,7 +115,7 @@ class Conveyor:
         first, last = entries[0], entries[-1]
         due_ns = stretch.due_ns[stretch.sent - 1] if stretch.due_ns else stretch.sent_ns
         stretch.noted = stretch.sent
-        self._pacing.passed(self._timestamp_ns(last), due_ns, stretch.sent_ns)
+        self._pacing.passed(self.feed.timestamp_ns(last), due_ns, stretch.sent_ns)
         if self._changes_elements:
             self._outgoing.sent(last)
         self._counters.payload_bytes += sum([entry.payload_bytes for entry in entries])
@@ -143,12 +148,12 @@ class Conveyor:
             return None
         if feed.is_waiting and not pacing.is_fast:
             return None
-        entries = feed.plain(self._spec, FAST_BATCH_BYTES if pacing.is_fast else BATCH_BYTES)
-        if not entries or not pacing.is_in_order(self._timestamp_ns(entries[0])):
+        entries = feed.plain(self._spec, FAST_BATCH if pacing.is_fast else BATCH)
+        if not entries or not pacing.is_in_order(feed.timestamp_ns(entries[0])):
             return None
         if milestone is not None and not (entries := entries[: short_of(milestone, clock, entries)]):
             return None
-        due_ns = pacing.plan([self._timestamp_ns(entry) for entry in entries])
+        due_ns = [] if pacing.is_fast else pacing.plan([feed.timestamp_ns(entry) for entry in entries])
         elements = self._outgoing.stretch(entries, due_ns[0] if due_ns else now_ns)
         if not elements:
             return None
@@ -160,33 +165,34 @@ class Conveyor:
         return self._stretch
 
     def _go_along(self, stretch: Stretch, now_ns: int) -> int | None:
-        """Hand on what of a stretch is due; when the next turn is due, None: it is over and may go on."""
-        begin, end = stretch.sent, stretch.due(now_ns)
-        if end > begin:
-            taken = self._delivery.offer(stretch.elements[begin:end], stretch.planes[begin:end], now_ns)
-            if not taken:
-                return self._blocked(now_ns)
-            self._has_sent(stretch, taken, now_ns)
-            if stretch.is_over:
-                self._leave_stretch()
-                return None if stretch.due_ns else now_ns
-            if not stretch.due_ns:
-                return now_ns
-            if stretch.sent - stretch.noted >= NOTE_ENTRIES:
-                self.note()
+        """Hand on what of a stretch is due; when the next turn is due, None: this one may go on."""
+        end = min(stretch.due(now_ns), stretch.sent + TURN_ENTRIES)
+        if not self._hand_on(stretch, end, now_ns):
+            return self._blocked(now_ns)
+        self.phase = "streaming"
+        if stretch.is_over:
+            self._leave_stretch()
+            return None if stretch.due_ns else now_ns
+        if not stretch.due_ns:
+            return None
+        self.note()
+        stretch.look_again()
         return self._wake_ns(stretch.due_ns[stretch.sent], now_ns)
 
-    def _has_sent(self, stretch: Stretch, taken: int, now_ns: int) -> None:
-        """So many more of a stretch are on their way."""
-        begin, note = stretch.sent, self._counters.lateness.note
-        stretch.sent, stretch.sent_ns = begin + taken, now_ns
-        self.phase = "streaming"
+    def _hand_on(self, stretch: Stretch, end: int, now_ns: int) -> bool:
+        """Hand on a stretch up to ``end``, or as far as there is room; False: there is none."""
+        begin = stretch.sent
+        if begin == end:
+            return True
+        if not self._delivery.hand_on(stretch, end, now_ns):
+            return False
+        note = self._counters.lateness.note
         if stretch.due_ns:
             for due_ns in stretch.due_ns[begin : stretch.sent]:
                 note(now_ns - due_ns)
         else:
-            note(0, taken)
-        self._delivery.record_stretch(stretch, begin)
+            note(0, stretch.sent - begin)
+        return True
 
     def _go_on(self, now_ns: int) -> int | None:
         """Look at the next element, and hand it on if it is due; when the next turn is due, None: now."""
@@ -218,7 +224,7 @@ class Conveyor:
         if feed.is_end:
             self._due_ns = now_ns
         else:
-            self._due_ns = self._pacing.due_ns(self._timestamp_ns(entry), now_ns, feed.has_waited)
+            self._due_ns = self._pacing.due_ns(feed.timestamp_ns(entry), now_ns, feed.has_waited)
         return entry
 
     def _blocked(self, now_ns: int) -> int:
@@ -281,9 +287,6 @@ class Conveyor:
             shift,
             clock.last_id,
         )
-
-    def _timestamp_ns(self, entry: Entry) -> int:
-        return entry.timestamp * self._tick_ns // self._tick_parts
 
     def _pass_over(self, entry: Entry) -> None:
         """What a former worker is known to have sent, though its ledger is lost, is not sent again."""

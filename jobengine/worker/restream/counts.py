@@ -88,7 +88,7 @@ class Lateness:
     eighth of the power of two that they are in. The last step has no end."""
 
     def __init__(self) -> None:
-        self._counts = [0] * LATENESS_STEPS
+        self._counts: dict[int, int] = {}
         self.last_ns = 0
         self.worst_ns = 0
 
@@ -99,18 +99,18 @@ class Lateness:
         if tenths >= 16:
             shift = tenths.bit_length() - 4
             tenths = min(8 * shift + (tenths >> shift), LATENESS_STEPS - 1)
-        self._counts[tenths] += count
+        self._counts[tenths] = self._counts.get(tenths, 0) + count
         if late_ns > self.worst_ns:
             self.worst_ns = late_ns
 
     @property
     def steps(self) -> list[tuple[float, int]]:
         """How many elements were less than so many milliseconds late, and not within the step before."""
-        return [(end_ms, count) for end_ms, count in zip(_ENDS_MS, self._counts, strict=True) if count]
+        return [(_ENDS_MS[step], count) for step, count in sorted(self._counts.items())]
 
     def percentile_ms(self, percent: float) -> float:
         """What ``percent`` of all elements did not exceed, rounded up to a step; 0 where there are none."""
-        left = sum(self._counts) * percent / 100
+        left = sum(self._counts.values()) * percent / 100
         for end_ms, count in self.steps:
             left -= count
             if left <= 0:

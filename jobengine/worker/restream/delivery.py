@@ -17,8 +17,9 @@ from jobengine.worker.restream.stretch import Stretch
 RETRY_NS = 1_000_000
 RETRY_MAX_NS = 20_000_000
 NEWS_MAX_NS = 50_000_000
-"""How often a job looks by itself for a peer or an answer, at least; its sink's descriptors wake it sooner.
-Hundreds of jobs may wait for one sink that is not there, beside others that have elements to send."""
+"""How often a job looks by itself for room, for a peer or an answer: more and more rarely. Where its sink has
+descriptors, they wake it as soon as there is something to see, so it looks rarely from the start. There may
+be hundreds of jobs that wait for one sink that is not there, beside others that have elements to send."""
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class Delivery:
         self._clock = clock
         self._offered = 0
         self._attempt_ns: int | None = None
-        self._retry_ns = RETRY_NS
+        self._retry_ns = self._first_retry_ns = RETRY_MAX_NS if sink.descriptors else RETRY_NS
         self._under_way: deque[tuple[int, int]] = deque()
         self._unsafe: deque[_Unsafe] = deque()
         self._noted = 0
@@ -78,16 +79,25 @@ class Delivery:
         self._unsafe.append(_Unsafe(self._offered - 1, self._offered, record))
         self._note_safe()
 
-    def record_stretch(self, stretch: Stretch, first: int) -> None:
-        """The same for what was sent of a stretch just now, from its entry ``first`` on."""
-        offered, behind = self._offered, stretch.sent
+    def hand_on(self, stretch: Stretch, end: int, now_ns: int) -> bool:
+        """Hand over a stretch up to its entry ``end``, as far as there is room, and say behind each what the
+        ledger is to say. False: there is none, try again at `retry_ns`."""
+        first = stretch.sent
+        elements, planes = stretch.elements[first:end], stretch.planes[first:end]
+        taken = self._take_note(self.sink.offer(elements, planes), now_ns)
+        if not taken:
+            return False
+        behind = first + taken
+        stretch.sent, stretch.sent_ns = behind, now_ns
+        offered = self._offered
         last = self._unsafe[-1] if self._unsafe else None
         if last is not None and last.what is stretch and not last.is_closed:
             last.end, last.behind = offered, behind
         else:
-            begin = offered - (behind - first)
-            self._unsafe.append(_Unsafe(begin, offered, stretch, first, behind))
-        self._note_safe()
+            self._unsafe.append(_Unsafe(offered - taken, offered, stretch, first, behind))
+        if self.sink.safe != self._noted:
+            self._note_safe()
+        return True
 
     def retry_ns(self, now_ns: int, max_ns: int = RETRY_MAX_NS) -> int:
         """When to try again what was refused: soon at first, then less often."""
@@ -152,7 +162,7 @@ class Delivery:
             self._offered += taken
             if self.sink.delivered < self._offered:
                 self._under_way.append((self._offered, self._attempt_ns or now_ns))
-            self._attempt_ns, self._retry_ns = None, RETRY_NS
+            self._attempt_ns, self._retry_ns = None, self._first_retry_ns
         else:
             self._attempt_ns = self._attempt_ns or now_ns
             if self.skips and self.sink.has_open_circuit:

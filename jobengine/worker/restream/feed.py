@@ -13,7 +13,7 @@ from jobengine.model.restream import RestreamSpec
 from jobengine.ports.contents import Buffer
 from jobengine.worker.restream.counts import Counters
 from jobengine.worker.restream.failures import SourceGap, SourceIdle
-from jobengine.worker.restream.reader import Entry, Reader
+from jobengine.worker.restream.reader import Batch, Entry, Reader
 from jobengine.worker.restream.shared_store import SharedStore
 from jobengine.worker.restream.source import Source, has_ended
 
@@ -56,7 +56,8 @@ class Feed:
         self._source = source
         self._stream = source.stream
         self.number = source.number
-        self.time_base = source.stream.time_base
+        self._tick_ns = source.stream.time_base.numerator * 1_000_000_000
+        self._tick_parts = source.stream.time_base.denominator
         self.kind = kind
         self.sequence, self.first, self.loop = place.sequence, place.first, place.loop
         self.goal = place.goal
@@ -73,6 +74,10 @@ class Feed:
         self.wake_ns = 0
         self._with_payload = True
         self._reader: Reader | None = None
+
+    def timestamp_ns(self, entry: Entry) -> int:
+        """The time of an entry."""
+        return entry.timestamp * self._tick_ns // self._tick_parts
 
     def take(self, spec: RestreamSpec, counters: Counters, now_ns: int) -> Entry | None:
         """The next element to send; None: look again at ``wake_ns``, or it has ``ended``."""
@@ -98,13 +103,13 @@ class Feed:
         self.wake_ns = now_ns
         return None
 
-    def plain(self, spec: RestreamSpec, size_bytes: int) -> Sequence[Entry]:
+    def plain(self, spec: RestreamSpec, batch: Batch) -> Sequence[Entry]:
         """What comes next, as far as it is at hand and needs no second look; `sent_plain` takes it. If there
         is nothing at hand, at most so much is read."""
         reader = self._reader
         if reader is None or self._with_payload is spec.metadata_only:
             reader = self._open(not spec.metadata_only)
-        return reader.plain(self.kind, size_bytes)
+        return reader.plain(self.kind, batch)
 
     @property
     def is_waiting(self) -> bool:

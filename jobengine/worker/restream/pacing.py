@@ -77,11 +77,7 @@ class Pacing:
         if self.is_fast:
             self._schedule_ns, self._target_ns, self._pause_ns = now_ns, now_ns, 0
             return now_ns
-        if self._speed != 1.0:
-            pause_ns = round(pause_ns / self._speed)
-        if not self._minimum_ns <= pause_ns <= self._maximum_ns:
-            pause_ns = max(self._minimum_ns, min(self._maximum_ns, pause_ns))
-        self._pause_ns = pause_ns
+        self._pause_ns = pause_ns = self._of_step(pause_ns)
         self._schedule_ns += pause_ns
         if has_waited and self._schedule_ns < now_ns:
             self.shifted_ns += now_ns - self._schedule_ns
@@ -103,16 +99,10 @@ class Pacing:
         many of them were sent. As fast as it goes: empty."""
         if self.is_fast:
             return []
-        speed, minimum_ns, maximum_ns = self._speed, self._minimum_ns, self._maximum_ns
         schedule_ns, due_ns = self._schedule_ns, []
         previous_ns = timestamps_ns[0] if self._previous_ns is None else self._previous_ns
         for timestamp_ns in timestamps_ns:
-            pause_ns = timestamp_ns - previous_ns
-            if speed != 1.0:
-                pause_ns = round(pause_ns / speed)
-            if not minimum_ns <= pause_ns <= maximum_ns:
-                pause_ns = minimum_ns if pause_ns < minimum_ns else maximum_ns
-            schedule_ns += pause_ns
+            schedule_ns += self._of_step(timestamp_ns - previous_ns)
             previous_ns = timestamp_ns
             due_ns.append(schedule_ns)
         return due_ns
@@ -128,6 +118,14 @@ class Pacing:
         self._skew_ns = max(0, now_ns - self._target_ns)
         self._sent_ns = now_ns
         return now_ns - self._schedule_ns
+
+    def _of_step(self, step_ns: int) -> int:
+        """The pause for a step of media: by the speed, and within its limits."""
+        if self._speed != 1.0:
+            step_ns = round(step_ns / self._speed)
+        if self._minimum_ns <= step_ns <= self._maximum_ns:
+            return step_ns
+        return max(self._minimum_ns, min(self._maximum_ns, step_ns))
 
     def _unusual_step_ns(self, timestamp_ns: int) -> int:
         """Of the first element nothing; where the timestamp falls back, what is set for that."""

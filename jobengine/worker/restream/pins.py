@@ -16,8 +16,9 @@ from jobengine.errors import JobEngineError
 from jobengine.ports.contents import ContentStore
 
 PIN_ELEMENTS: Final = 1024
+"""How far ahead a pin reaches at least: each takes two commits."""
 PIN_NS: Final = 10_000_000_000
-"""How far ahead a pin reaches, and how long it is used."""
+"""How long one is used."""
 _KEPT_US: Final = 30_000_000
 """How long it outlives a process that was killed."""
 
@@ -25,10 +26,10 @@ _KEPT_US: Final = 30_000_000
 class Pin:
     """One pinned stretch of a stream, used by ``holders`` readers."""
 
-    def __init__(self, stream: int, first: int, made_ns: int) -> None:
+    def __init__(self, stream: int, first: int, elements: int, made_ns: int) -> None:
         self.stream = stream
         self.first = first
-        self.last = first + PIN_ELEMENTS
+        self.last = first + elements
         self.made_ns = made_ns
         self.holders = 1
         self.name = ""
@@ -50,15 +51,16 @@ class Pins:
         self._held: dict[int, list[Pin]] = {}
         self._log = structlog.get_logger("pins")
 
-    def hold(self, stream: int, sequence: int) -> Pin:
-        """A pin from a place on; give it back with `release`."""
+    def hold(self, stream: int, sequence: int, elements: int = PIN_ELEMENTS) -> Pin:
+        """A pin of so many elements from a place on, or of half of them at least; give it back with
+        `release`."""
         now_ns = self._clock.monotonic_ns()
         of_stream = self._held.setdefault(stream, [])
         for pin in of_stream:
-            if pin.reaches(sequence, PIN_ELEMENTS // 2, now_ns):
+            if pin.reaches(sequence, elements // 2, now_ns):
                 pin.holders += 1
                 return pin
-        pin = Pin(stream, sequence, now_ns)
+        pin = Pin(stream, sequence, elements, now_ns)
         of_stream.append(pin)
         self._executor.submit(self._make, pin)
         return pin

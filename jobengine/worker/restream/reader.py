@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,18 +17,28 @@ from jobengine.errors import JobEngineError
 from jobengine.model.element import PTS_MIN, ElementKind, Gap, PayloadState, StoredElement
 from jobengine.model.message import Message, message_of
 from jobengine.ports.contents import Buffer
-from jobengine.worker.restream.pins import Pin
+from jobengine.worker.restream.pins import PIN_ELEMENTS, Pin
 from jobengine.worker.restream.shared_store import SharedStore
 
-BATCH_ELEMENTS = 64
 FIRST_BATCH = 8
-BATCH_BYTES = 4 << 20
-FAST_BATCH_BYTES = 16 << 20
+AHEAD_ELEMENTS = 16
+"""Fewer than so many are few: a job that has time reads on then, in batches of four times as many."""
+
+
+class Batch(NamedTuple):
+    """How much is read at once, at most."""
+
+    elements: int
+    size_bytes: int
+
+
+BATCH = Batch(64, 4 << 20)
+FAST_BATCH = Batch(256, 32 << 20)
 """What is read at once where elements are sent when they are due, and where they are sent as fast as it
 goes: a look at the store takes as long as sending several elements, and a socket may have more than that
 under way."""
-AHEAD_ELEMENTS = 16
-"""Fewer than so many are few: a job that has time reads on then, in batches of twice as many."""
+PINNED_BATCHES = 16
+"""So many batches are pinned at once, and no fewer elements than `PIN_ELEMENTS`."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -71,15 +82,15 @@ class Reader:
         ahead = self._ahead
         if not ahead:
             self._may_get_ahead = True
-            self._read_on(self._elements, BATCH_BYTES)
+            self._read_on(self._elements, BATCH)
         return ahead.popleft() if ahead else None
 
-    def plain(self, kind: ElementKind, size_bytes: int) -> list[Entry]:
+    def plain(self, kind: ElementKind, batch: Batch) -> list[Entry]:
         """What comes next, as far as it was read and is plain media of a kind, its times not falling back. If
         nothing was read, at most so much is."""
         if not self._ahead:
             self._may_get_ahead = True
-            self._read_on(self._elements, size_bytes)
+            self._read_on(self._elements, batch)
         found: list[Entry] = []
         timestamp = PTS_MIN
         for entry in self._ahead:
@@ -104,7 +115,7 @@ class Reader:
     def get_ahead(self) -> None:
         """Read on before more is wanted. What goes wrong is met again by whoever wants it."""
         try:
-            self._read_on(min(self._elements, 2 * AHEAD_ELEMENTS), BATCH_BYTES)
+            self._read_on(min(self._elements, 4 * AHEAD_ELEMENTS), BATCH)
         except JobEngineError:
             self._may_get_ahead = False
 
@@ -115,8 +126,8 @@ class Reader:
             self._pins.release(self._pin)
             self._pin = None
 
-    def _read_on(self, elements: int, size_bytes: int) -> None:
-        """Fetch a batch of at most so much, unless nothing can have come since there was none.
+    def _read_on(self, elements: int, batch: Batch) -> None:
+        """Fetch so many elements, or a batch, unless nothing can have come since there was none.
 
         Its size is told by the elements before; those of the first one are few.
         """
@@ -124,14 +135,15 @@ class Reader:
         if version == self._version:
             self._may_get_ahead = False
             return
-        limit = max(1, min(elements, size_bytes // self._mean_bytes))
+        limit = max(1, min(elements, batch.elements, batch.size_bytes // self._mean_bytes))
         entries = self._store.scan(self._stream, self._next, limit)
         self._may_get_ahead = len(entries) == limit
         if not entries:
             self._version = version
             return
-        self._keep_pinned()
+        self._keep_pinned(limit)
         self._add(entries)
+        self._elements = min(batch.elements, 2 * self._elements)
 
     def _add(self, entries: Sequence[StoredElement | Gap]) -> None:
         elements = [entry for entry in entries if isinstance(entry, StoredElement)]
@@ -152,12 +164,12 @@ class Reader:
             self._next = entry.sequence + 1
             read_bytes += payload_bytes
         self._mean_bytes = read_bytes // len(entries) + 1
-        self._elements = min(BATCH_ELEMENTS, 2 * self._elements)
 
-    def _keep_pinned(self) -> None:
+    def _keep_pinned(self, elements: int) -> None:
+        """See that so many elements more are pinned."""
         former, now_ns = self._pin, self._clock.monotonic_ns()
-        if not self._with_payload or (former and former.reaches(self._next, BATCH_ELEMENTS, now_ns)):
+        if not self._with_payload or (former and former.reaches(self._next, elements, now_ns)):
             return
-        self._pin = self._pins.hold(self._stream, self._next)
+        self._pin = self._pins.hold(self._stream, self._next, max(PIN_ELEMENTS, PINNED_BATCHES * elements))
         if former is not None:
             self._pins.release(former)

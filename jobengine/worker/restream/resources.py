@@ -37,6 +37,11 @@ class Resources:
             self._stores[url] = share(open_store(url), self._clock, self._pinning)
         return self._stores[url]
 
+    def get_ready(self, url: str) -> None:
+        """Open the store at ``url`` and start the threads of libzmq before the first job wants them."""
+        self.store(url)
+        self._context.socket(zmq.PAIR).close()
+
     def sink(self, spec: SinkSpec, stream: SinkStream, context: WorkContext, mark: int | None) -> Sink:
         """A sink for one job. ``mark``: that of a former worker's sink, 0: there was none, None: unknown."""
         url, terms = spec.url or "", spec.options or SinkTerms()
@@ -57,6 +62,7 @@ class Resources:
         """Close everything; sockets send what they hold, within their limits."""
         if "_pool" in vars(self):
             self._pool.close()
+        if "_context" in vars(self):
             self._context.term()
         if "_pushes" in vars(self):
             self._pushes.close()

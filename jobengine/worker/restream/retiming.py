@@ -37,16 +37,17 @@ class Retiming:
         self._time_base = Fraction(1, 1_000_000)
         self._pacing = PacingSpec()
         self._top: int | None = None
+        self._longest = self._fix = 0
         self.is_on = False
         self.forget()
 
     def change(self, spec: RestreamSpec) -> None:
         """Go by this description from the next element on; another choice of timestamps begins anew."""
         self._pacing = spec.pacing or PacingSpec()
-        self._measure()
         if spec.timestamps != self._timestamps:
             self._timestamps, self.is_on = spec.timestamps, spec.timestamps != "preserve"
             self.forget()
+        self._measure()
 
     def use(self, time_base: Fraction) -> None:
         """Times are in ticks of this."""
@@ -114,6 +115,9 @@ class Retiming:
         return begin - timestamp
 
     def _measure(self) -> None:
+        """In whole fractions, which takes half a millisecond of a job's beginning where anything is moved."""
+        if not self.is_on:
+            return
         pacing = self._pacing
         self._longest = self._ticks(pacing.max_duration_ms * pacing.speed)
         self._fix = max(1, self._ticks(pacing.discrepancy_fix_ms))

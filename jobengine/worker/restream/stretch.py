@@ -18,7 +18,7 @@ from jobengine.model.element import Element
 from jobengine.ports.contents import Buffer
 from jobengine.worker.restream.counts import StreamClock
 from jobengine.worker.restream.ledger import Delivered
-from jobengine.worker.restream.reader import Entry
+from jobengine.worker.restream.reader import AHEAD_ELEMENTS, Entry
 
 
 @dataclass(slots=True)
@@ -27,7 +27,8 @@ class Stretch:
 
     ``elements`` and ``planes`` are what leaves for each of the ``entries``, ``due_ns`` when; empty: all of it
     at once. ``safe_clock`` is the stream clock and ``record`` what the ledger says behind the first ``safe``
-    of them, none to begin with. So many have been ``sent``, and so many of these ``noted`` by the job.
+    of them, none to begin with. So many have been ``sent``, and so many of these ``noted`` by the job. Up to
+    ``look`` of them can be sent without a look at anything else.
     """
 
     entries: Sequence[Entry]
@@ -40,6 +41,7 @@ class Stretch:
     safe: int = 0
     sent: int = 0
     noted: int = 0
+    look: int = 0
     sent_ns: int = 0
 
     @property
@@ -51,6 +53,12 @@ class Stretch:
         """How many from the first one on are due by now."""
         due_ns = self.due_ns
         return bisect_right(due_ns, now_ns, self.sent) if due_ns else len(self.elements)
+
+    def look_again(self) -> None:
+        """All was looked at: that is needed again where few elements are left to send, and at the end."""
+        end = len(self.elements)
+        few = end - AHEAD_ELEMENTS + 1
+        self.look = few if self.sent < few else end
 
     def record_behind(self, count: int) -> Delivered:
         """What the ledger says behind the first ``count`` entries, no fewer than when last asked."""

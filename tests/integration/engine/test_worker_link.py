@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,34 @@ def test_reports_made_without_an_engine_arrive_in_order(
         sockets.command(IDENTITY, Acknowledge("e", 2000))
         told(link, lambda c: isinstance(c, Acknowledge))
     assert link.is_settled
+
+
+def test_command_that_came_while_the_worker_spoke_is_read_without_waiting_for_another(
+    context: zmq.Context[Any], ends: Addresses, link: WorkerLink
+) -> None:
+    with engine(context, ends) as sockets:
+        wait_until(lambda: _is_reached(sockets, link), 10, "the worker is connected")
+        sockets.command(IDENTITY, Acknowledge("e", 1))
+        wait_until(lambda: link.receive(0) != [], 10, "one command comes")
+        for number in range(20):
+            sockets.command(IDENTITY, Acknowledge("e", number))
+            sockets.poll(10, (), 1000)
+            link.say(Hello(1, 4711))
+            told(link, partial(_acknowledges, number))
+
+
+def _acknowledges(number: int, command: ToWorker) -> bool:
+    return isinstance(command, Acknowledge) and command.acknowledged == number
+
+
+def test_descriptors_of_a_work_end_a_wait_as_commands_do(link: WorkerLink) -> None:
+    ours, theirs = os.pipe()
+    try:
+        os.write(theirs, b"x")
+        assert link.receive(60_000, (ours,)) == []
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_sync_of_the_next_engine_brings_what_was_not_committed(

@@ -10,7 +10,8 @@ from tests.needs import is_there
 
 if is_there("savant_rs"):
     import savant_rs  # noqa: F401 - makes the modules below importable
-    from savant_rs import primitives, zmq
+    from savant_rs import primitives as primitives
+    from savant_rs import zmq
     from savant_rs.utils.serialization import save_message_to_bytes
 
 ANSWER_TIMEOUT_MS = 5000

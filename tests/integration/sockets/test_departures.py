@@ -30,7 +30,7 @@ def test_credit_that_was_used_up_comes_back_when_half_has_left_and_that_rings(la
     queued: list[memoryview] = []
     for count in range(CREDIT_BYTES // PERIOD_BYTES):
         assert departures.has_credit
-        assert departures.wants_mark(0)
+        assert not departures.unmarked_bytes(0)
         queued.append(memoryview(b"topic"))
         departures.mark(queued[-1], 0)
         departures.sent(lane, count, PERIOD_BYTES)
@@ -46,6 +46,17 @@ def test_credit_that_was_used_up_comes_back_when_half_has_left_and_that_rings(la
     assert seen.index(True) == rings.index(True) == len(seen) // 2
     assert all(seen[seen.index(True) :])
     assert rings.count(True) == 1
+    departures.close()
+
+
+def test_credit_is_not_used_up_by_what_has_left_by_then(lane: Lane) -> None:
+    departures = Departures()
+    for count in (1, 2):
+        topic = memoryview(b"topic")
+        departures.mark(topic, 0)
+        del topic
+        departures.sent(lane, count, CREDIT_BYTES // 2)
+    assert departures.has_credit
     departures.close()
 
 

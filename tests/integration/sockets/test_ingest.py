@@ -289,7 +289,7 @@ def test_a_stock_savant_writer_is_recorded(
     frame = savant.frame()
     with savant.writing(f"{theirs}+connect:ipc://{folder}/in") as writer:
         run_until(work, lambda: counts(work)["peers"], "the writer")
-        results = []
+        results: list[Any] = []
 
         def has_frame() -> bool:
             """A publisher doesn't wait for its subscribers, so it says it again; it is recorded once."""

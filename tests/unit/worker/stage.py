@@ -22,11 +22,11 @@ from jobengine.messaging.worker_messages import (
 )
 from jobengine.model.plan import Planned
 from jobengine.model.roots import MediaRoots
-from jobengine.ports.work import Work, WorkContext
+from jobengine.ports.work import Work, WorkContext, goes_by_elements
 from jobengine.testing import ManualClock
+from jobengine.worker.course import Course, run_alone
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
-from jobengine.worker.steps import run_alone
 
 ENGINE = "engine-1"
 
@@ -73,9 +73,10 @@ class ScriptedLink:
 
 
 class Stage:
-    """One run of a runtime."""
+    """One run of a runtime. ``goes_along``: what is planned needs no step, as where jobs share a process."""
 
     def __init__(self) -> None:
+        self.goes_along = False
         self.clock = ManualClock()
         self.link = ScriptedLink(self.clock)
         self.end_reason = ""
@@ -110,7 +111,10 @@ class Stage:
         )
         reporter = Reporter(self.link, self.clock, told)  # type: ignore[arg-type]
         runtime = Runtime(told, work, context, reporter, self.clock, lambda: self.end_reason)
-        run_alone(runtime.steps(), self.link.receive, self.clock)
+        course = Course(runtime.steps())
+        if self.goes_along and goes_by_elements(work):
+            course.work = work
+        run_alone(course, self.link.receive, self.clock)
         return runtime
 
     def context_members(self) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def test_durations_take_effect_at_exactly_their_tick(
     stage: Stage, is_paced: bool, block: int, rate: int | Fraction
 ) -> None:
     work = SyntheticWork(rate, is_paced=is_paced, block_ticks=block, length_ticks=10_000_000)
-    change = {"pipeSpec": {"mixer": {}}}
+    change: dict[str, Any] = {"pipeSpec": {"mixer": {}}}
     spans = [37, 1, 4999, 20_001]
     plan = [planned(n + 1, "Duration", "None", duration=ms, description=change) for n, ms in enumerate(spans)]
     stage.run(work, [start(), *plan, planned(9, "Duration", "Finish", duration=10)])

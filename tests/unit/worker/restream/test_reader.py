@@ -11,7 +11,7 @@ from jobengine.model.element import ElementKind, Gap, StoredElement
 from jobengine.ports.contents import DeleteElements, DropPayloads, LimitStream
 from jobengine.testing import ManualClock
 from jobengine.testing.contents.store import MemoryContents
-from jobengine.worker.restream.reader import FAST_BATCH_BYTES, Entry, Reader
+from jobengine.worker.restream.reader import FAST_BATCH, Entry, Reader
 from jobengine.worker.restream.shared_store import share
 from tests.unit.worker.restream.at_once import AtOnce
 from tests.unit.worker.restream.streams import StoredCamera
@@ -123,8 +123,8 @@ def test_big_elements_are_read_few_at_a_time(big: tuple[CountedStore, Reader]) -
 def test_more_of_them_are_read_at_once_where_they_are_sent_together(big: tuple[CountedStore, Reader]) -> None:
     store, reading = big
     seen = []
-    while entries := reading.plain(ElementKind.PACKET, FAST_BATCH_BYTES):
+    while entries := reading.plain(ElementKind.PACKET, FAST_BATCH):
         seen += [pts_of(entry) for entry in entries]
         reading.pass_over(len(entries))
     assert seen == list(range(64))
-    assert max(store.limits) == 15
+    assert max(store.limits) == 31
