@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 import psutil
 import pytest
 
 from jobengine.client import Job
-from jobengine.clock import from_text
+from jobengine.clock import SystemClock, from_text
 from tests.acceptance.documents import RATE_HZ, after, assert_counts, at_once, on, recording, samples_of
 from tests.acceptance.observing import (
     assert_intact,
@@ -25,7 +25,8 @@ from tests.processes import await_end, has_ended
 from tests.services import NewService, Service
 from tests.waiting import wait_until
 
-NEAR = timedelta(milliseconds=500)
+STALL = timedelta(seconds=3)
+"""A busy machine may keep a worker waiting for so long; exactness itself is tried in virtual time."""
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -54,25 +55,27 @@ def test_a_recording_goes_on_without_its_service_and_is_in_the_history_as_if_not
     wait_until(lambda: is_over(moment), 20, "the planned moment is over")
     record_on(output, 1.0)
     assert not has_ended(worker)
+    alone_until = SystemClock().now()
     service.start()
     wait_until(lambda: len(history_of(service, job)) == 4, 30, "the history has caught up")
     assert worker_of(job).pid == worker.pid
     job.finish()
     reach(job, "Finished")
     assert_whole(service, job, changes=3)
-    check_moments(service, job, moment)
+    check_moments(service, job, moment, alone_until)
     assert_intact(service, jobs=1)
 
 
-def check_moments(service: Service, job: Job, moment: str) -> None:
+def check_moments(service: Service, job: Job, moment: str, alone_until: datetime) -> None:
+    """The worker has kept the planned moment while nobody was there to remind it."""
     rows = history_of(service, job)
     start, first, timed, last = rows[:4]
     assert first["samples"] == RATE_HZ
     assert timed["due"] == moment
-    assert timedelta(0) <= from_text(timed["time"]) - from_text(moment) < NEAR
+    assert from_text(moment) <= from_text(timed["time"]) < alone_until
     since_start = from_text(timed["time"]) - from_text(start["time"])
     heard = timedelta(seconds=float(Fraction(timed["samples"], RATE_HZ)))
-    assert abs(since_start - heard) < NEAR
+    assert abs(since_start - heard) < STALL
     assert last["samples"] == timed["samples"] + RATE_HZ // 2
 
 
