@@ -9,14 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import zmq
 
+from benchmarks.processes import cpu_seconds
 from jobengine.app.targets import run_engine
 from jobengine.app.template import TemplateFork
 from jobengine.errors import UnavailableError
@@ -24,10 +27,22 @@ from jobengine.history.database import Database
 from jobengine.messaging.addresses import addresses
 from jobengine.messaging.engine_client import EngineClient
 from jobengine.messaging.engine_messages import Accepted, AnyRequest, ReadProgress, answer_decoder, encode
+from jobengine.ready_word import ReadyWords
 from jobengine.settings import EngineSettings, LogSettings, Settings
 from tests.waiting import wait_until
 
 HOST = "bench"
+QUIET_S = 0.5
+"""So long what is at rest uses no more than `QUIET_SHARE` of a core."""
+QUIET_SHARE = 0.05
+
+
+def accepted(packed: bytes) -> Accepted:
+    """The engine's answer. Raises RuntimeError if it refuses."""
+    answer = answer_decoder.decode(packed)
+    if not isinstance(answer, Accepted):
+        raise RuntimeError(f"refused: {answer}")
+    return answer
 
 
 class EngineRig:
@@ -42,6 +57,7 @@ class EngineRig:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SNDHWM, 100_000)
         self._socket.setsockopt(zmq.RCVHWM, 100_000)
+        self._socket.setsockopt(zmq.RCVTIMEO, 30_000)
         self._socket.connect(self._address)
 
     def wait_ready(self) -> None:
@@ -50,47 +66,58 @@ class EngineRig:
         wait_until(partial(_answers, client), 60, "the engine answers")
         client.close_thread()
 
-    def drive(self, requests: Sequence[bytes], window: int) -> list[Accepted]:
-        """Send everything with ``window`` requests in flight; the answers, each after its commit."""
-        answers: list[Accepted] = []
-        sent = 0
-        while len(answers) < len(requests):
-            while sent < len(requests) and sent - len(answers) < window:
-                self._socket.send(requests[sent])
-                sent += 1
-            answers.append(self._take())
-            while int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+    def wait_quiet(self) -> None:
+        """Until what the engine starts beside itself has begun, whose imports would share the cores with what
+        is measured; at most 60 s.
+        """
+        wait_until(self._is_quiet, 60, "the engine and its nursery rest")
+
+    def drive(self, requests: Sequence[bytes], window: int) -> list[bytes]:
+        """Send everything with ``window`` requests in flight; the packed answers, each after its commit."""
+        answers: list[bytes] = []
+        for number, request in enumerate(requests):
+            if number >= window:
                 answers.append(self._take())
+            self._socket.send(request)
+        while len(answers) < len(requests):
+            answers.append(self._take())
         return answers
 
     def close(self) -> None:
         self._socket.close()
         self._context.destroy(linger=0)
 
-    def _take(self) -> Accepted:
-        if not self._socket.poll(30_000):
-            raise RuntimeError("the engine has not answered for 30 s")
-        answer = answer_decoder.decode(self._socket.recv())
-        if not isinstance(answer, Accepted):
-            raise RuntimeError(f"refused: {answer}")
-        return answer
+    def _take(self) -> bytes:
+        try:
+            return self._socket.recv()
+        except zmq.Again:
+            raise RuntimeError("the engine has not answered for 30 s") from None
+
+    def _is_quiet(self) -> bool:
+        engine = psutil.Process(self.process_id)
+        before = cpu_seconds([engine.pid, *(child.pid for child in engine.children(recursive=True))])
+        time.sleep(QUIET_S)
+        after = cpu_seconds([engine.pid, *(child.pid for child in engine.children(recursive=True))])
+        return after - before < QUIET_S * QUIET_SHARE
 
 
 @contextmanager
 def engine_process(data: Path, database_url: str | None = None) -> Iterator[EngineRig]:
-    """A migrated database and an engine in a process of its own."""
+    """A migrated database and an engine in a process of its own, with its nursery at rest."""
     settings = bench_settings(data, database_url)
     (data / "media").mkdir(parents=True, exist_ok=True)
     with Database(settings.database) as database:
         database.upgrade()
     with started_engine(settings) as rig:
+        rig.wait_quiet()
         yield rig
 
 
 @contextmanager
 def started_engine(settings: Settings) -> Iterator[EngineRig]:
     """An engine over a database that is there, forked from a template as in a service."""
-    process = TemplateFork(target=run_engine, args=(settings, False), name="engine")
+    words = ReadyWords()
+    process = TemplateFork(target=run_engine, args=(settings, False, words.mouth), name="engine")
     process.start()
     rig = EngineRig(settings, process.pid or 0)
     try:
@@ -98,11 +125,14 @@ def started_engine(settings: Settings) -> Iterator[EngineRig]:
         yield rig
     finally:
         rig.close()
+        waiting = _children_of(rig.process_id)
         process.terminate()
         process.join(20)
         if process.is_alive():
             process.kill()
             process.join()
+        psutil.wait_procs(waiting, timeout=20)  # until then they may write into the folder
+        words.close()
 
 
 def bench_settings(data: Path, database_url: str | None) -> Settings:
@@ -191,6 +221,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _children_of(process_id: int) -> list[psutil.Process]:
+    """Of a process that may have ended: its nursery, and the workers that wait for jobs."""
+    try:
+        return psutil.Process(process_id).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _answers(client: EngineClient) -> bool:

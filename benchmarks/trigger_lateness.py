@@ -45,7 +45,7 @@ from jobengine.settings import Settings
 FEW = 1_000
 MS = timedelta(milliseconds=1)
 SECOND = timedelta(seconds=1)
-LEAD = {"SQLite": timedelta(seconds=20), "PostgreSQL": timedelta(seconds=32)}
+LEAD = {"SQLite": timedelta(seconds=20), "PostgreSQL": timedelta(seconds=45)}
 """How long making rows fall due, a start and a look at the memory take, before the engine reads ahead."""
 GAP = timedelta(seconds=12)
 """From burst to burst, so that each is on disk and told before the engine looks ahead to the next."""
@@ -122,7 +122,6 @@ def measure_on(
         first = datetime.now(UTC) + LEAD[name]
         bursts = [Burst(first + GAP * number, given.due, SECOND) for number in range(given.rounds)]
         due = make_due(database, given.pending, bursts)
-        database.checkpoint()
         with started(folder, url) as (rig, start_s), notices(rig.settings) as socket, watched() as watch:
             many = idle(rig, start_s)
             rounds, costs = [], []
