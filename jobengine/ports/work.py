@@ -139,9 +139,6 @@ class ElementWork(Work, Protocol):
     stream clock moves when an element is handed on, by the media time since the element before.
     """
 
-    along_until_ns: int
-    """Up to this moment it may `go_along`; set by whoever calls `step`."""
-
     @property
     def elements(self) -> int:
         """How many elements were handed on."""
@@ -200,7 +197,7 @@ class ElementWork(Work, Protocol):
 
     def go_along(self, now_ns: int) -> int | None:
         """Hand on what is due of what the last step has planned. When to be called again; None: `step` has to
-        be, as something else is to be looked at."""
+        be, as something else is to be looked at. Called only while nothing has happened since that step."""
         ...
 
     def finish(self, state: JobState) -> int | None:

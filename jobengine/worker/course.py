@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from jobengine.clock import Clock
 from jobengine.ports.work import ElementWork
-from jobengine.worker.steps import NOTHING, Commands, Steps
+from jobengine.worker.steps import NOTHING, Commands, Pause, Steps
 
 
 class Course:
@@ -20,27 +20,30 @@ class Course:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self._has_begun = False
+        self._along_until_ns = 0
         self.work: ElementWork | None = None
         self.went_along = False
 
     def turn(self, commands: Commands, now_ns: int) -> int:
         """One turn; the monotonic time (ns) of the next. Raises StopIteration at the end, and whatever the
         steps raise: a fault of what goes along is thrown into them."""
-        work = self.work
-        if work is not None and not commands:
+        self.went_along = False
+        if self.work is not None and now_ns < self._along_until_ns and not commands:
             try:
-                wake_ns = work.go_along(now_ns)
+                wake_ns = self.work.go_along(now_ns)
             except Exception as fault:
-                self.went_along = False
-                return self._steps.throw(fault)
+                return self._until(self._steps.throw(fault))
             if wake_ns is not None:
                 self.went_along = True
-                return wake_ns
-        self.went_along = False
+                return min(wake_ns, self._along_until_ns)
         if self._has_begun:
-            return self._steps.send(commands)
+            return self._until(self._steps.send(commands))
         self._has_begun = True
-        return next(self._steps)
+        return self._until(next(self._steps))
+
+    def _until(self, pause: Pause) -> int:
+        self._along_until_ns = pause.along_until_ns
+        return pause.until_ns
 
 
 def run_alone(course: Course, receive: Callable[[float], Commands], clock: Clock) -> None:

@@ -10,7 +10,7 @@ from jobengine.model.condition import Milestone, StreamReading
 from jobengine.model.lifecycle import JobState
 from jobengine.model.plan import Plan
 from jobengine.ports.work import ElementWork
-from jobengine.worker.steps import NOTHING, Waiting
+from jobengine.worker.steps import NOTHING, Pause, Waiting
 
 
 class ElementDrive:
@@ -65,18 +65,11 @@ class ElementDrive:
     def wait(self, until_ns: int, limit_ns: int) -> Waiting:
         """Go on by itself whenever it is time to; until ``limit_ns``, a command, the end, or where the plan
         has to be looked at. What is planned may go along meanwhile."""
-        self._work.along_until_ns = limit_ns
-        try:
-            return (yield from self._go_by_itself(until_ns, limit_ns))
-        finally:
-            self._work.along_until_ns = 0
-
-    def _go_by_itself(self, until_ns: int, limit_ns: int) -> Waiting:
         work, milestone = self._work, self._milestone
         while not (work.ended or (milestone is not None and milestone.is_reached(work))):
             if limit_ns <= until_ns:
-                return (yield limit_ns)
-            if commands := (yield until_ns):
+                return (yield Pause(limit_ns, limit_ns))
+            if commands := (yield Pause(until_ns, limit_ns)):
                 return commands
             until_ns = work.step(milestone)
         return NOTHING

@@ -31,7 +31,7 @@ from jobengine.ports.work import Work, WorkContext
 from jobengine.worker.course import Course, run_alone
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
-from jobengine.worker.steps import Commands, Steps
+from jobengine.worker.steps import Commands, Pause, Steps
 from jobengine.worker.works import new_work, release
 
 HELLO_PERIOD_NS = 250_000_000
@@ -127,12 +127,12 @@ class Worker:
         self._log.info("worker.done", state=str(runtime.state))
         yield from self._hand_over(reporter, runtime.state)
 
-    def _await_job(self) -> Generator[int, list[ToWorker], Assign | None]:
+    def _await_job(self) -> Generator[Pause, list[ToWorker], Assign | None]:
         """Ask for the job until it comes; None when the service has gone or another worker has it."""
         while not self._signals.stop and not self._is_orphan(self._last_heard_ns):
             is_sent = self._link.say(Hello(PROTOCOL_VERSION, self._process_id))
             wait_ns = HELLO_PERIOD_NS if is_sent else CONNECT_PERIOD_NS
-            for command in (yield self._clock.monotonic_ns() + wait_ns):
+            for command in (yield Pause(self._clock.monotonic_ns() + wait_ns)):
                 if isinstance(command, Assign):
                     return command
                 if isinstance(command, Release):
@@ -145,7 +145,7 @@ class Worker:
         """
         while not self._link.is_settled and not self._is_orphan(reporter.last_heard_ns):
             reporter.still_here(state)
-            commands = yield self._clock.monotonic_ns() + HELLO_PERIOD_NS
+            commands = yield Pause(self._clock.monotonic_ns() + HELLO_PERIOD_NS)
             reporter.heard(commands)
             if any(isinstance(command, Release) and command.fenced for command in commands):
                 return

@@ -31,7 +31,7 @@ from jobengine.model.plan import Due, Plan
 from jobengine.ports.work import TickWork, Work, WorkContext, goes_by_elements
 from jobengine.worker.element_drive import ElementDrive
 from jobengine.worker.reporter import Reporter
-from jobengine.worker.steps import Steps, Waiting
+from jobengine.worker.steps import Pause, Steps, Waiting
 from jobengine.worker.tick_drive import TickDrive
 
 IDLE_WAIT_NS = 200_000_000
@@ -277,7 +277,7 @@ class Runtime:
         """What is on its way arrives, then the targets are finished."""
         while (until_ns := self._driven.finish(target)) is not None:
             self._heartbeat()
-            self._reporter.heard((yield until_ns))
+            self._reporter.heard((yield Pause(until_ns)))
         self._work.close()
         self._reporter.outputs(self._work)
 
@@ -302,7 +302,7 @@ class Runtime:
 
 
 def _wait_idly(until_ns: int) -> Waiting:
-    return (yield until_ns)
+    return (yield Pause(until_ns))
 
 
 def _drive(work: Work, clock: Clock) -> TickDrive | ElementDrive:

@@ -7,13 +7,23 @@ asked: see `jobengine.worker.course`.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from jobengine.messaging.worker_messages import ToWorker
 
 Commands = Sequence[ToWorker]
 NOTHING: Final[Commands] = ()
-Steps = Generator[int, Commands, None]
-"""Yields the monotonic time (ns) until which there is nothing to do; is sent the commands come meanwhile."""
-Waiting = Generator[int, Commands, Commands]
+
+
+class Pause(NamedTuple):
+    """There is nothing to do until ``until_ns``, in monotonic time, but for what a work has planned: that may
+    go along up to ``along_until_ns``."""
+
+    until_ns: int
+    along_until_ns: int = 0
+
+
+Steps = Generator[Pause, Commands, None]
+"""Is sent the commands that came during the pause."""
+Waiting = Generator[Pause, Commands, Commands]
 """Steps that end with the commands that came, or with `NOTHING`."""

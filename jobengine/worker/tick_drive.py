@@ -11,7 +11,7 @@ from jobengine.model.lifecycle import JobState
 from jobengine.model.plan import Plan
 from jobengine.ports.work import TickWork
 from jobengine.worker.pacer import Pacer
-from jobengine.worker.steps import NOTHING, Waiting
+from jobengine.worker.steps import NOTHING, Pause, Waiting
 
 
 class TickDrive:
@@ -64,8 +64,8 @@ class TickDrive:
         cut = self._cut
         while not (self.ended or (cut is not None and self._work.position >= cut)):
             if limit_ns <= until_ns:
-                return (yield limit_ns)
-            if commands := (yield until_ns):
+                return (yield Pause(limit_ns))
+            if commands := (yield Pause(until_ns)):
                 return commands
             until_ns = self._step()
         return NOTHING

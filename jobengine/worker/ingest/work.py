@@ -65,7 +65,6 @@ class IngestWork:
         self._recording: Recording | None = None
         self._base_us = 0
         self._is_closed = False
-        self.along_until_ns = 0
 
     @property
     def rate(self) -> Fraction:

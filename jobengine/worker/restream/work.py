@@ -70,7 +70,6 @@ class RestreamWork:
         self._is_ending = self._has_said_end = False
         self._is_closed = False
         self._started: datetime | None = None
-        self.along_until_ns = 0
 
     @property
     def rate(self) -> Fraction:
@@ -195,10 +194,7 @@ class RestreamWork:
         return self._conveyor.run(milestone)
 
     def go_along(self, now_ns: int) -> int | None:
-        if self._conveyor is None or now_ns >= self.along_until_ns:
-            return None
-        wake_ns = self._conveyor.go_along(now_ns)
-        return wake_ns if wake_ns is None else min(wake_ns, self.along_until_ns)
+        return self._conveyor.go_along(now_ns) if self._conveyor is not None else None
 
     def finish(self, state: JobState) -> int | None:
         """Wait for what is under way and say goodbye, as far as the state asks for it."""
