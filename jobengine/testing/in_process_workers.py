@@ -19,7 +19,8 @@ from jobengine.messaging.worker_channel import BEAT_NS
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import Fork, FromWorker, ToWorker, encode, from_worker
 from jobengine.ports.work import Work, WorkerEnded, WorkerProcess, WorkerStarted
-from jobengine.worker.main import StopSignal, Worker
+from jobengine.worker.main import Worker
+from jobengine.worker.stop_signal import StopSignal
 
 News = WorkerStarted | WorkerEnded
 NewWork = Callable[[str], Work]
@@ -67,7 +68,8 @@ class InProcessWorkers:
 
     def terminate(self, process_id: int) -> None:
         """Send what SIGTERM is to a process."""
-        self._workers[process_id].signal.stop = True
+        worker = self._workers[process_id]
+        worker.signal.stop, worker.wake_ns = True, self._clock.monotonic_ns()
 
     def command(self, identity: str, command: ToWorker) -> None:
         worker = self._workers.get(int(identity.partition(":")[2]))

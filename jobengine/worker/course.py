@@ -41,6 +41,10 @@ class Course:
         self._has_begun = True
         return self._until(next(self._steps))
 
+    def forbid_along(self) -> None:
+        """Something has happened that no command tells: the next turn is a step."""
+        self._along_until_ns = 0
+
     def _until(self, pause: Pause) -> int:
         self._along_until_ns = pause.along_until_ns
         return pause.until_ns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from jobengine.clock import Clock
@@ -16,9 +16,10 @@ from jobengine.worker.steps import NOTHING, Pause, Waiting
 class ElementDrive:
     """Drives an `ElementWork` along a plan."""
 
-    def __init__(self, work: ElementWork, clock: Clock) -> None:
+    def __init__(self, work: ElementWork, clock: Clock, must_end: Callable[[], str]) -> None:
         self._work = work
         self._clock = clock
+        self._must_end = must_end
         self._rate = work.rate
         self._milestone: Milestone | None = None
 
@@ -64,12 +65,12 @@ class ElementDrive:
 
     def wait(self, until_ns: int, limit_ns: int) -> Waiting:
         """Go on by itself whenever it is time to; until ``limit_ns``, a command, the end, or where the plan
-        has to be looked at. What is planned may go along meanwhile."""
+        has to be looked at or the job to end. What is planned may go along meanwhile."""
         work, milestone = self._work, self._milestone
         while not (work.ended or (milestone is not None and milestone.is_reached(work))):
             if limit_ns <= until_ns:
                 return (yield Pause(limit_ns, limit_ns))
-            if commands := (yield Pause(until_ns, limit_ns)):
+            if (commands := (yield Pause(until_ns, limit_ns))) or self._must_end():
                 return commands
             until_ns = work.step(milestone)
         return NOTHING

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
-import signal
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,26 +30,12 @@ from jobengine.worker.course import Course, run_alone
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
 from jobengine.worker.steps import Commands, Pause, Steps
+from jobengine.worker.stop_signal import StopSignal
 from jobengine.worker.works import new_work, release
 
 HELLO_PERIOD_NS = 250_000_000
 CONNECT_PERIOD_NS = 2_000_000
 """A new socket takes a moment to connect; the first hello goes out as soon as it has."""
-
-
-@dataclass(slots=True)
-class StopSignal:
-    """Remembers that the process was told to stop."""
-
-    stop: bool = False
-
-    def install(self) -> None:
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    def _on_stop(self, signum: int, frame: object) -> None:
-        self.stop = True
 
 
 class WorkerHost:
@@ -102,14 +86,20 @@ class Worker:
         self._runtime: Runtime | None = None
         self._log = structlog.get_logger("worker")
         self._last_heard_ns = clock.monotonic_ns()
+        self._is_stopped = False
 
     def run(self) -> None:
         """Run to the end; blocks."""
         run_alone(Course(self.steps()), self._receive, self._clock)
 
     def _receive(self, timeout_ms: float) -> Commands:
-        """Wait for commands, and for what wakes the work."""
-        return self._link.receive(timeout_ms, self._runtime.descriptors if self._runtime else ())
+        """Wait for commands, for what wakes the work, and for the signal to stop while that is news."""
+        watched = self._runtime.descriptors if self._runtime else ()
+        if not self._is_stopped:
+            watched = (*watched, *self._signals.descriptors)
+        commands = self._link.receive(timeout_ms, watched)
+        self._is_stopped = self._signals.stop
+        return commands
 
     def steps(self) -> Steps:
         """From the first greeting to the last report."""

@@ -97,7 +97,7 @@ class Runtime:
         self._work.prepare(self._assign.description, self._context)
         settled = {place: Fraction(position) for place, position in self._assign.settled.items()}
         self._plan = Plan(self._work.rate, settled)
-        self._drive = _drive(self._work, self._clock)
+        self._drive = _drive(self._work, self._clock, self._must_end)
         self._plan.arm(self._assign.transitions, self._clock.now(), self._drive.floor)
         self._reporter.prepared(self._work, self._assign.revision)
         if self._assign.resume is not None:
@@ -305,11 +305,11 @@ def _wait_idly(until_ns: int) -> Waiting:
     return (yield Pause(until_ns))
 
 
-def _drive(work: Work, clock: Clock) -> TickDrive | ElementDrive:
+def _drive(work: Work, clock: Clock, must_end: Callable[[], str]) -> TickDrive | ElementDrive:
     if goes_by_elements(work):
-        return ElementDrive(work, clock)
+        return ElementDrive(work, clock, must_end)
     if _goes_by_ticks(work):
-        return TickDrive(work, clock)
+        return TickDrive(work, clock, must_end)
     raise TypeError(f"{type(work).__name__} can neither advance nor step")
 
 

@@ -29,8 +29,9 @@ from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, Left, encode, fork_decoder
 from jobengine.ports.work import Work, goes_by_elements
 from jobengine.worker.course import Course
-from jobengine.worker.main import StopSignal, Worker
+from jobengine.worker.main import Worker
 from jobengine.worker.steps import NOTHING
+from jobengine.worker.stop_signal import StopSignal
 from jobengine.worker.turns import Turns
 from jobengine.worker.works import new_work, release
 
@@ -110,6 +111,8 @@ class SharedWorker:
         self._poller = select.epoll()
         self._poller.register(nursery, select.EPOLLIN)
         self._poller.register(channel.descriptor, select.EPOLLIN)
+        for descriptor in signals.descriptors:
+            self._poller.register(descriptor, select.EPOLLIN | select.EPOLLET)
 
     def run(self) -> None:
         """Serve; blocks."""
@@ -139,8 +142,16 @@ class SharedWorker:
                 self._wake(job.identity for job in self._channel.distribute())
             elif self._nursery is not None and descriptor == self._nursery.fileno():
                 self._take_from(self._nursery)
+            elif descriptor in self._signals.descriptors:
+                self._stop_all()
             else:
                 self._wake(job.channel.identity for job in self._watchers.get(descriptor, ()))
+
+    def _stop_all(self) -> None:
+        """Have every job notice now that the process was told to stop."""
+        for job in self._jobs.values():
+            job.course.forbid_along()
+        self._wake(self._jobs)
 
     def _wake(self, identities: Iterable[bytes]) -> None:
         now_ns = self._clock.monotonic_ns()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from jobengine.clock import Clock
@@ -23,9 +23,10 @@ class TickDrive:
     descriptors: Sequence[int] = ()
     """Nothing but time and commands wakes it."""
 
-    def __init__(self, work: TickWork, clock: Clock) -> None:
+    def __init__(self, work: TickWork, clock: Clock, must_end: Callable[[], str]) -> None:
         self._work = work
         self._clock = clock
+        self._must_end = must_end
         self._is_paced, self._block_ticks = work.is_paced, work.block_ticks
         self._pacer = Pacer(clock, work.rate)
         self._cut: int | None = None
@@ -60,12 +61,12 @@ class TickDrive:
 
     def wait(self, until_ns: int, limit_ns: int) -> Waiting:
         """Go on by itself, block by block; until ``limit_ns``, a command, the end, or where the plan has to
-        be looked at again."""
+        be looked at or the job to end."""
         cut = self._cut
         while not (self.ended or (cut is not None and self._work.position >= cut)):
             if limit_ns <= until_ns:
                 return (yield Pause(limit_ns))
-            if commands := (yield Pause(until_ns)):
+            if (commands := (yield Pause(until_ns))) or self._must_end():
                 return commands
             until_ns = self._step()
         return NOTHING
