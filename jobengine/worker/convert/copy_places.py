@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -24,6 +23,7 @@ from jobengine.media.places import find_source, find_target
 from jobengine.model.element import ElementKind
 from jobengine.model.push import is_below
 from jobengine.model.roots import MediaRoots
+from jobengine.tls_trust import authorities_for
 
 TIMEOUT_S = 10.0
 MAX_BYTES = 1 << 30
@@ -76,11 +76,7 @@ class CopyPlaces:
     def __init__(self, roots: MediaRoots, allowed: Sequence[str]) -> None:
         self._roots = roots
         self._allowed = allowed
-
-    @cached_property
-    def _client(self) -> httpx.Client:
-        """One for all requests: each new one reads what TLS trusts anew, for tens of milliseconds."""
-        return httpx.Client(timeout=TIMEOUT_S, limits=_LIMITS)
+        self._clients: dict[str, httpx.Client] = {}
 
     def new(self, base: str, content: str) -> CopyPlace:
         """The place of a content below ``base``, a folder or URL. Raises MediaError if it is not allowed."""
@@ -101,12 +97,20 @@ class CopyPlaces:
     def _server(self, url: str) -> UrlPlace:
         if not any(is_below(url, base) for base in self._allowed):
             raise MediaError(f"{url} is not below a URL that the operator allows (convert.copy_urls)")
-        return UrlPlace(url, self._client)
+        return UrlPlace(url, self._client(url))
+
+    def _client(self, url: str) -> httpx.Client:
+        """One for all servers of a scheme: to make one for TLS takes tens of milliseconds."""
+        scheme = urlsplit(url).scheme
+        if scheme not in self._clients:
+            trusted = authorities_for(url, may_lead_to_tls=False)
+            self._clients[scheme] = httpx.Client(timeout=TIMEOUT_S, limits=_LIMITS, verify=trusted)
+        return self._clients[scheme]
 
     def close(self) -> None:
         """End the connections."""
-        if "_client" in self.__dict__:
-            self._client.close()
+        for client in self._clients.values():
+            client.close()
 
 
 class FolderPlace:
