@@ -83,7 +83,7 @@ def _check_known(field: Field) -> None:
         return
     name, known = ".".join(field.path), ", ".join(FIELDS[1:])
     raise MalformedError(
-        f"column {field.column}: {name!r} is not a field of an event; known are {known}, data.…",
+        f"filter, column {field.column}: {name!r} is not a field of an event; known are {known}, data.…",
         column=field.column,
     )
 

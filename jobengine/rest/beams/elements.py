@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from flask import Response
@@ -76,7 +77,7 @@ class ElementRoutes:
             return self._payloads.read(call, element, data)
         if call.query.keep_s is not None:
             raise MalformedError("keep_s is possible for a payload only, not for a description")
-        reference = parse_reference(element)
+        reference = _read_reference(element)
         name, stream = variable(call, "content"), variable(call, "stream").removesuffix(".json")
         query = call.query
         found = wait_for(self._shelf, query.wait, lambda: self._find(name, stream, reference, query))
@@ -226,6 +227,17 @@ class ElementRoutes:
             if len(page) < MAX_LIMIT:
                 break
         return counted
+
+
+def _read_reference(text: str) -> MediaReference:
+    """What is asked for. A file, such as ``2s.gif``, would have been made by a rule before."""
+    try:
+        return parse_reference(text)
+    except MalformedError as error:
+        ending = PurePosixPath(text.removesuffix(".json")).suffix
+        if not ending[1:].isalpha():
+            raise
+        raise MalformedError(f"{error.detail}; and no rule makes {ending} here", **error.facts) from None
 
 
 def _place(reference: MediaReference, document: ElementDocument) -> Direct:

@@ -120,6 +120,13 @@ def test_a_malformed_reference_is_told_with_its_place(read_only: Beam) -> None:
     assert (told["status"], told["column"]) == (400, 4)
 
 
+def test_a_file_that_no_rule_makes_is_told_as_such(read_only: Beam) -> None:
+    told = read_only.client.get("/beams/ten/0/2s.gif").get_json()
+    assert (told["status"], told["column"]) == (400, 3)
+    assert told["detail"].endswith("; and no rule makes .gif here")
+    assert "rule" not in read_only.client.get("/beams/ten/0/2.5.json").get_json()["detail"]
+
+
 @pytest.mark.parametrize("place", ["/beams/née%/0/first", "/api/jobs/née%", "/née%"])
 def test_an_address_that_is_no_text_is_refused_with_the_place(read_only: Beam, place: str) -> None:
     sent = place.encode().replace(b"%", b"\xff").decode("latin-1")
