@@ -16,6 +16,7 @@ import mmap
 import os
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -32,6 +33,8 @@ _IN_MEMORY: Final = b"\1"
 """What `mincore` says of a page that is there; its further bits are reserved."""
 _OLD_KEPT: Final = 2
 """So many old segments stay mapped though nobody holds anything of them."""
+BLOCK_BITS: Final = 12
+"""A block is 4 kB, so of payloads that are as long at least each begins in another one."""
 
 
 def _find(name: str, *arguments: Any) -> ctypes._NamedFuncPointer:
@@ -44,6 +47,37 @@ _madvise: Final = _find("madvise", ctypes.c_void_p, ctypes.c_size_t, ctypes.c_in
 _mincore: Final = _find("mincore", ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
 
 
+class SegmentMap(mmap.mmap):
+    """One file, and what is known of it while it is mapped."""
+
+    @cached_property
+    def address(self) -> int:
+        """Where it is in the memory of this process."""
+        return int(np.frombuffer(self, np.uint8).__array_interface__["data"][0])
+
+    @cached_property
+    def checked(self) -> bytearray:
+        """Of each block, whether the payload that begins in it was checked since it came into memory; who
+        checks one notes it."""
+        return bytearray((len(self) >> BLOCK_BITS) + 1)
+
+    def bring_in(self, start: int, end: int) -> None:
+        """Have a stretch in memory. Blocks for the disk while other threads of Python run.
+
+        Raises OSError if the disk can't be read. Systems that are too old to tell only begin to read.
+        """
+        start -= start % mmap.PAGESIZE
+        address, length = self.address + start, end - start
+        if _is_in_memory(address, length):
+            return
+        self.__dict__.pop("checked", None)  # it is made anew
+        _madvise(address, length, mmap.MADV_WILLNEED)
+        if _madvise(address, length, _POPULATE_READ):
+            fault = ctypes.get_errno()
+            if fault not in _NO_SUCH_ADVICE:
+                raise OSError(errno.EIO, f"a segment can't be read ({os.strerror(fault)})")
+
+
 class SegmentMaps:
     """The maps of one store. Safe to share between threads."""
 
@@ -52,9 +86,8 @@ class SegmentMaps:
         self.path = path
         self._hot_segments = options.hot_segments
         self._lock = threading.Lock()
-        self._maps: WeakValueDictionary[int, mmap.mmap] = WeakValueDictionary()
-        self._kept: dict[int, mmap.mmap] = {}
-        self._checked: dict[int, set[int]] = {}
+        self._maps: WeakValueDictionary[int, SegmentMap] = WeakValueDictionary()
+        self._kept: dict[int, SegmentMap] = {}
         self._newest = 0
 
     def note(self, number: int) -> None:
@@ -66,7 +99,7 @@ class SegmentMaps:
         self._newest = max(self._newest, number)
         return number > self._newest - self._hot_segments
 
-    def mapped(self, number: int, end: int) -> mmap.mmap:
+    def mapped(self, number: int, end: int) -> SegmentMap:
         """A segment up to an offset at least.
 
         Raises FileNotFoundError once it is removed, UnavailableError if the file is shorter, OSError.
@@ -74,32 +107,19 @@ class SegmentMaps:
         mapped = self._kept.get(number)
         return self._map(number, end) if mapped is None or end > len(mapped) else mapped
 
-    def bring_in(self, number: int, mapped: mmap.mmap, start: int, end: int) -> None:
-        """Have a stretch of an old segment in memory. Blocks for the disk while other threads of Python run.
-
-        Raises OSError if the disk can't be read.
-        """
-        if not bring_in(mapped, start, end):
-            self.checked(number).clear()
-
-    def checked(self, number: int) -> set[int]:
-        """Offsets of payloads that were checked since they came into memory; who checks one adds it."""
-        return self._checked.get(number, set())
-
     def forget(self, number: int) -> None:
         """Let one go; views of it stay valid."""
         with self._lock:
-            self._let_go(number)
+            self._kept.pop(number, None)
             self._maps.pop(number, None)
 
     def close(self) -> None:
         """Let all go."""
         with self._lock:
             self._kept.clear()
-            self._checked.clear()
             self._maps.clear()
 
-    def _map(self, number: int, end: int) -> mmap.mmap:
+    def _map(self, number: int, end: int) -> SegmentMap:
         with self._lock:
             mapped = self._maps.get(number)
             if mapped is None or end > len(mapped):
@@ -107,39 +127,17 @@ class SegmentMaps:
                 try:
                     if end > (size := os.fstat(file).st_size):
                         raise UnavailableError(f"segment {number} ends at {size}, wanted is {end}")
-                    mapped = self._maps[number] = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+                    mapped = self._maps[number] = SegmentMap(file, 0, access=mmap.ACCESS_READ)
                 finally:
                     os.close(file)
             self._kept.pop(number, None)
             self._kept[number] = mapped
-            self._checked.setdefault(number, set())
             # Others may have removed files; their space is free when nobody holds them.
             for each in [each for each in self._kept if not self.path(each).exists()]:
-                self._let_go(each)
+                del self._kept[each]
             for each in [each for each in self._kept if not self.is_young(each)][:-_OLD_KEPT]:
-                self._let_go(each)
+                del self._kept[each]
             return mapped
-
-    def _let_go(self, number: int) -> None:
-        self._kept.pop(number, None)
-        self._checked.pop(number, None)
-
-
-def bring_in(mapped: mmap.mmap, start: int, end: int) -> bool:
-    """Have a stretch of a file in memory; whether it was there. Blocks for the disk, without Python's lock.
-
-    Raises OSError if the disk can't be read. Systems that are too old to tell only begin to read.
-    """
-    start -= start % mmap.PAGESIZE
-    address, length = _address(mapped) + start, end - start
-    if _is_in_memory(address, length):
-        return True
-    _madvise(address, length, mmap.MADV_WILLNEED)
-    if _madvise(address, length, _POPULATE_READ):
-        fault = ctypes.get_errno()
-        if fault not in _NO_SUCH_ADVICE:
-            raise OSError(errno.EIO, f"a segment can't be read ({os.strerror(fault)})")
-    return False
 
 
 def _is_in_memory(address: int, length: int) -> bool:
@@ -147,7 +145,3 @@ def _is_in_memory(address: int, length: int) -> bool:
     count = -(-length // mmap.PAGESIZE)
     pages = ctypes.create_string_buffer(count)
     return _mincore(address, length, pages) == 0 and pages.raw.count(_IN_MEMORY) == count
-
-
-def _address(mapped: mmap.mmap) -> int:
-    return int(np.frombuffer(mapped, np.uint8).__array_interface__["data"][0])

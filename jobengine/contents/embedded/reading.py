@@ -7,13 +7,12 @@ scan takes for an element, so they do without calls and objects where they can.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Sequence
 from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
-from jobengine.contents.embedded.maps import SegmentMaps
+from jobengine.contents.embedded.maps import BLOCK_BITS, SegmentMap, SegmentMaps
 from jobengine.contents.embedded.record import (
     ALIGNMENT,
     FLAG_DTS,
@@ -32,10 +31,10 @@ from jobengine.errors import UnavailableError
 from jobengine.model.element import Element, ElementKind, PayloadState, StoredElement
 from jobengine.model.file_span import FileSpan
 
-CHECKED_EACH_TIME_BYTES: Final = 4 << 10
+CHECKED_EACH_TIME_BYTES: Final = 1 << BLOCK_BITS
 """Payloads below this size are checked whenever they are read: to know of each that it was checked would take
 more memory than it saves time."""
-_UNMAPPED: Final = mmap.mmap(-1, 1)
+_UNMAPPED: Final = SegmentMap(-1, 1)
 _KINDS: Final = (ElementKind.PACKET, ElementKind.FRAME)
 _STATES: Final = {FLAG_HERE: PayloadState.HERE, FLAG_GONE: PayloadState.GONE}
 _MEANING: Final = [
@@ -117,7 +116,7 @@ class LogReader:
         """The planes of each; None where there are none."""
         stretches = Stretches(self._maps, len(places), lambda number: _span(places[number]))
         view, current, low, high, is_old = memoryview(_UNMAPPED), 0, 0, 0, False
-        checked: set[int] = set()
+        checked = _UNMAPPED.checked
         found: list[list[memoryview] | None] = []
         for _, segment, first, sizes, checksum in places:
             if not segment:
@@ -127,13 +126,13 @@ class LogReader:
             if segment != current or end > high or first < low:
                 mapped, low, high = stretches.at(len(found))
                 view, current, is_old = memoryview(mapped), segment, not self._maps.is_young(segment)
-                checked = self._maps.checked(segment)
+                checked = mapped.checked
             payload = view[first:end]
-            if is_old and first not in checked:
+            if is_old and not checked[first >> BLOCK_BITS]:
                 if xxh3_64_intdigest(payload) != checksum:
                     raise UnavailableError(f"the payload of segment {segment} at {first} is damaged on disk")
                 if end - first >= CHECKED_EACH_TIME_BYTES:
-                    checked.add(first)
+                    checked[first >> BLOCK_BITS] = True
             found.append([payload] if len(sizes) == 1 else _cut(payload, sizes))
         return found
 

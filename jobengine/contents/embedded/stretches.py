@@ -6,11 +6,10 @@ at, so that a scan takes no time for each piece.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable
 from typing import Final
 
-from jobengine.contents.embedded.maps import SegmentMaps
+from jobengine.contents.embedded.maps import SegmentMap, SegmentMaps
 from jobengine.errors import UnavailableError
 
 NEAR_BYTES: Final = 64 << 10
@@ -18,7 +17,7 @@ NEAR_BYTES: Final = 64 << 10
 
 Span = tuple[int, int, int]
 """Segment, first offset, and the one behind the last."""
-Stretch = tuple[mmap.mmap, int, int]
+Stretch = tuple[SegmentMap, int, int]
 """A segment, and from where up to where it may be read."""
 
 
@@ -55,7 +54,7 @@ class Stretches:
             first, end = low, high
         mapped = self._maps.mapped(segment, end)
         try:
-            self._maps.bring_in(segment, mapped, first, end)
+            mapped.bring_in(first, end)
         except OSError as fault:
             raise UnavailableError(f"the contents store can't be read: {fault}") from fault
         return mapped, first, end
@@ -63,11 +62,12 @@ class Stretches:
     def _last_of_segment(self, number: int) -> int:
         """The last piece in the same segment, or some piece of it where those of others stand between."""
         segment = self._span(number)[0]
-        low, high = number, self._count - 1
-        while low < high:
-            middle = (low + high + 1) // 2
+        low, behind = number, self._count
+        middle = behind - 1  # nearly always all that follow are of one segment
+        while low < middle:
             if self._span(middle)[0] == segment:
                 low = middle
             else:
-                high = middle - 1
+                behind = middle
+            middle = (low + behind) // 2
         return low

@@ -14,6 +14,7 @@ import pytest
 
 from jobengine.contents.embedded import maps
 from jobengine.contents.embedded.group import GROUP_MAGIC
+from jobengine.contents.embedded.reading import CHECKED_EACH_TIME_BYTES
 from jobengine.errors import UnavailableError
 from tests.unit.contents.files import SMALL, STREAM, check_all, lose_index, opened, put, segments
 from tests.waiting import wait_until
@@ -195,6 +196,22 @@ def test_a_payload_that_had_to_be_read_from_disk_again_is_checked_again(
 
         with pytest.raises(UnavailableError, match="damaged"):
             store.payloads(found)
+
+
+@pytest.mark.parametrize("size", [CHECKED_EACH_TIME_BYTES, CHECKED_EACH_TIME_BYTES - 8])
+def test_a_payload_is_not_taken_for_checked_because_its_neighbours_were(tmp_path: Path, size: int) -> None:
+    with opened(tmp_path, replace(SMALL, hot_segments=0)) as store:
+        for pts in range(4):
+            store.commit([put(pts, size=size)])
+        found = store.range(STREAM, 0, 3)
+        store.payloads([found[0], found[2]])
+        file = segments(tmp_path)[0]
+        with file.open("r+b") as opened_file:
+            opened_file.seek(file.read_bytes().find(b"1....") + 2000)
+            opened_file.write(b"!")
+
+        with pytest.raises(UnavailableError, match="damaged"):
+            store.payloads([found[1]])
 
 
 def test_a_segment_stored_as_payload_is_not_taken_for_groups(tmp_path: Path) -> None:
