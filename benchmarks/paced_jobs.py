@@ -51,12 +51,19 @@ APART = timedelta(microseconds=23_457)
 """Between the starts of two jobs: their elements are then spread over the time of one."""
 AT_ONCE = timedelta()
 TICK_NS = 1_000_000
+REST_MS = 1.0
+"""Of the receiver: the jobs tell how late elements were, it only counts them."""
 
 
 def measure(report: Report, given: argparse.Namespace) -> None:
     """Twice as many each time, until p99 is beyond the target."""
     jobs, seconds = (WANTED_JOBS, 8) if given.quick else (given.first, given.seconds)
-    with scratch() as folder, service(folder) as rig, open_contents(folder) as store, receiver() as sink:
+    with (
+        scratch() as folder,
+        service(folder) as rig,
+        open_contents(folder) as store,
+        receiver(REST_MS) as sink,
+    ):
         while jobs <= given.most:
             span_s = seconds + jobs * APART.total_seconds()
             count = round(span_s * 1000 / FRAME_MS)
