@@ -71,7 +71,7 @@ def serve_dbos(channel: Connection, url: str) -> None:
         return time.perf_counter() - start
 
     try:
-        _obey(channel, work)
+        obey(channel, work)
     finally:
         DBOS.destroy()
 
@@ -102,7 +102,7 @@ def serve_procrastinate(channel: Connection, url: str) -> None:
             return time.perf_counter() - start
 
     asyncio.run(prepare())
-    _obey(channel, lambda count: asyncio.run(defer_and_run(count)))
+    obey(channel, lambda count: asyncio.run(defer_and_run(count)))
 
 
 def serve_apscheduler(channel: Connection, url: str) -> None:
@@ -143,7 +143,7 @@ def serve_apscheduler(channel: Connection, url: str) -> None:
         scheduler.shutdown(wait=True)
         return list(late_ms)
 
-    _obey(channel, work)
+    obey(channel, work)
 
 
 late_ms: list[float] = []
@@ -154,7 +154,8 @@ def fire(due: float) -> None:
     late_ms.append((time.time() - due) * 1000)
 
 
-def _obey(channel: Connection, work: Callable[..., Any]) -> None:
+def obey(channel: Connection, work: Callable[..., Any]) -> None:
+    """Answer orders with what ``work`` returns, until nobody gives any more."""
     while True:
         try:
             members = channel.recv()

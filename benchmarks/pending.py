@@ -6,14 +6,13 @@ the history is made when it passes, by the engine.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from benchmarks.bursts import Burst, spread_places
 from benchmarks.rigs import HOST
 from jobengine.clock import SystemClock, to_text
 from jobengine.history.database import Database
@@ -64,35 +63,21 @@ def fill(database: Database, count: int, first: datetime, span: timedelta) -> No
         _insert(connection, transitions.name, transition, made, given)
 
 
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """``count`` triggers that fall due evenly within ``span``, from ``first`` on."""
-
-    first: datetime
-    count: int
-    span: timedelta
-
-    @property
-    def moments(self) -> list[str]:
-        """When each is due."""
-        return [to_text(self.first + self.span * (at / self.count)) for at in range(self.count)]
-
-
 def make_due(database: Database, pending: int, bursts: Sequence[Burst]) -> list[list[str]]:
     """Let some of the ``pending`` rows fall due in each of ``bursts``; the ids of their jobs.
 
     Those of a burst are spread over all rows, and in no order. PostgreSQL writes a changed row to where there
     is room, so there the table is put in order again. Then nothing is left to be tidied.
     """
+    spread = [[f"{place:012x}" for place in places] for places in spread_places(pending, bursts)]
     with database.writing() as connection:
-        chosen = [_choose(pending, len(bursts), number, burst) for number, burst in enumerate(bursts)]
-        for places, burst in zip(chosen, bursts, strict=True):
-            moved = zip(places, burst.moments, strict=True)
-            connection.execute(_MOVE, [{"of": TRANSITION_PREFIX + at, "to": due} for at, due in moved])
+        for ends, burst in zip(spread, bursts, strict=True):
+            moved = zip(ends, map(to_text, burst.moments), strict=True)
+            connection.execute(_MOVE, [{"of": TRANSITION_PREFIX + end, "to": due} for end, due in moved])
         if not database.is_sqlite:
             connection.exec_driver_sql("CLUSTER transitions USING pk_transitions")
     _tidy(database)
-    return [[JOB_PREFIX + at for at in places] for places in chosen]
+    return [[JOB_PREFIX + end for end in ends] for ends in spread]
 
 
 def _tidy(database: Database) -> None:
@@ -107,14 +92,6 @@ def _tidy(database: Database) -> None:
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in ("VACUUM", "CHECKPOINT"):
             connection.exec_driver_sql(statement)
-
-
-def _choose(pending: int, bursts: int, number: int, burst: Burst) -> list[str]:
-    """The ends of the ids of every so-manieth row, shuffled."""
-    step = pending / (burst.count * bursts)
-    places = [f"{int((at * bursts + number) * step):012x}" for at in range(burst.count)]
-    random.Random(number).shuffle(places)
-    return places
 
 
 _MOVE = text(

@@ -6,7 +6,13 @@ history says (``latenessMs``: from due to decided), and what a listener finds: f
 commit. Every round is a burst of its own rows, one after the other in one engine, as in a service that runs:
 the first finds all pages cold. How long the processor itself was slow in that second stands beside each round
 (``benchmarks.steadiness``). Memory and start-up are taken with 1,000 and with all of them pending. Beside
-it APScheduler's SQL job store on SQLite with the 10,000 alone.
+it, on SQLite, two others: a bare poller over a due table with as many rows (``benchmarks.due_table``), whose
+bursts come between ours, and APScheduler's SQL job store with the 10,000 alone. Of the poller the time stamps
+in its rows are beside ours (``latenessMs`` is told by such a one, too: the moment for which was decided), and
+its commits beside the notices.
+
+CPU of the thread that decides is told in two parts: what it has used before a burst, most of it for finding
+out ahead what will pass, and from `EVE` on.
 
     python -m benchmarks.trigger_lateness [--quick] [--only sqlite|postgresql]
                                           [--pending 1000000] [--due 10000] [--rounds 3]
@@ -20,7 +26,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,10 +35,11 @@ import psutil
 import zmq
 from sqlalchemy import select
 
-from benchmarks import prepared
+from benchmarks import due_table, prepared
+from benchmarks.bursts import Burst, Lateness, Round
 from benchmarks.harness import Figure, Report, median, percentile, run, scratch
 from benchmarks.peers import peer, serve_apscheduler
-from benchmarks.pending import Burst, make_due
+from benchmarks.pending import make_due
 from benchmarks.rigs import EngineRig, bench_settings, started_engine
 from benchmarks.steadiness import watched
 from jobengine.clock import from_text
@@ -45,10 +52,15 @@ from jobengine.settings import Settings
 FEW = 1_000
 MS = timedelta(milliseconds=1)
 SECOND = timedelta(seconds=1)
-LEAD = {"SQLite": timedelta(seconds=20), "PostgreSQL": timedelta(seconds=45)}
+LEAD = {"SQLite": timedelta(seconds=30), "PostgreSQL": timedelta(seconds=45)}
 """How long making rows fall due, a start and a look at the memory take, before the engine reads ahead."""
-GAP = timedelta(seconds=12)
-"""From burst to burst, so that each is on disk and told before the engine looks ahead to the next."""
+GAP = timedelta(seconds=20)
+"""From burst to burst, so that each is on disk and told, and the due table has had its turn, before the
+engine looks ahead to the next."""
+TURN = timedelta(seconds=7)
+"""From a burst of ours to that of the due table."""
+EVE = timedelta(milliseconds=500)
+"""How long before a burst the CPU used so far is looked at."""
 QUIET_MS = 2_000
 """How long nothing more is told before the notices are counted."""
 STEADY_MS = 10.0
@@ -71,25 +83,10 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True)
-class Lateness:
-    """Of each trigger, in ms after it was due: when it was decided, and when it was known to be on disk."""
-
-    decided: list[float]
-    on_disk: list[float]
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One burst, and for how many ms of it the processor was slow, which no program can help."""
-
-    late: Lateness
-    slow_ms: float
-
-
-@dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU of the engine in a burst, in microseconds for each trigger."""
+    """CPU of the engine for a burst, in microseconds for each trigger. Deciding has a thread."""
 
+    ahead_us: float
     deciding_us: float
     others_us: float
 
@@ -102,8 +99,8 @@ def measure(report: Report, given: argparse.Namespace) -> None:
         raise SystemExit("--pending must be as many as fall due in all --rounds together")
     if given.only != "postgresql":
         with scratch() as folder, peer(serve_apscheduler, f"sqlite:///{folder / 'peer'}") as apscheduler:
-            others = [float(late) for late in apscheduler(given.due, 120.0)]
-        measure_on(report, given, "SQLite", prepared.sqlite, others)
+            scheduler_ms = [float(late) for late in apscheduler(given.due, 120.0)]
+        measure_on(report, given, "SQLite", prepared.sqlite, scheduler_ms)
     if given.only != "sqlite":
         measure_on(report, given, "PostgreSQL", prepared.postgresql, [])
 
@@ -113,25 +110,42 @@ def measure_on(
     given: argparse.Namespace,
     name: str,
     databases: Callable[[int], AbstractContextManager[str]],
-    others: Sequence[float],
+    scheduler_ms: Sequence[float],
 ) -> None:
     """Memory with few and with many pending, and rounds of triggers that fall due."""
     with databases(FEW) as url, scratch() as folder, started(folder, url) as (rig, start_s):
         few = idle(rig, start_s)
+    poller = due_table.poller if name == "SQLite" else no_poller
+    ours, others, costs = [], [], []
     with databases(given.pending) as url, scratch() as folder, Database(url) as database:
         first = datetime.now(UTC) + LEAD[name]
         bursts = [Burst(first + GAP * number, given.due, SECOND) for number in range(given.rounds)]
+        turns = [replace(burst, first=burst.first + TURN) for burst in bursts]
         due = make_due(database, given.pending, bursts)
-        with started(folder, url) as (rig, start_s), notices(rig.settings) as socket, watched() as watch:
+        with (
+            poller(folder, given.pending, turns) as other,
+            started(folder, url) as (rig, start_s),
+            notices(rig.settings) as socket,
+            watched() as watch,
+        ):
             many = idle(rig, start_s)
-            rounds, costs = [], []
-            for burst, job_ids in zip(bursts, due, strict=True):
+            for burst, job_ids, turn in zip(bursts, due, turns, strict=True):
                 late, cost = fall_due(rig, socket, database, burst, job_ids)
-                rounds.append(Round(late, watch.slow_ms(burst.first, burst.span)))
+                ours.append(Round(late, watch.slow_ms(burst.first, burst.span)))
                 costs.append(cost)
+                if other is not None:
+                    others.append(Round(other(turn), watch.slow_ms(turn.first, turn.span)))
     tell_memory(report, name, few, many, given.pending)
-    tell_lateness(report, name, rounds, others)
+    tell_lateness(report, name, ours, scheduler_ms)
+    if others:
+        tell_turns(report, name, ours, others)
     tell_costs(report, name, costs)
+
+
+@contextmanager
+def no_poller(_folder: Path, _pending: int, _bursts: Sequence[Burst]) -> Iterator[None]:
+    """Where there is nothing beside ours."""
+    yield None
 
 
 @contextmanager
@@ -154,6 +168,8 @@ def fall_due(
     rig: EngineRig, socket: zmq.Socket[bytes], database: Database, burst: Burst, due: Sequence[str]
 ) -> tuple[Lateness, Cost]:
     """Let the triggers of ``burst`` fall due. Raises RuntimeError unless exactly those pass, none early."""
+    after_last = cpu_seconds(rig.process_id)
+    time.sleep(max(0.0, (burst.first - EVE - datetime.now(UTC)) / SECOND))
     before = cpu_seconds(rig.process_id)
     heard = listen(socket, burst)
     spent = {thread: s - before.get(thread, 0.0) for thread, s in cpu_seconds(rig.process_id).items()}
@@ -172,8 +188,9 @@ def fall_due(
     if min(decided) < 0:
         raise RuntimeError("a trigger fired early")
     told = [(heard[job_id] - from_text(row.due_time)) / MS for job_id, row in passed.items()]
+    ahead_s = before[rig.process_id] - after_last[rig.process_id]
     deciding_s = spent.pop(rig.process_id)
-    cost = Cost(deciding_s / len(due) * 1e6, sum(spent.values()) / len(due) * 1e6)
+    cost = Cost(*(s / len(due) * 1e6 for s in (ahead_s, deciding_s, sum(spent.values()))))
     return Lateness(decided, told), cost
 
 
@@ -213,41 +230,66 @@ def listen(socket: zmq.Socket[bytes], burst: Burst) -> dict[str, datetime]:
     return heard
 
 
-def tell_lateness(report: Report, name: str, rounds: Sequence[Round], others: Sequence[float]) -> None:
+def tell_lateness(report: Report, name: str, rounds: Sequence[Round], scheduler_ms: Sequence[float]) -> None:
     """Medians over the rounds of p50, p99 and the largest; of p99 also over those with a steady processor."""
-    all_late = [one.late for one in rounds]
     for what, percent in (("p50", 50), ("p99", 99), ("max", 100)):
-        ours = median([percentile(late.decided, percent) for late in all_late])
-        other = percentile(others, percent) if others else None
+        ours, told = median_percentiles(rounds, percent)
+        other = percentile(scheduler_ms, percent) if scheduler_ms else None
         limit = P99_TARGET_MS[name] if what == "p99" else None
         report.add(
             Figure(
-                f"{name}: lateness {what} of {len(all_late[0].decided):,}",
+                f"{name}: lateness {what} of {len(rounds[0].late.decided):,}",
                 "ms",
                 ours,
                 other,
-                "APScheduler" if others else "",
+                "APScheduler" if scheduler_ms else "",
                 f"< {limit:.0f} ms" if limit else "",
                 ours < limit if limit else None,
             )
         )
-        told = median([percentile(late.on_disk, percent) for late in all_late])
         report.add(Figure(f"{name}: from due to on disk, {what}", "ms", told))
+    tell_steady(report, name, "p99", rounds)
+    tell_each(f"{name}: p99 decided (on disk), and for how long the processor was slow", rounds)
+
+
+def tell_turns(report: Report, name: str, ours: Sequence[Round], others: Sequence[Round]) -> None:
+    """The same beside the bare poller, whose bursts came between ours."""
+    decided, on_disk = median_percentiles(ours, 99)
+    others_decided, others_on_disk = median_percentiles(others, 99)
+    for what, our, other in (("lateness", decided, others_decided), ("to on disk", on_disk, others_on_disk)):
+        report.add(Figure(f"{name}: {what} p99, by turns", "ms", our, other, "bare due table"))
+    tell_steady(report, name, "the due table's p99", others)
+    tell_each("the bare due table, likewise", others)
+
+
+def tell_steady(report: Report, name: str, what: str, rounds: Sequence[Round]) -> None:
+    """What p99 is where the processor was steady, if it was in any round."""
     steady = [percentile(one.late.decided, 99) for one in rounds if one.slow_ms < STEADY_MS]
     if steady:
-        label = f"{name}: p99 of the {len(steady)} of {len(rounds)} rounds with a steady processor"
+        label = f"{name}: {what} of the {len(steady)} of {len(rounds)} rounds with a steady processor"
         report.add(Figure(label, "ms", median(steady)))
-    print(f"{name}: p99 decided (on disk), and for how long the processor was slow:", flush=True)
-    for one in rounds:
-        decided, on_disk = (percentile(late, 99) for late in (one.late.decided, one.late.on_disk))
-        print(f"  {decided:.1f} ({on_disk:.0f}) ms, slow for {one.slow_ms:.0f} ms", flush=True)
+
+
+def tell_each(heading: str, rounds: Sequence[Round]) -> None:
+    """A line for every round."""
+    print(f"{heading}:", *rounds, sep="\n  ", flush=True)
+
+
+def median_percentiles(rounds: Sequence[Round], percent: float) -> tuple[float, float]:
+    """Medians over the rounds, of decided and of on disk."""
+    decided, on_disk = zip(*(one.late.percentiles(percent) for one in rounds), strict=True)
+    return median(decided), median(on_disk)
 
 
 def tell_costs(report: Report, name: str, costs: Sequence[Cost]) -> None:
     """Medians over the rounds."""
-    deciding, others = median([c.deciding_us for c in costs]), median([c.others_us for c in costs])
-    report.add(Figure(f"{name}: CPU of the thread that decides, a trigger", "us", deciding))
-    report.add(Figure(f"{name}: CPU of the engine's other threads, a trigger", "us", others))
+    whose = {
+        "ahead_us": "thread that decides, a trigger, before it is due",
+        "deciding_us": "thread that decides, a trigger, once it is due",
+        "others_us": "engine's other threads, a trigger, once it is due",
+    }
+    for part, of in whose.items():
+        report.add(Figure(f"{name}: CPU of the {of}", "us", median([getattr(cost, part) for cost in costs])))
 
 
 def tell_memory(report: Report, name: str, few: Idle, many: Idle, pending: int) -> None:
