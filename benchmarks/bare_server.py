@@ -38,7 +38,7 @@ def bare_server(database_url: str) -> Iterator[int]:
     command = [sys.executable, "-m", "benchmarks.bare_server", str(port), database_url]
     process = subprocess.Popen(command, cwd=Path(__file__).parent.parent)
     try:
-        wait_until(partial(_is_up, port), 30, "the bare server answers")
+        wait_until(partial(_is_up, port), "the bare server answers")
         yield port
     finally:
         process.terminate()

@@ -114,7 +114,7 @@ def _nginx(folder: Path, payloads: dict[int, bytes]) -> Iterator[int]:
     config.write_text(NGINX.format(folder=folder, port=port))
     process = subprocess.Popen([program, "-c", str(config), "-e", str(folder / "error.log")])
     try:
-        wait_until(partial(is_up, port), 30, "nginx answers")
+        wait_until(partial(is_up, port), "nginx answers")
         yield port
     finally:
         process.terminate()

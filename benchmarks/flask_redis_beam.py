@@ -35,7 +35,7 @@ def redis_server(folder: Path) -> Iterator[int]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        wait_until(partial(is_up, port), 30, "Redis answers")
+        wait_until(partial(is_up, port), "Redis answers")
         yield port
     finally:
         process.terminate()
@@ -55,7 +55,7 @@ def flask_server(redis_port: int, payloads: Mapping[int, bytes]) -> Iterator[int
     command = [sys.executable, "-m", "benchmarks.flask_redis_beam", str(port), str(redis_port)]
     process = subprocess.Popen(command, cwd=Path(__file__).parent.parent)
     try:
-        wait_until(partial(is_up, port), 30, "the Flask server answers")
+        wait_until(partial(is_up, port), "the Flask server answers")
         yield port
     finally:
         process.terminate()

@@ -63,14 +63,14 @@ class EngineRig:
     def wait_ready(self) -> None:
         """Until it answers; at most 60 s."""
         client = EngineClient(self._context, self._address, 60_000)
-        wait_until(partial(_answers, client), 60, "the engine answers")
+        wait_until(partial(_answers, client), "the engine answers")
         client.close_thread()
 
     def wait_quiet(self) -> None:
         """Until what the engine starts beside itself has begun, whose imports would share the cores with what
         is measured; at most 60 s.
         """
-        wait_until(self._is_quiet, 60, "the engine and its nursery rest")
+        wait_until(self._is_quiet, "the engine and its nursery rest")
 
     def drive(self, requests: Sequence[bytes], window: int) -> list[bytes]:
         """Send everything with ``window`` requests in flight; the packed answers, each after its commit."""
@@ -169,7 +169,7 @@ class ServiceRig:
             raise RuntimeError(f"{method} {path}: {response.status} {answered.decode()}")
         return json.loads(answered) if answered else None
 
-    def wait_state(self, job_id: str, state: str, timeout_s: float = 60) -> dict[str, Any]:
+    def wait_state(self, job_id: str, state: str) -> dict[str, Any]:
         """The job once it is in ``state``."""
 
         def look() -> Any:
@@ -178,7 +178,7 @@ class ServiceRig:
                 raise RuntimeError(f"the job ended: {job['statusMessage']}")
             return job if job["currentState"] == state else None
 
-        found: dict[str, Any] = wait_until(look, timeout_s, f"job {job_id} is {state}")
+        found: dict[str, Any] = wait_until(look, f"job {job_id} is {state}")
         return found
 
     def is_up(self) -> bool:
@@ -204,7 +204,7 @@ def service(data: Path, database_url: str | None = None) -> Iterator[ServiceRig]
     )
     try:
         rig = ServiceRig(data, port)
-        wait_until(rig.is_up, 30, "the service answers")
+        wait_until(rig.is_up, "the service answers")
         yield rig
     finally:
         process.send_signal(signal.SIGTERM)

@@ -22,6 +22,7 @@ import pytest
 from jobengine.history.database import Database
 from jobengine.ids import new_id
 from tests.needs import need
+from tests.waiting import PATIENCE_S
 
 SERVER_USER = "postgres"
 """Who runs the server when the tests run as root, which PostgreSQL refuses."""
@@ -79,7 +80,7 @@ class PostgresServer:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
             text=True,
         )

@@ -21,8 +21,6 @@ from tests.waiting import wait_until
 
 MARK = "TEST_RUN_OF_JOBENGINE"
 """The environment variable; the prefix JOBENGINE_ would make it a setting."""
-GRACE_S = 2.0
-"""How long a process or thread that was told to end may take."""
 
 _connections_out: dict[int, str] = {}
 
@@ -63,7 +61,7 @@ def leaked(before: Footprint, owned: Footprint) -> set[str]:
     """What has come since ``before`` and no wider fixture owns; waits up to 2 s for it to go."""
     if footprint() - (before | owned):
         try:
-            wait_until(lambda: not footprint() - (before | owned), GRACE_S, "everything given back")
+            wait_until(lambda: not footprint() - (before | owned), "everything given back")
         except AssertionError:
             return footprint() - (before | owned)
     return set()

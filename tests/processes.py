@@ -21,7 +21,7 @@ def has_ended(process: psutil.Process) -> bool:
         return True
 
 
-def await_end(processes: Iterable[psutil.Process], timeout_s: float, what: str) -> None:
-    """Block until all have ended, at most so long."""
+def await_end(processes: Iterable[psutil.Process], what: str) -> None:
+    """Block until all have ended."""
     left = list(processes)
-    wait_until(lambda: all(map(has_ended, left)), timeout_s, what)
+    wait_until(lambda: all(map(has_ended, left)), what)

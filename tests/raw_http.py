@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-TIMEOUT_S = 20.0
+from tests.waiting import PATIENCE_S
+
 END = b"\r\n\r\n"
 
 
@@ -31,13 +32,13 @@ class RawAnswer:
 
 def tcp(port: int) -> socket.socket:
     """A connection to the public port of a service of this host."""
-    return socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+    return socket.create_connection(("127.0.0.1", port), PATIENCE_S)
 
 
 def unix(path: str) -> socket.socket:
     """A connection to a Unix socket."""
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(TIMEOUT_S)
+    connection.settimeout(PATIENCE_S)
     connection.connect(path)
     return connection
 

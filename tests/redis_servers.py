@@ -19,9 +19,7 @@ import redis
 
 from jobengine.ids import new_id
 from tests.needs import need
-from tests.waiting import wait_until
-
-TIMEOUT_S = 10
+from tests.waiting import PATIENCE_S, wait_until
 
 
 class RedisServer:
@@ -47,13 +45,13 @@ class RedisServer:
         command += ["--save", "", "--daemonize", "no", "--hz", "100", *self._settings]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(self._answers, TIMEOUT_S, f"redis-server, see {self.folder / 'log'}")
+        wait_until(self._answers, f"redis-server, see {self.folder / 'log'}")
 
     def stop(self, signal_number: int = signal.SIGTERM) -> None:
         """End it and wait; SIGKILL is like a crash. Idempotent."""
         if self._process is not None:
             self._process.send_signal(signal_number)
-            self._process.wait(timeout=TIMEOUT_S)
+            self._process.wait(timeout=PATIENCE_S)
             self._process = None
             self.socket.unlink(missing_ok=True)
 

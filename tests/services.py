@@ -18,18 +18,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import psycopg
 import pytest
 
 from jobengine.client import Client
 from tests.processes import await_end, has_ended
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
-READY_TIMEOUT_S = 90.0
 READY_CALL_TIMEOUT_S = 5.0
-STOP_TIMEOUT_S = 60.0
-CLI_TIMEOUT_S = 60.0
 PARTS = ("proxy", "http", "engine")
 """What a service has beside its main process and the template; the proxy only with contents in files."""
 
@@ -60,7 +58,7 @@ class Service:
     def start(self, *options: str) -> Service:
         """Start and wait until it is ready."""
         self.launch(*options)
-        wait_until(self.is_ready, READY_TIMEOUT_S, f"the service is ready; its log: {self.log}")
+        wait_until(self.is_ready, f"the service is ready; its log: {self.log}")
         return self
 
     def launch(self, *options: str) -> subprocess.Popen[bytes]:
@@ -84,7 +82,7 @@ class Service:
         template = self.template_process()
         tree = [template, *(p for p in template.children() if p.name() in PARTS)]
         self._end(signal.SIGKILL)
-        await_end(tree, STOP_TIMEOUT_S, "all parts have ended")
+        await_end(tree, "all parts have ended")
 
     def engine_process(self) -> psutil.Process:
         """The process that decides."""
@@ -109,6 +107,10 @@ class Service:
         """The process that has the port, where contents are in files."""
         return self._part("proxy")
 
+    def http(self, **options: Any) -> httpx.Client:
+        """A client of the bare API, the caller's to close. It waits as long as the tests do."""
+        return httpx.Client(**{"base_url": self.client.url, "timeout": PATIENCE_S, **options})
+
     def processes(self) -> list[psutil.Process]:
         """Every living process of this service, workers included, also those of former starts."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]
@@ -121,7 +123,7 @@ class Service:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=CLI_TIMEOUT_S,
+            timeout=PATIENCE_S,
             check=False,
         )
 
@@ -142,13 +144,13 @@ class Service:
         left = self.processes()
         for process in left:
             process.kill()
-        await_end(left, STOP_TIMEOUT_S, "all that was left has ended")
+        await_end(left, "all that was left has ended")
 
     def _end(self, number: int) -> int:
         assert self.process is not None
         self.process.send_signal(number)
         try:
-            return self.process.wait(STOP_TIMEOUT_S)
+            return self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -12,6 +12,8 @@ import pytest
 import zmq
 from zmq.utils.garbage import gc
 
+from tests.waiting import PATIENCE_S
+
 
 @pytest.fixture(scope="session")
 def zero_copy() -> Iterator[None]:
@@ -22,6 +24,6 @@ def zero_copy() -> Iterator[None]:
         tracker = one.send(zmq.Frame(b"", track=True, copy=False, copy_threshold=0), copy=False, track=True)
         other.recv()
         assert tracker is not None
-        tracker.wait(5)
+        tracker.wait(PATIENCE_S)
     yield
     gc.stop()

@@ -13,9 +13,8 @@ from jobengine.client import Job
 from jobengine.clock import SystemClock, from_text, to_text
 from tests.acceptance.documents import FRAME_BYTES, RATE_HZ
 from tests.services import Service
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
-PATIENCE_S = 60.0
 HISTORY = """
 SELECT sequence, trigger_type, requested_proc_state, current_proc_state, samples, transition_id, time_stamp,
        due_time, lateness_ms, info
@@ -39,19 +38,19 @@ def recorded(path: str | Path) -> int:
 def record_on(path: str | Path, seconds: float) -> int:
     """Wait until a file has grown by so many seconds of sound; the samples on disk then."""
     wanted = recorded(path) + int(seconds * RATE_HZ)
-    wait_until(lambda: recorded(path) >= wanted, PATIENCE_S, f"{path} holds {wanted} samples")
+    wait_until(lambda: recorded(path) >= wanted, f"{path} holds {wanted} samples")
     return recorded(path)
 
 
 def output_of(job: Job, index: int = -1) -> str:
     """The path of an output, when there is one."""
-    outputs = wait_until(job.outputs, PATIENCE_S, "the job has an output")
+    outputs = wait_until(job.outputs, "the job has an output")
     return str(outputs[index]["path"])
 
 
 def worker_of(job: Job) -> psutil.Process:
     """The job's worker, when there is one."""
-    pid = wait_until(lambda: job.refresh().document["workerProcessId"], PATIENCE_S, "the job has a worker")
+    pid = wait_until(lambda: job.refresh().document["workerProcessId"], "the job has a worker")
     return psutil.Process(pid)
 
 

@@ -59,7 +59,7 @@ class Own(Recipe):
         threading.Event().wait(3600)
 
     def do_slow(self, task):
-        threading.Event().wait(1.0)
+        threading.Event().wait(4.0)
         return Result(b"slow", media_type="text/plain")
 """
 

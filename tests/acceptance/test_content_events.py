@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.acceptance.documents import after, at_once, on, pipe, timeline
 from tests.acceptance.observing import history_of, info_of, reach
 from tests.services import Service
 from tests.waiting import wait_until
-
-pytestmark = pytest.mark.timeout(240)
 
 
 def into(content: str) -> dict[str, Any]:
@@ -40,17 +37,16 @@ def test_a_job_starts_at_the_end_of_another_ones_recording(service: Service) -> 
     assert info_of(start)["event"] == {"name": "content:tape:closed", "data": told}
 
 
-def test_what_clients_do_is_in_the_feed(service: Service) -> None:
-    beams = f"{service.client.url}/beams"
-    assert httpx.post(beams, json={"type": "format", "url": "clip", "streams": []}).status_code < 300
+def test_what_clients_do_is_in_the_feed(http: httpx.Client) -> None:
+    http.post("/beams", json={"type": "format", "url": "clip", "streams": []}).raise_for_status()
     wanted = ["content:clip:created", "content:clip:deleted"]
-    wait_until(lambda: wanted[0] in names(service, "clip"), 30, "its making is told")
-    assert httpx.delete(f"{beams}/clip").status_code < 300
-    wait_until(lambda: names(service, "clip") == wanted, 30, "its end is told")
+    wait_until(lambda: wanted[0] in names(http, "clip"), "its making is told")
+    http.delete("/beams/clip").raise_for_status()
+    wait_until(lambda: names(http, "clip") == wanted, "its end is told")
 
 
-def names(service: Service, content: str) -> list[str]:
+def names(http: httpx.Client, content: str) -> list[str]:
     """The events of a content, as the feed has them."""
     where = f'type == "event.raised" AND data.data.content == "{content}"'
-    listed = httpx.get(f"{service.client.url}/api/events", params={"filter": where}).json()
+    listed = http.get("/api/events", params={"filter": where}).json()
     return [event["data"]["name"] for event in listed]

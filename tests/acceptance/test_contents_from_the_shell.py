@@ -15,7 +15,7 @@ from tests.integration.media.films import film, make, packets, probe
 from tests.services import Service
 
 VIDEO = {"type": "Stream", "time_base": [1, 25], "codecpar": {"codec_type": "video"}}
-pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.needs("ffmpeg")
 
 
 @pytest.fixture(scope="module")

@@ -8,20 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
-import pytest
-
 from jobengine.client import Client
 from jobengine.errors import JobEngineError, UnavailableError
 from tests.acceptance.documents import RATE_HZ, after, assert_counts, at_once, recording, samples_of, timeline
 from tests.acceptance.observing import assert_intact, history_of, output_of, reach, record_on
 from tests.databases import PostgresServer
 from tests.services import NewService, Service
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 AWAY_S = 8.0
 CHANGE_MS = 4_000
-
-pytestmark = pytest.mark.timeout(240)
 
 
 @dataclass
@@ -54,24 +50,24 @@ def under_load(service: Service) -> Iterator[Load]:
         yield load
     finally:
         load.stopped.set()
-        thread.join(60)
+        thread.join(PATIENCE_S)
 
 
 def go_through(service: Service, away: Callable[[], None], back: Callable[[], None]) -> None:
     job = reach(service.client.jobs.submit(recording("going-on", after(CHANGE_MS))), "Running")
     output = output_of(job)
     with under_load(service) as load:
-        wait_until(lambda: len(load.acknowledged) > 10, 30, "some load")
+        wait_until(lambda: len(load.acknowledged) > 10, "some load")
         away()
         try:
             record_on(output, AWAY_S)
-            wait_until(lambda: load.refused, 30, "requests are refused")
+            wait_until(lambda: load.refused, "requests are refused")
         finally:
             back()
         done = len(load.acknowledged)
-        wait_until(lambda: len(load.acknowledged) > done + 10, 60, "requests are accepted again")
+        wait_until(lambda: len(load.acknowledged) > done + 10, "requests are accepted again")
     assert not load.surprises
-    wait_until(lambda: len(history_of(service, job)) == 2, 30, "the history has caught up")
+    wait_until(lambda: len(history_of(service, job)) == 2, "the history has caught up")
     job.finish()
     reach(job, "Finished")
     rows = history_of(service, job)
@@ -95,7 +91,7 @@ def test_postgresql_is_stopped_and_started_under_load(
 def test_sqlite_is_locked_by_somebody_else_under_load(new_service: NewService) -> None:
     service = new_service().start()
     with closing(
-        sqlite3.connect(service.data / "jobengine.sqlite3", isolation_level=None, timeout=30)
+        sqlite3.connect(service.data / "jobengine.sqlite3", isolation_level=None, timeout=PATIENCE_S)
     ) as other:
         go_through(service, lambda: _lock(other), lambda: _unlock(other))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.needs("film")]
+pytestmark = pytest.mark.needs("film")
 
 
 def test_the_demo_records_real_sound_and_proves_it(tmp_path: Path) -> None:

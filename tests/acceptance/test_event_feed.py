@@ -10,11 +10,9 @@ import pytest
 from jobengine.client import Client
 from tests.acceptance.documents import at_once, timeline
 from tests.services import NewService, Service
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 LAST = "that is all"
-
-pytestmark = pytest.mark.timeout(240)
 
 
 @dataclass
@@ -50,7 +48,7 @@ def test_a_client_that_comes_back_sees_every_event_once(service: Service) -> Non
     before, seen = newest(service), list[int]()
     make_events(service, "parts")
     wait_until(
-        lambda: service.client.jobs.count('name ~ "parts" AND isActive == false') == 5, 20, "all has happened"
+        lambda: service.client.jobs.count('name ~ "parts" AND isActive == false') == 5, "all has happened"
     )
     expected = numbers_of(service, before)
     while len(seen) < len(expected):
@@ -72,7 +70,7 @@ def test_a_listener_goes_on_across_a_restart_of_the_service(new_service: NewServ
     thread = threading.Thread(target=listener.run)
     thread.start()
     make_events(service, "before")
-    wait_until(lambda: listener.numbers, 20, "the listener has heard something")
+    wait_until(lambda: listener.numbers, "the listener has heard something")
     if ending == "kill":
         service.kill()
     else:
@@ -80,6 +78,6 @@ def test_a_listener_goes_on_across_a_restart_of_the_service(new_service: NewServ
     service.start()
     make_events(service, "behind")
     service.client.events.post(LAST)
-    thread.join(90)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
     assert listener.numbers == numbers_of(service, listener.after)

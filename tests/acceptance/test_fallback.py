@@ -32,7 +32,6 @@ from tests.integration.media.films import probe
 from tests.services import Service
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(180)
 STREAM = {"type": "Stream", "index": 0, "time_base": [1, 25], "codecpar": {"codec_type": "video"}}
 PAYLOADS = {f"packet_{n}": bytes([n]) * (100 + n) for n in range(5)}
 
@@ -47,7 +46,7 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def http(service: Service) -> Iterator[httpx.Client]:
     """A client of a service whose rules for copies are in force, and which is empty again afterwards."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", timeout=60) as client:
+    with service.http() as client:
         patch = {name: {"enabled": True} for name in ("equivalents", "fileStore", "dataMissing")}
         patch["renditions"] = {"enabled": False}
         headers = {"Content-Type": "application/merge-patch+json"}
@@ -59,7 +58,6 @@ def http(service: Service) -> Iterator[httpx.Client]:
                 client.get("/api/jobs", params={"filter": "isActive == true", "count": "1"}).json()
                 == {"count": 0}
             ),
-            60,
             "all jobs are over",
         )
         client.delete("/api/jobs", params={"filter": over, "limit": 1000}).raise_for_status()
@@ -112,12 +110,12 @@ def is_copied(copies: Path) -> bool:
 def test_the_four_steps_of_the_documented_flow(service: Service, http: httpx.Client) -> None:
     copies = service.media / "copies" / "news"
     http.post("/beams", json={"type": "format", "url": "news", "streams": [STREAM]}).raise_for_status()
-    wait_until(lambda: http.get("/beams/news/equivalent").json() == [copies.as_uri()], 60, "it is related")
+    wait_until(lambda: http.get("/beams/news/equivalent").json() == [copies.as_uri()], "it is related")
     twin = http.get(f"/beams/{quote(copies.as_uri(), safe='')}").json()
     assert twin == {**http.get("/beams/news").json(), "url": copies.as_uri()}
 
     fill(http, "news")
-    wait_until(lambda: is_copied(copies), 60, "every payload is copied")
+    wait_until(lambda: is_copied(copies), "every payload is copied")
     described = json.loads((copies / "stream_0" / "packet_1.json").read_text())
     assert (described["pts"], described["size"]) == (1, len(PAYLOADS["packet_1"]))
 
@@ -148,7 +146,7 @@ def test_the_four_steps_of_the_documented_flow(service: Service, http: httpx.Cli
 def test_what_nobody_has_stays_missing(service: Service, http: httpx.Client) -> None:
     put(http, "news")
     copies = service.media / "copies" / "news"
-    wait_until(lambda: is_copied(copies), 60, "every payload is copied")
+    wait_until(lambda: is_copied(copies), "every payload is copied")
     (copies / "stream_0" / "packet_1_0.raw").unlink()
     (copies / "stream_0" / "packet_2_0.raw").write_bytes(b"short")
     drop_payloads(service, "news")
@@ -162,7 +160,7 @@ def test_the_cheaper_equivalent_is_asked_first(service: Service, http: httpx.Cli
     put(http, "near")
     put(http, "news")
     copies = service.media / "copies" / "news"
-    wait_until(lambda: is_copied(copies), 60, "every payload is copied")
+    wait_until(lambda: is_copied(copies), "every payload is copied")
     http.post("/beams/near/equivalent/news").raise_for_status()
     (copies / "stream_0" / "packet_1_0.raw").write_bytes(b"x" * len(PAYLOADS["packet_1"]))
     drop_payloads(service, "news")
@@ -269,5 +267,5 @@ def test_a_rendition_is_made_just_in_case_as_soon_as_its_source_arrives(
     octets = {"Content-Type": "application/octet-stream"}
     http.put("/beams/source/0/packet_3/data", content=b"abcd", headers=octets).raise_for_status()
 
-    wait_until(lambda: http.get("/beams/copy/0/packet_6").status_code == 200, 30, "it has been made")
+    wait_until(lambda: http.get("/beams/copy/0/packet_6").status_code == 200, "it has been made")
     assert http.get("/beams/copy/0/packet_6/data").content == b"abcd"

@@ -22,8 +22,6 @@ from tests.acceptance.documents import (
 from tests.acceptance.observing import history_of, output_of, reach
 from tests.services import Service
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture
 def small_disk(service: Service) -> Iterator[Path]:

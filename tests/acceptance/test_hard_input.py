@@ -7,7 +7,6 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -29,8 +28,6 @@ from tests.services import Service, free_port
 
 MANY = 10_000
 
-pytestmark = pytest.mark.timeout(240)
-
 
 def test_a_job_may_have_ten_thousand_transitions(service: Service) -> None:
     steps = [after(1) for _ in range(MANY - 1)]
@@ -44,7 +41,7 @@ def test_a_job_may_have_ten_thousand_transitions(service: Service) -> None:
 
 def test_a_document_of_fifty_megabytes_is_refused(service: Service) -> None:
     body = b'{"name": "' + b"x" * 50_000_000 + b'", "transitions": []}'
-    with httpx.Client(base_url=service.client.url, timeout=60) as http:
+    with service.http() as http:
         answer = http.post("/api/jobs", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
     assert answer.headers["Content-Type"] == "application/problem+json"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from fractions import Fraction
 
 import psutil
 import pytest
@@ -24,11 +23,6 @@ from tests.acceptance.observing import (
 from tests.processes import await_end, has_ended
 from tests.services import NewService, Service
 from tests.waiting import wait_until
-
-STALL = timedelta(seconds=3)
-"""A busy machine may keep a worker waiting for so long; exactness itself is tried in virtual time."""
-
-pytestmark = pytest.mark.timeout(240)
 
 
 def assert_whole(service: Service, job: Job, changes: int) -> None:
@@ -52,12 +46,12 @@ def test_a_recording_goes_on_without_its_service_and_is_in_the_history_as_if_not
     job = reach(service.client.jobs.submit(document), "Running")
     output, worker = output_of(job), worker_of(job)
     service.kill()
-    wait_until(lambda: is_over(moment), 20, "the planned moment is over")
+    wait_until(lambda: is_over(moment), "the planned moment is over")
     record_on(output, 1.0)
     assert not has_ended(worker)
     alone_until = SystemClock().now()
     service.start()
-    wait_until(lambda: len(history_of(service, job)) == 4, 30, "the history has caught up")
+    wait_until(lambda: len(history_of(service, job)) == 4, "the history has caught up")
     assert worker_of(job).pid == worker.pid
     job.finish()
     reach(job, "Finished")
@@ -74,8 +68,7 @@ def check_moments(service: Service, job: Job, moment: str, alone_until: datetime
     assert timed["due"] == moment
     assert from_text(moment) <= from_text(timed["time"]) < alone_until
     since_start = from_text(timed["time"]) - from_text(start["time"])
-    heard = timedelta(seconds=float(Fraction(timed["samples"], RATE_HZ)))
-    assert abs(since_start - heard) < STALL
+    assert RATE_HZ < timed["samples"] <= since_start / timedelta(seconds=1) * RATE_HZ
     assert last["samples"] == timed["samples"] + RATE_HZ // 2
 
 
@@ -101,23 +94,23 @@ def test_parts_that_are_killed_again_within_seconds_are_put_back_again(new_servi
 
 
 def test_reports_that_a_dying_engine_never_stored_are_told_to_the_next(service: Service) -> None:
-    job = reach(service.client.jobs.submit(recording("untold", after(1_500, "Finish"))), "Running")
+    job = reach(service.client.jobs.submit(recording("untold", after(6_000, "Finish"))), "Running")
     worker, engine = worker_of(job), service.engine_process()
     engine.suspend()
     log = service.data / "logs" / f"{job.id}.log"
-    wait_until(lambda: "worker.done" in log.read_text(), 30, "the worker has finished and waits to be heard")
+    wait_until(lambda: "worker.done" in log.read_text(), "the worker has finished and waits to be heard")
     engine.kill()
     reach(job, "Finished")
     assert_whole(service, job, changes=0)
-    await_end([worker], 20, "the worker has gone")
+    await_end([worker], "the worker has gone")
 
 
 def kill_part(service: Service, part: str) -> None:
     """It is gone, and the service is ready again."""
     victim = part_of(service, part)
     victim.kill()
-    await_end([victim], 20, f"the {part} is gone")
-    wait_until(service.is_ready, 90, f"the service is ready without its {part}")
+    await_end([victim], f"the {part} is gone")
+    wait_until(service.is_ready, f"the service is ready without its {part}")
 
 
 def part_of(service: Service, part: str) -> psutil.Process:

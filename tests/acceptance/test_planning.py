@@ -23,7 +23,7 @@ from tests.acceptance.documents import (
     timeline,
 )
 from tests.acceptance.observing import (
-    PATIENCE_S,
+    Row,
     history_of,
     in_seconds,
     is_over,
@@ -34,34 +34,34 @@ from tests.acceptance.observing import (
 )
 from tests.processes import has_ended
 from tests.services import NewService, Service
-from tests.waiting import wait_until
-
-NEAR_MS = 500
-
-pytestmark = pytest.mark.timeout(240)
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def test_a_planned_start_finds_its_worker_waiting(service: Service) -> None:
-    moment = in_seconds(3)
+    moment = in_seconds(6)
     start = on("Time", "Start", pipe("planned.wav"), startTime=moment)
     job = service.client.jobs.submit(timeline("planned", start, after(300, "Finish")))
     assert job.state == "Pending"
-    assert job.document["workerProcessId"] == 0
-    reach(job, "Waiting")
-    assert not is_over(moment)
     reach(job, "Finished")
     waiting, started, finished = history_of(service, job)
     assert waiting["state"] == "Waiting"
     assert waiting["time"] < moment <= started["time"]
     assert (started["due"], started["state"]) == (moment, "Running")
-    assert 0 <= started["late_ms"] < NEAR_MS
+    assert_lateness(started)
     assert finished["samples"] == 3 * RATE_HZ // 10
     assert_counts(samples_of(output_of(job)))
 
 
+def assert_lateness(row: Row) -> None:
+    """What a row says of its lateness goes with its times."""
+    late = from_text(row["time"]) - from_text(row["due"])
+    assert row["late_ms"] == pytest.approx(late / timedelta(milliseconds=1), abs=1)
+    assert row["late_ms"] >= 0
+
+
 def test_what_was_missed_is_fired_late_or_skipped_as_it_says(new_service: NewService) -> None:
     service = new_service(engine__lead_ms=0).start()
-    moment = in_seconds(2)
+    moment = in_seconds(5)
     trigger = {"startTime": moment, "misfireGraceMs": 0}
     work = pipe("missed.wav")
     fire, skip = (
@@ -69,14 +69,13 @@ def test_what_was_missed_is_fired_late_or_skipped_as_it_says(new_service: NewSer
         for misfire in ("fire", "skip")
     )
     service.kill()
-    wait_until(lambda: is_over(moment), 20, "the moment has passed without a service")
+    wait_until(lambda: is_over(moment), "the moment has passed without a service")
     service.start()
     reach(fire, "Running")
     (fired,) = history_of(service, fire)
-    late = from_text(fired["time"]) - from_text(moment)
-    assert fired["late_ms"] == pytest.approx(late / timedelta(milliseconds=1), abs=1)
-    assert fired["late_ms"] > 0
-    wait_until(lambda: service.sql("SELECT 1 FROM job_history WHERE job_id = ?", skip.id), 20, "the skip")
+    assert fired["due"] == moment
+    assert_lateness(fired)
+    wait_until(lambda: service.sql("SELECT 1 FROM job_history WHERE job_id = ?", skip.id), "the skip")
     assert skip.refresh().state == "Pending"
     (skipped,) = skip.history()
     assert skipped["status"] == "Skipped"
@@ -144,11 +143,11 @@ def test_plans_of_a_running_job_are_changed_and_taken_back(service: Service) -> 
     job = reach(service.client.jobs.submit(document), "Running")
     quiet, finish = pending_of(job)
     job.remove_transition(quiet)
-    job.refresh().change_transition(finish, after(1_500, "Finish"))
+    job.refresh().change_transition(finish, after(6_000, "Finish"))
     reach(job, "Finished")
-    assert history_of(service, job)[-1]["samples"] == 72_000
+    assert history_of(service, job)[-1]["samples"] == 6 * RATE_HZ
     values = samples_of(output_of(job))
-    assert len(values) == 72_000
+    assert len(values) == 6 * RATE_HZ
     assert_counts(values)
     superseded = [t for t in job.transitions() if t["status"] == "Superseded"]
     assert sorted(t["trigger"]["duration"] for t in superseded) == [60_000, 60_000]

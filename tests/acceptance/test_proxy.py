@@ -11,15 +11,12 @@ import pytest
 
 from tests.raw_http import exchange, get, tcp
 from tests.services import Service, running_service
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 FORMAT = {"type": "format", "url": "live", "streams": [{"type": "Stream", "time_base": [1, 25]}]}
 PLACE = "/beams/live/0/packet_1"
 DATA = f"{PLACE}/data"
-TIMEOUT_S = 20.0
-
-pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +29,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def http(service: Service) -> Iterator[httpx.Client]:
     """A client of a service with one packet, whose payload is ``first``."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", timeout=TIMEOUT_S) as client:
+    with service.http() as client:
         client.delete("/beams/live")
         client.post("/beams", json=FORMAT).raise_for_status()
         client.put(PLACE, json={"type": "Packet"}).raise_for_status()
@@ -56,7 +53,7 @@ def test_what_is_asked_for_again_is_answered_by_the_proxy_and_counted(
             assert exchange(connection, get(DATA)).body == b"first"
             return known_answers(http) > before
 
-        wait_until(is_known, TIMEOUT_S, "the proxy knows the answer")
+        wait_until(is_known, "the proxy knows the answer")
 
 
 def test_what_was_put_is_read_with_the_next_request(service: Service, http: httpx.Client) -> None:
@@ -95,7 +92,7 @@ def test_a_proxy_that_was_killed_is_replaced_and_clients_wait_for_it(
 ) -> None:
     killed = service.proxy_process()
     killed.kill()
-    killed.wait(TIMEOUT_S)
+    killed.wait(PATIENCE_S)
 
     with tcp(service.port) as connection:
         assert exchange(connection, get(DATA)).body == b"first"
@@ -107,7 +104,7 @@ def test_a_http_process_that_was_killed_is_replaced_behind_the_proxy(
 ) -> None:
     proxy, killed = service.proxy_process(), service.http_process()
     killed.kill()
-    killed.wait(TIMEOUT_S)
+    killed.wait(PATIENCE_S)
 
     with tcp(service.port) as connection:
         assert exchange(connection, get("/healthz")).status == 200
@@ -117,17 +114,15 @@ def test_a_http_process_that_was_killed_is_replaced_behind_the_proxy(
 def test_a_revoked_key_opens_nothing_a_second_later(tmp_path: Path) -> None:
     with running_service(tmp_path) as service:
         admin, viewer = (_new_key(service, role) for role in ("admin", "viewer"))
-        with httpx.Client(base_url=service.client.url, headers={"X-API-Key": admin}) as http:
-            wait_until(
-                lambda: http.post("/beams", json=FORMAT).status_code == 201, TIMEOUT_S, "the key counts"
-            )
+        with service.http(headers={"X-API-Key": admin}) as http:
+            wait_until(lambda: http.post("/beams", json=FORMAT).status_code == 201, "the key counts")
             http.put(PLACE, json={"type": "Packet"}).raise_for_status()
             http.put(DATA, content=b"first", headers=OCTETS).raise_for_status()
         asked = get(DATA, f"X-API-Key: {viewer}")
         with tcp(service.port) as reader:
             assert [exchange(reader, asked).body for _ in range(3)] == [b"first"] * 3
             assert service.cli("key", "revoke", viewer.split("_")[1]).returncode == 0
-            wait_until(lambda: exchange(reader, asked).status == 401, TIMEOUT_S, "the key opens nothing")
+            wait_until(lambda: exchange(reader, asked).status == 401, "the key opens nothing")
 
 
 def _new_key(service: Service, role: str) -> str:

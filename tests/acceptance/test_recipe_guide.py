@@ -14,7 +14,6 @@ import pytest
 from tests.services import Service
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(180)
 GUIDE = Path(__file__).parents[2] / "docs" / "howto" / "write-a-recipe.rst"
 STREAM = {"type": "Stream", "index": 0, "time_base": [1, 25], "codecpar": {"codec_type": "video"}}
 PAYLOADS = [bytes([n]) * 100 for n in range(5)]
@@ -56,7 +55,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def http(service: Service) -> Iterator[httpx.Client]:
     """A client of a service that has the guide's rule and a content ``news`` of five packets."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", timeout=60) as client:
+    with service.http() as client:
         client.put("/api/rules/digest", json=json.loads(block("json"))).raise_for_status()
         client.post("/beams", json={"type": "format", "url": "news", "streams": [STREAM]}).raise_for_status()
         for number, payload in enumerate(PAYLOADS):
@@ -95,7 +94,7 @@ def test_a_job_may_name_the_recipe_and_keep_its_result(service: Service, http: h
     job = http.post("/api/jobs", json=posted).json()
 
     over = f"/api/jobs/{job['jobId']}"
-    wait_until(lambda: http.get(over).json()["currentState"] == "Finished", 60, "the job has finished")
+    wait_until(lambda: http.get(over).json()["currentState"] == "Finished", "the job has finished")
     kept = json.loads((service.media / "digest.json").read_text())
     assert kept == {"digest": hashlib.sha256(b"".join(PAYLOADS)).hexdigest()}
     passed = http.get(f"{over}/history").json()[-1]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import httpx
-import pytest
 
 from tests.acceptance.documents import at_once, timeline
 from tests.acceptance.observing import reach
 from tests.redis_servers import running
 from tests.services import NewService, Service
 from tests.waiting import wait_until
-
-pytestmark = pytest.mark.timeout(180)
 
 
 def test_contents_are_unavailable_while_redis_is_away_and_jobs_are_not(new_service: NewService) -> None:
@@ -24,7 +21,7 @@ def test_contents_are_unavailable_while_redis_is_away_and_jobs_are_not(new_servi
         assert_jobs_work(service)
 
         redis.start()
-        wait_until(lambda: contents(service).status_code == 200, 30, "the contents are there")
+        wait_until(lambda: contents(service).status_code == 200, "the contents are there")
         assert service.client.contents.create({"type": "format", "url": "film", "streams": []})
 
         redis.stop()
@@ -32,12 +29,13 @@ def test_contents_are_unavailable_while_redis_is_away_and_jobs_are_not(new_servi
         assert_jobs_work(service)
 
         redis.start()
-        wait_until(lambda: contents(service).status_code == 200, 30, "the contents are there again")
+        wait_until(lambda: contents(service).status_code == 200, "the contents are there again")
         assert service.http_process() == http
 
 
 def contents(service: Service) -> httpx.Response:
-    return httpx.get(f"{service.client.url}/beams", timeout=30)
+    with service.http() as http:
+        return http.get("/beams")
 
 
 def assert_away(service: Service) -> None:

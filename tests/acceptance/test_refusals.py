@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from jobengine.client import Client
@@ -13,14 +12,12 @@ from jobengine.errors import AuthenticationError, ForbiddenError
 from tests.acceptance.documents import at_once, timeline
 from tests.acceptance.observing import history_of, reach
 from tests.services import NewService, Service, running_service
-from tests.waiting import wait_until
-
-pytestmark = pytest.mark.timeout(240)
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def ended(service: Service, *options: str) -> tuple[int, str]:
     """The exit code of a service that does not start, and what it says."""
-    code = service.launch(*options).wait(60)
+    code = service.launch(*options).wait(PATIENCE_S)
     return code, service.log.read_text()
 
 
@@ -64,12 +61,13 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service,
         roles = ("viewer", "operator", "admin")
         made = [service.cli("key", "create", role, "--role", role) for role in roles]
         assert [done.returncode for done in made] == [0, 0, 0]
-        wait_until(lambda: _asks_for_key(service), 10, "the service asks for a key")
+        wait_until(lambda: _asks_for_key(service), "the service asks for a key")
         yield service, {role: done.stdout.strip() for role, done in zip(roles, made, strict=True)}
 
 
 def _asks_for_key(service: Service) -> bool:
-    return httpx.get(f"{service.client.url}/api/jobs").status_code == 401
+    with service.http() as http:
+        return http.get("/api/jobs").status_code == 401
 
 
 def test_each_role_may_do_its_part_and_no_more(
@@ -89,7 +87,8 @@ def test_each_role_may_do_its_part_and_no_more(
         job.cancel()
         reach(job, "Cancelled")
     assert len(history_of(service, job)) == 2
-    assert httpx.get(f"{service.client.url}/healthz").status_code == 200
+    with service.http() as http:
+        assert http.get("/healthz").status_code == 200
     token = tmp_path / "key"
     token.write_text(keys["viewer"])
     url = ("--url", service.client.url)
@@ -103,7 +102,7 @@ def test_a_revoked_key_opens_nothing(guarded: tuple[Service, dict[str, str]]) ->
     with Client(service.client.url, keys["admin"]) as admin:
         assert admin.jobs.count() >= 0
         assert service.cli("key", "revoke", keys["admin"].split("_")[1]).returncode == 0
-        wait_until(lambda: _is_shut_out(admin), 10, "the key opens nothing any more")
+        wait_until(lambda: _is_shut_out(admin), "the key opens nothing any more")
 
 
 def _is_shut_out(client: Client) -> bool:

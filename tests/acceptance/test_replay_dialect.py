@@ -17,13 +17,13 @@ from jobengine.messaging.sockets.sink import open_socket_sink
 from jobengine.model.element import Element, ElementKind
 from jobengine.model.socket_options import SinkOptions
 from jobengine.ports.sink import SinkStream
-from tests.acceptance.observing import PATIENCE_S, reach, worker_of
+from tests.acceptance.observing import reach, worker_of
 from tests.integration.sockets import savant
 from tests.services import Service, free_port
 from tests.unit.rest.test_replay import changed
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.needs("savant_rs")]
+pytestmark = pytest.mark.needs("savant_rs")
 FRAMES, BLOCK = 30, 5
 
 
@@ -49,7 +49,7 @@ def recorded_by(job: Job) -> int:
 
 @pytest.fixture(scope="module")
 def api(service: Service) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{service.port}/api/v1", timeout=30) as client:
+    with service.http(base_url=f"{service.client.url}/api/v1") as client:
         yield client
 
 
@@ -63,7 +63,7 @@ def keyframes(service: Service, api: httpx.Client) -> list[str]:
             frame = savant.frame("in-video", pts=number * 40_000, keyframe=number % BLOCK == 0)
             writer.send_message("in-video", frame.to_message(), b"pixels %d" % number).get()
         assert type(writer.send_eos("in-video").get()).__name__ == "WriterResultAck"
-    wait_until(lambda: recorded_by(job) == FRAMES + 1, PATIENCE_S, "all of it is recorded")
+    wait_until(lambda: recorded_by(job) == FRAMES + 1, "all of it is recorded")
     query = {"source_id": "in-video", "from": None, "to": None, "limit": 100}
     source, found = api.post("/keyframes/find", json=query).json()["keyframes"]
     assert (source, len(found)) == ("in-video", FRAMES // BLOCK)
@@ -80,7 +80,7 @@ def read_all(reader: Any, until: int) -> list[Any]:
             messages.append(result)
         return len(messages) >= until
 
-    wait_until(step, PATIENCE_S, f"{until} messages at the reader")
+    wait_until(step, f"{until} messages at the reader")
     return messages
 
 
@@ -91,7 +91,7 @@ def stopped(api: httpx.Client, job_id: str) -> Any:
         rows = api.get("/job/stopped").json()["stopped_jobs"]
         return next((row for row in rows if row[0] == job_id), None)
 
-    return wait_until(row, PATIENCE_S, "the job has ended")
+    return wait_until(row, "the job has ended")
 
 
 def test_a_job_sends_twenty_frames_and_an_end(api: httpx.Client, keyframes: list[str]) -> None:
@@ -153,7 +153,7 @@ def pool(zero_copy: None) -> Iterator[SinkPool]:
 
 
 def test_a_recording_goes_on_behind_a_killed_worker_and_nothing_is_lost(
-    service: Service, pool: SinkPool
+    service: Service, http: httpx.Client, pool: SinkPool
 ) -> None:
     port, count = free_port(), 200
     job = ingest(service, port, source={"url": f"rep+bind:tcp://127.0.0.1:{port}"})
@@ -170,10 +170,8 @@ def test_a_recording_goes_on_behind_a_killed_worker_and_nothing_is_lost(
         sink.poll()
         return sink.delivered >= wanted
 
-    wait_until(lambda: is_confirmed(count // 2), PATIENCE_S, "half of them are confirmed")
+    wait_until(lambda: is_confirmed(count // 2), "half of them are confirmed")
     worker_of(job).kill()
-    wait_until(lambda: is_confirmed(count), PATIENCE_S, "all are confirmed")
-    page = httpx.get(
-        f"http://127.0.0.1:{service.port}/beams/kept/stream_0/first-last", params={"limit": count * 2}
-    )
+    wait_until(lambda: is_confirmed(count), "all are confirmed")
+    page = http.get("/beams/kept/stream_0/first-last", params={"limit": count * 2})
     assert [element["pts"] for element in page.json()] == list(range(count))

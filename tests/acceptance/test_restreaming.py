@@ -21,12 +21,10 @@ from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import PutElement
 from tests.acceptance.observing import reach, worker_of
 from tests.services import NewService, Service
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_MS, wait_until
 
 STEP_MS = 20
 COUNT = 200
-
-pytestmark = pytest.mark.timeout(240)
 
 
 class Receiver:
@@ -105,10 +103,11 @@ def submit(client: Client, name: str, url: str, **members: Any) -> Job:
     spec = {
         "source": {"content": "camera"},
         "resultingStream": name,
-        "sink": {"url": url},
+        "sink": {"url": url, "options": {"receiveTimeoutMs": PATIENCE_MS}},
         "anchor": "first",
         "onIdle": "finish",
         "maxIdleMs": 500,
+        "maxDeliveryMs": PATIENCE_MS,
         **members,
     }
     trigger = {"type": "Immediate", "requestedProcState": "Start"}
@@ -148,7 +147,7 @@ def test_g17_a_killed_worker_and_a_killed_service_lose_no_element(
     jobs = [submit(service.client, f"vod-{n}", receiver.url) for n in range(3)]
     for job in jobs:
         reach(job, "Running")
-    wait_until(lambda: len(receiver.places.get("vod-2", ())) > 50, 30, "elements arrive")
+    wait_until(lambda: len(receiver.places.get("vod-2", ())) > 50, "elements arrive")
     worker_of(jobs[0]).kill()
     service.kill()
     service.start()

@@ -5,21 +5,20 @@ Requests go over REST, elements over real sockets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import pytest
 
 from jobengine.client.job import Job
+from tests.acceptance.documents import at_once
 from tests.acceptance.observing import reach
 from tests.acceptance.test_restreaming import COUNT, Receiver, record, submit
 from tests.services import NewService, Service
 from tests.waiting import wait_until
-
-PATIENCE_S = 60
-
-pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
@@ -30,13 +29,18 @@ def receiver() -> Iterator[Receiver]:
     receiver.close()
 
 
-def two(service: Service, receiver: Receiver, speed: float = 1.0) -> list[Job]:
-    """The first has sent something when the second is posted."""
+def two(service: Service, receiver: Receiver) -> list[Job]:
+    """The first has sent something when the second is posted, and goes on for as long as a test may look."""
     record(service)
-    first = submit(service.client, "vod", receiver.url, pacing={"speed": speed})
+    first = submit(service.client, "vod", receiver.url, pacing={"speed": 0.05})
     reach(first, "Running")
-    wait_until(lambda: receiver.places.get("vod"), PATIENCE_S, "elements arrive")
+    wait_until(lambda: receiver.places.get("vod"), "elements arrive")
     return [first, submit(service.client, "vod", receiver.url, pacing={"mode": "fast"})]
+
+
+def hurry(job: Job) -> None:
+    """It sends the rest of its stream at once."""
+    job.append(at_once("None", {"restreamSpec": {"pacing": {"mode": "fast"}}}))
 
 
 def queued(job: Job) -> dict[str, Any] | None:
@@ -44,22 +48,33 @@ def queued(job: Job) -> dict[str, Any] | None:
     return found
 
 
+@contextmanager
+def watching(service: Service, job: Job) -> Iterator[Iterable[str]]:
+    """What ``jobengine job watch`` says of a job, line by line; in the end it agrees that the job is over."""
+    command = [sys.executable, "-m", "jobengine", "job", "watch", job.id, "--url", service.client.url]
+    with subprocess.Popen(command, env=service.environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout
+        process.stdout.read()
+    assert process.returncode == 0
+
+
 def test_by_default_it_waits_says_for_what_and_begins_when_the_first_is_over(
     new_service: NewService, receiver: Receiver
 ) -> None:
     service = new_service().start()
-    first, second = two(service, receiver, speed=0.5)  # so that two commands see the queue
+    first, second = two(service, receiver)
     last = submit(service.client, "vod", receiver.url, pacing={"mode": "fast"})
     reason = f"job {first.id} sends stream 'vod' to this sink"
-    wait_until(lambda: queued(last), PATIENCE_S, "the last job stands in the queue")
+    wait_until(lambda: queued(last), "the last job stands in the queue")
     assert queued(second) == {"waitsFor": reason, "place": 1, "waiting": 2}
     assert queued(last) == {"waitsFor": reason, "place": 2, "waiting": 2}
     assert last.timeline()["waitingFor"] == f"{reason}; place 2 of 2 in the queue"
     shown = service.cli("job", "show", last.id, "--url", service.client.url)
     assert f"{reason}; place 2 of 2 in the queue" in shown.stdout
-    watched = service.cli("job", "watch", last.id, "--interval", "0.1", "--url", service.client.url)
-    assert watched.returncode == 0
-    assert f'place=2/2 waits_for="{reason}"' in watched.stdout
+    with watching(service, last) as lines:
+        assert any(f'place=2/2 waits_for="{reason}"' in line for line in lines)
+        hurry(first)
     for job in (first, second, last):
         reach(job, "Finished")
     assert receiver.places["vod"] == [*range(COUNT)] * 3
@@ -74,6 +89,7 @@ def test_where_it_is_refused_it_ends_with_the_reason_and_sends_nothing(
     reach(second, "Error")
     info = second.history()[-1]["info"]
     assert (info["code"], first.id in info["cause"]) == ("lease", True)
+    hurry(first)
     reach(first, "Finished")
     assert receiver.places["vod"] == list(range(COUNT))
 
@@ -95,7 +111,7 @@ def test_where_it_takes_over_the_first_finishes_before_its_first_element(
 def test_jobs_of_the_dialect_that_wait_are_told_apart(new_service: NewService, receiver: Receiver) -> None:
     service = new_service(engine__restream_jobs=1).start()
     record(service)
-    running = submit(service.client, "vod", receiver.url, pacing={"speed": 0.1})
+    running = submit(service.client, "vod", receiver.url, pacing={"speed": 0.05})
     reach(running, "Running")
     configuration = {
         "ts_sync": False,
@@ -114,24 +130,24 @@ def test_jobs_of_the_dialect_that_wait_are_told_apart(new_service: NewService, r
         "labels": None,
     }
     keyframes = {"source_id": "camera", "from": None, "to": None, "limit": 1}
-    base = f"{service.client.url}/api/v1"
-    found = httpx.post(f"{base}/keyframes/find", json=keyframes).json()["keyframes"][1]
-    query = {
-        "sink": {"url": receiver.url},
-        "configuration": configuration,
-        "stop_condition": {"frame_count": COUNT},
-        "anchor_keyframe": found[0],
-        "offset": {"blocks": 0},
-        "attributes": [],
-    }
-    made = httpx.put(f"{base}/job", json=query).json()["new_job"]
-    answer = httpx.get(f"{base}/job").json()
-    assert [row[0] for row in answer["jobs"]] == [made]
-    assert answer["queued"] == {
-        made: {"waitsFor": "1 re-streaming jobs run, as many as may", "place": 1, "waiting": 1}
-    }
-    assert httpx.delete(f"{base}/job/{made}").json() == "ok"
-    assert httpx.get(f"{base}/job").json() == {"jobs": []}
+    with service.http(base_url=f"{service.client.url}/api/v1") as api:
+        found = api.post("/keyframes/find", json=keyframes).json()["keyframes"][1]
+        query = {
+            "sink": {"url": receiver.url},
+            "configuration": configuration,
+            "stop_condition": {"frame_count": COUNT},
+            "anchor_keyframe": found[0],
+            "offset": {"blocks": 0},
+            "attributes": [],
+        }
+        made = api.put("/job", json=query).json()["new_job"]
+        answer = api.get("/job").json()
+        assert [row[0] for row in answer["jobs"]] == [made]
+        assert answer["queued"] == {
+            made: {"waitsFor": "1 re-streaming jobs run, as many as may", "place": 1, "waiting": 1}
+        }
+        assert api.delete(f"/job/{made}").json() == "ok"
+        assert api.get("/job").json() == {"jobs": []}
     running.cancel()
     reach(running, "Cancelled")
 

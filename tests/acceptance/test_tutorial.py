@@ -18,8 +18,6 @@ from tests.services import NewService, Service
 
 QUIET_FROM, LOUD_FROM = 24_000, 36_000
 
-pytestmark = pytest.mark.timeout(240)
-
 
 def record(service: Service) -> Job:
     document = recording("tutorial", after(500, description=level(0.5)), after(250, description=level(1.0)))

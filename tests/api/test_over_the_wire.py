@@ -12,9 +12,8 @@ import httpx
 import pytest
 
 from tests.services import Service, running_service
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
-pytestmark = pytest.mark.timeout(180)
 SEATS = 3
 TONE: dict[str, Any] = {
     "pipeSpec": {
@@ -40,7 +39,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def http(service: Service) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=service.client.url, timeout=20) as client:
+    with service.http() as client:
         yield client
 
 
@@ -55,7 +54,7 @@ def _seats_taken(http: httpx.Client) -> int:
 
 
 def _listen(service: Service) -> socket.socket:
-    listener = socket.create_connection(("127.0.0.1", service.port), 10)
+    listener = socket.create_connection(("127.0.0.1", service.port), PATIENCE_S)
     listener.sendall(b"GET /api/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
     return listener
 
@@ -68,12 +67,12 @@ def test_a_recording_shows_live_counters_a_log_and_its_file(service: Service, ht
         found = http.get(f"{place}/progress").json()
         return found if found["live"] and found["position"]["samples"] > 4800 else None
 
-    assert set(wait_until(counters, 30, "sound is recorded")["levels"]) == {"In", "Out"}
+    assert set(wait_until(counters, "sound is recorded")["levels"]) == {"In", "Out"}
     volatile = {"pipeSpec": {"mixer": {"outputLevel": [{"graph": "Out", "level": 0.5}]}}}
     sent = http.post(f"{place}/transitions", json=_immediate("None", volatile=True, jobDescription=volatile))
     assert sent.status_code == 202
     http.post(f"{place}/transitions", json=_immediate("Finish"))
-    wait_until(lambda: http.get(place).json()["currentState"] == "Finished", 30, "the job is finished")
+    wait_until(lambda: http.get(place).json()["currentState"] == "Finished", "the job is finished")
     (output,) = http.get(f"{place}/outputs").json()
     assert output["path"] == str(service.media / "tone.wav")
     assert output["closed"]
@@ -111,4 +110,4 @@ def test_calls_are_answered_while_every_seat_is_taken_and_gone_listeners_free_th
         assert http.get("/healthz").status_code == 200
         assert http.get("/readyz").status_code == 200
         assert http.get("/api/events").status_code == 200
-    wait_until(lambda: _seats_taken(http) == 0, 20, "the seats are free again")
+    wait_until(lambda: _seats_taken(http) == 0, "the seats are free again")

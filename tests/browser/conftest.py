@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import ThreadedWSGIServer, make_server
 
 from jobengine.rest import event_feed
 from tests.unit.rest.bench import Bench, make_bench
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_MS, wait_until
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -43,6 +43,7 @@ def _answering() -> list[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
         yield launched
@@ -67,7 +68,7 @@ def dashboard(
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
     yield Dashboard(page, bench, f"http://127.0.0.1:{server.server_port}", complaints)
     page.close()
-    wait_until(lambda: not _answering(), 10, "every request answered")
+    wait_until(lambda: not _answering(), "every request answered")
     server.shutdown()
     thread.join()
     server.server_close()

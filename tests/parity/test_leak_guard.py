@@ -69,7 +69,7 @@ def a_connection() -> Iterator[None]:
 def test_what_is_still_there_is_seen(thing: Callable[[], AbstractContextManager[None]], words: str) -> None:
     before = leaks.footprint()
     with thing():
-        wait_until(lambda: any(words in name for name in leaks.footprint() - before), 5, f"{words} is seen")
+        wait_until(lambda: any(words in name for name in leaks.footprint() - before), f"{words} is seen")
     assert set() == leaks.leaked(before, leaks.NOTHING)
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-import pytest
 import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,7 +122,6 @@ STEPS = st.lists(st.one_of(COMMITS, COMMITS, COMMITS, PINS, EXPIRES), min_size=2
 
 @given(FILLED, STEPS)
 @settings(max_examples=25)
-@pytest.mark.timeout(240)
 def test_redis_keeps_what_memory_keeps(
     redis_server: RedisServer, filled: list[Any], steps: list[Any]
 ) -> None:

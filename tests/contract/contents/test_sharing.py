@@ -12,6 +12,7 @@ from jobengine.errors import ConflictError, UnavailableError
 from jobengine.model.element import PTS_MAX, PTS_MIN
 from jobengine.ports.contents import ContentStore, PutDocument, PutMode, Write
 from tests.contract.contents.samples import STREAM, element_id, put, sequences
+from tests.waiting import PATIENCE_S
 
 RACERS = 50
 
@@ -21,7 +22,7 @@ def race(store: ContentStore, write: Callable[[int], Write]) -> list[int]:
     ready = threading.Barrier(RACERS)
 
     def run(racer: int) -> int | None:
-        ready.wait(timeout=10)
+        ready.wait(timeout=PATIENCE_S)
         try:
             store.commit([write(racer)])
         except ConflictError:

@@ -22,6 +22,7 @@ from jobengine.ports.contents import (
 from tests.begun import begun
 from tests.contract.contents.backends import StoreFactory
 from tests.contract.contents.samples import OTHER, PACKET, STREAM, element_id, fill, payload_at, put, times
+from tests.waiting import PATIENCE_S
 
 NEVER = 4711
 WRITERS = 8
@@ -116,7 +117,7 @@ def test_only_the_commit_of_the_gone_stream_is_refused(store: ContentStore) -> N
     ready = threading.Barrier(WRITERS)
 
     def run(writer: int) -> bool:
-        ready.wait(timeout=10)
+        ready.wait(timeout=PATIENCE_S)
         try:
             store.commit([put(writer, b"x", stream=NEVER if writer % 2 else OTHER)])
         except StreamGone:
@@ -142,14 +143,14 @@ def test_a_stream_dropped_beside_its_writers_leaves_nothing(store: ContentStore)
             except StreamGone:
                 return number
             if number == 2:
-                under_way.wait(timeout=30)
+                under_way.wait(timeout=PATIENCE_S)
         raise AssertionError("nobody said that the stream was gone")
 
     with ThreadPoolExecutor(WRITERS) as pool:
         writing = [pool.submit(write, writer) for writer in range(WRITERS)]
-        under_way.wait(timeout=30)
+        under_way.wait(timeout=PATIENCE_S)
         [dropped] = store.commit([DropStream(STREAM)])
-        stored = sum(each.result(timeout=30) for each in writing)
+        stored = sum(each.result(timeout=PATIENCE_S) for each in writing)
 
     assert dropped.changed == stored >= WRITERS * 3
     assert is_empty(store, STREAM)

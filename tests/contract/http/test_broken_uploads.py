@@ -6,7 +6,6 @@ import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 
-import httpx
 import pytest
 
 from jobengine.messaging.addresses import addresses
@@ -20,8 +19,6 @@ PART = (
 ).encode()
 Connect = Callable[[], socket.socket]
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
@@ -34,7 +31,7 @@ def test_a_part_of_a_payload_does_not_replace_the_whole(service: Service, way: s
     connect: Connect = partial(tcp, service.port)
     if way == "http process":
         connect = partial(unix, addresses(service.data).http)
-    with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", timeout=20) as client:
+    with service.http() as client:
         client.post("/beams", json={"type": "format", "url": "kept", "streams": [{"type": "Stream"}]})
         client.put(ELEMENT, json={"type": "Packet"}).raise_for_status()
         octets = {"Content-Type": "application/octet-stream"}

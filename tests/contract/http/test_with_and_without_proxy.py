@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from jobengine.messaging.addresses import addresses
@@ -68,8 +67,6 @@ REQUESTS = {
     "not about contents": get("/healthz"),
 }
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
@@ -92,7 +89,7 @@ def test_the_proxy_answers_as_the_http_process_does(service: Service, asked: str
 
 def _fill(service: Service) -> None:
     payloads = {"packet_1": b"0123456789", "packet_2": b"", "packet_3": bytes(range(250)) * 4000}
-    with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", timeout=20) as client:
+    with service.http() as client:
         client.post("/beams", json=FORMAT).raise_for_status()
         for place, payload in payloads.items():
             client.put(f"{BASE}/{place}", json={"type": "Packet", "size": len(payload)}).raise_for_status()

@@ -12,6 +12,7 @@ import threading
 from multiprocessing import forkserver
 
 from jobengine.app.template import TemplateFork, start_template
+from tests.waiting import PATIENCE_S
 
 THREADS = 3
 
@@ -36,7 +37,7 @@ def main(rounds: int) -> None:
             thread.start()
         os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
         rest.wait()
-        rest.wait(timeout=60)
+        rest.wait(timeout=PATIENCE_S)
         for thread in threads:
             thread.join()
         start_template()

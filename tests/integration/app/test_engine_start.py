@@ -114,6 +114,6 @@ def rows_read(url: str) -> int:
                 indexes = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes"
                 return sum(int(connection.exec_driver_sql(each).scalar() or 0) for each in (tables, indexes))
 
-        found = wait_until(read, 10, "the other connections are closed")
+        found = wait_until(read, "the other connections are closed")
         assert found is not None
         return found

@@ -9,14 +9,13 @@ import sys
 import pytest
 
 from jobengine.crash_loop import LIMIT
-
-TIMEOUT_S = 100
+from tests.waiting import PATIENCE_S
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A Python program; it has ended."""
     command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def test_an_http_process_that_can_not_begin_is_tried_as_often_as_any_other_part() -> None:

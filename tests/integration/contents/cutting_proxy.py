@@ -7,7 +7,7 @@ import socket
 import threading
 from pathlib import Path
 
-TIMEOUT_S = 10
+from tests.waiting import PATIENCE_S
 
 
 class CuttingProxy:
@@ -34,7 +34,7 @@ class CuttingProxy:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(TIMEOUT_S)
+            thread.join(PATIENCE_S)
 
     def _accept(self) -> None:
         while True:

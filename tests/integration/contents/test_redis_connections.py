@@ -19,9 +19,8 @@ from jobengine.errors import SettingsError, UnavailableError
 from jobengine.ports.contents import PutDocument
 from tests.redis_servers import RedisServer as RealServer
 from tests.redis_servers import running
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
-TIMEOUT_S = 10.0
 PASSWORD = "s3cret"
 
 
@@ -35,7 +34,7 @@ def locked() -> Iterator[RealServer]:
 
 
 def test_g14_the_eleventh_caller_waits_until_a_connection_is_given_back(redis_server: RealServer) -> None:
-    server = RedisServer(f"unix://{redis_server.socket}?max_connections=10", TIMEOUT_S)
+    server = RedisServer(f"unix://{redis_server.socket}?max_connections=10", PATIENCE_S)
     asked = threading.Event()
 
     def ask() -> object:
@@ -44,16 +43,14 @@ def test_g14_the_eleventh_caller_waits_until_a_connection_is_given_back(redis_se
 
     with ThreadPoolExecutor(11) as pool, redis_server.client() as behind:
         taken = [pool.submit(server.call, "BLPOP", f"wait-{n}", 5) for n in range(10)]
-        wait_until(
-            lambda: int(behind.info("clients")["blocked_clients"]) == 10, TIMEOUT_S, "ten wait in Redis"
-        )
+        wait_until(lambda: int(behind.info("clients")["blocked_clients"]) == 10, "ten wait in Redis")
         eleventh = pool.submit(ask)
-        asked.wait(TIMEOUT_S)
+        asked.wait(PATIENCE_S)
         assert not eleventh.done()
 
         behind.rpush("wait-3", "go")
 
-        assert eleventh.result(TIMEOUT_S) == b"PONG"
+        assert eleventh.result(PATIENCE_S) == b"PONG"
         assert sum(call.done() for call in taken) == 1
         for number in range(10):
             behind.rpush(f"wait-{number}", "go")
@@ -67,7 +64,7 @@ def test_g10_a_profile_is_a_file_of_settings(tmp_path: Path) -> None:
     found = settings.load(profile)
 
     assert found.http.url == "http://127.0.0.1:13131"
-    assert RedisServer(found.contents_url, TIMEOUT_S).name == "127.0.0.1:6379"
+    assert RedisServer(found.contents_url, PATIENCE_S).name == "127.0.0.1:6379"
     assert found.contents_url.endswith("/15")
 
 

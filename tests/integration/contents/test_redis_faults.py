@@ -193,7 +193,7 @@ def test_a_store_lies_in_one_slot_of_a_redis_cluster() -> None:
     with running("--cluster-enabled", "yes", "--cluster-port", port, "--bind", "127.0.0.1") as server:
         with server.client() as client:
             client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
-            wait_until(lambda: client.cluster("INFO")["cluster_state"] == "ok", 10, "slots")
+            wait_until(lambda: client.cluster("INFO")["cluster_state"] == "ok", "slots")
         store = opened(server.url("a"))
         for stream in range(4):
             element = Element(ElementKind.PACKET, 1, is_key=True)

@@ -15,6 +15,7 @@ from jobengine.errors import RevisionMismatch
 from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind, PayloadState
 from jobengine.ports.contents import DeleteElements, LimitStream, PutDocument, PutElement
 from tests.begun import begun
+from tests.waiting import PATIENCE_S
 
 STREAM = 9
 STORES = 4
@@ -37,7 +38,7 @@ def race(works: list[Callable[[], None]]) -> None:
     ready = threading.Barrier(len(works))
 
     def run(work: Callable[[], None]) -> None:
-        ready.wait(timeout=10)
+        ready.wait(timeout=PATIENCE_S)
         work()
 
     with ThreadPoolExecutor(len(works)) as pool:

@@ -18,7 +18,7 @@ from tests.contract.contents.backends import BACKENDS
 from tests.integration.convert.kitchen import Kitchen
 from tests.needs import need
 from tests.services import free_port
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 CONFIGURATION = """
 user root;
@@ -66,11 +66,11 @@ def objects(tmp_path: Path) -> Iterator[Objects]:
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             url = f"http://127.0.0.1:{port}"
-            wait_until(lambda: _answers(url), 10, "nginx answers")
+            wait_until(lambda: _answers(url), "nginx answers")
             yield Objects(url, folder / "kept")
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE_S)
 
 
 def _answers(url: str) -> bool:
@@ -96,7 +96,7 @@ def test_what_was_copied_to_a_server_comes_back_whole(
     to = f"{objects.url}/bucket"
     kitchen.run("makeEquivalent", "a film/1", "all", "first-last", to=to)
     (twin,) = kitchen.relations.equivalents.query("a film/1")
-    assert json.loads(httpx.get(f"{twin}/format.json").content)["url"] == twin
+    assert json.loads(httpx.get(f"{twin}/format.json", timeout=PATIENCE_S).content)["url"] == twin
 
     kitchen.run("storeCopy", "a film/1", "all", "first-last", to=to)
     kitchen.drop_payloads("a film/1")

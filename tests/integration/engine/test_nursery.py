@@ -64,7 +64,7 @@ class Service:
         """Start a worker and wait until it asks for its job; its process id."""
         self.launch_unheard(job_id, group)
         started = self.wait_for(lambda one: isinstance(one, WorkerStarted) and one.job_id == job_id)
-        wait_until(lambda: self.turn() and started.process_id in self.greeted, 20, "the worker's hello")
+        wait_until(lambda: self.turn() and started.process_id in self.greeted, "the worker's hello")
         process_id: int = started.process_id
         return process_id
 
@@ -82,7 +82,7 @@ class Service:
             found = [child for child in children if _name(child) == name]
             return found if len(found) == count else None
 
-        return wait_until(waiting, 20, f"{count} of {name}") or []
+        return wait_until(waiting, f"{count} of {name}") or []
 
     def shared(self) -> psutil.Process:
         """Wait until there is the worker that light jobs share; it."""
@@ -96,7 +96,7 @@ class Service:
             children = [child.pid for child in psutil.Process().children()]
             return bool(children) and process_id not in children
 
-        wait_until(is_another, 20, "another nursery")
+        wait_until(is_another, "another nursery")
 
     def ended(self, process_id: int) -> int | None:
         """Wait for the end of a worker; how it ended."""
@@ -110,7 +110,7 @@ class Service:
             self.turn()
             return next((one for one in self.news if wanted(one)), None)
 
-        return wait_until(found, 20, "news of a worker")
+        return wait_until(found, "news of a worker")
 
     def turn(self) -> bool:
         arrivals = self.sockets.poll(20, self.launcher.filenos(), 100)
@@ -169,7 +169,7 @@ def test_launch_lost_with_its_nursery_is_asked_of_the_next(service: Service, tmp
     service.launcher.launch(WorkerProcess("two", tmp_path / "two.reports", tmp_path / "two.log"))
     nursery.kill()
     started = service.wait_for(lambda one: isinstance(one, WorkerStarted) and one.job_id == "two")
-    wait_until(lambda: service.turn() and started.process_id in service.greeted, 20, "the worker's hello")
+    wait_until(lambda: service.turn() and started.process_id in service.greeted, "the worker's hello")
     assert sum(isinstance(one, WorkerStarted) for one in service.news) == 2
 
 
@@ -184,7 +184,7 @@ def test_launch_asked_for_again_while_the_nursery_is_late_is_one_launch(
     nursery.resume()
     service.launch("three")
     assert [one.job_id for one in service.news if isinstance(one, WorkerStarted)] == ["one", "two", "three"]
-    wait_until(lambda: service.turn() and len(service.greeted) == 3, 20, "three workers")
+    wait_until(lambda: service.turn() and len(service.greeted) == 3, "three workers")
 
 
 def test_worker_of_a_former_service_is_watched(service: Service, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_jobs_are_given_to_workers_that_wait_and_those_are_made_up_for(warm_serv
 def test_waiting_worker_that_dies_is_no_news_and_is_made_up_for(warm_service: Service) -> None:
     killed, other = warm_service.spares(2)
     killed.kill()
-    wait_until(lambda: warm_service.turn() and has_ended(killed), 20, "its end")
+    wait_until(lambda: warm_service.turn() and has_ended(killed), "its end")
     assert warm_service.launch("one") != killed.pid
     assert other.pid in {*warm_service.greeted, *(spare.pid for spare in warm_service.spares(2))}
     assert not [one for one in warm_service.news if isinstance(one, WorkerEnded)]
@@ -242,9 +242,9 @@ def test_workers_that_wait_for_jobs_end_with_their_nursery(warm_service: Service
         warm_service.launch_unheard("late")
     warm_service.launcher.close()
     if has_work:
-        taken = wait_until(lambda: [one for one in waiting if _name(one) == "job late"], 20, "its worker")
+        taken = wait_until(lambda: [one for one in waiting if _name(one) == "job late"], "its worker")
         taken[0].kill()
-    await_end(waiting, 20, "the end of those that wait")
+    await_end(waiting, "the end of those that wait")
 
 
 def test_what_a_killed_rehearsal_left_is_gone(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_what_a_killed_rehearsal_left_is_gone(tmp_path: Path) -> None:
     service = Service(tmp_path, spares=1)
     try:
         service.launch("one")
-        wait_until(lambda: not any((tmp_path / "rehearsals").iterdir()), 20, "the end of all rehearsals")
+        wait_until(lambda: not any((tmp_path / "rehearsals").iterdir()), "the end of all rehearsals")
     finally:
         service.close()
 
@@ -271,7 +271,7 @@ def test_shared_worker_that_dies_before_its_first_job_is_no_news_and_is_made_up_
 ) -> None:
     killed = warm_service.shared()
     killed.kill()
-    wait_until(lambda: warm_service.turn() and has_ended(killed), 20, "its end")
+    wait_until(lambda: warm_service.turn() and has_ended(killed), "its end")
     another = warm_service.shared().pid
     assert warm_service.launch("one", "light") == another != killed.pid
     assert not [one for one in warm_service.news if isinstance(one, WorkerEnded)]

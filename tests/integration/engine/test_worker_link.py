@@ -90,12 +90,12 @@ def hear(sockets: EngineSockets, link: WorkerLink, count: int) -> list[FromWorke
         heard.extend(message for _, message in sockets.poll(10, (), 1000).reports)
         return len(heard) >= count
 
-    wait_until(enough, 10, f"{count} messages of the worker")
+    wait_until(enough, f"{count} messages of the worker")
     return heard
 
 
 def told(link: WorkerLink, command: Callable[[ToWorker], bool]) -> None:
-    wait_until(lambda: any(command(c) for c in link.receive(50)), 10, "the command")
+    wait_until(lambda: any(command(c) for c in link.receive(50)), "the command")
 
 
 def test_reports_made_without_an_engine_arrive_in_order(
@@ -117,9 +117,9 @@ def test_command_that_came_while_the_worker_spoke_is_read_without_waiting_for_an
     context: zmq.Context[Any], ends: Addresses, link: WorkerLink
 ) -> None:
     with engine(context, ends) as sockets:
-        wait_until(lambda: _is_reached(sockets, link), 10, "the worker is connected")
+        wait_until(lambda: _is_reached(sockets, link), "the worker is connected")
         sockets.command(IDENTITY, Acknowledge("e", 1))
-        wait_until(lambda: link.receive(0) != [], 10, "one command comes")
+        wait_until(lambda: link.receive(0) != [], "one command comes")
         for number in range(20):
             sockets.command(IDENTITY, Acknowledge("e", number))
             sockets.poll(10, (), 1000)
@@ -151,7 +151,7 @@ def test_sync_of_the_next_engine_brings_what_was_not_committed(
         hear(sockets, link, 4)
     link.report(made[4])
     with engine(context, ends) as sockets:
-        wait_until(lambda: _is_reached(sockets, link), 10, "the worker is connected again")
+        wait_until(lambda: _is_reached(sockets, link), "the worker is connected again")
         sockets.command(IDENTITY, Sync("e2", 2, 1))
         told(link, lambda c: isinstance(c, Sync))
         again = [m for m in hear(sockets, link, 3) if isinstance(m, Changed)]

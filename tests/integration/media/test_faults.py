@@ -16,11 +16,14 @@ import soundfile
 
 from jobengine.errors import DiskFull, MediaError
 from tests.integration.media.sounds import AT, noise, prepare, read, run, spec
+from tests.waiting import PATIENCE_S
 
 
 def make_flac(folder: Path) -> bytes:
     noise(folder / "in.wav", 200_000)
-    subprocess.run(["ffmpeg", "-v", "error", "-i", "in.wav", "in.flac"], cwd=folder, check=True, timeout=50)
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", "in.wav", "in.flac"], cwd=folder, check=True, timeout=PATIENCE_S
+    )
     return (folder / "in.flac").read_bytes()
 
 
@@ -64,14 +67,16 @@ def test_wave_without_samples(tmp_path: Path) -> None:
 @pytest.mark.needs("ffmpeg")
 def test_source_without_sound(tmp_path: Path) -> None:
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=d=0.2", "in.mkv"]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=50)
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=PATIENCE_S)
     assert refusal(tmp_path, "in.mkv") == "in.mkv has no sound in it"
 
 
 @pytest.mark.needs("ffmpeg")
 def test_damaged_packets_are_passed_over_and_counted(tmp_path: Path) -> None:
     noise(tmp_path / "in.wav", 200_000)
-    subprocess.run(["ffmpeg", "-v", "error", "-i", "in.wav", "in.m4a"], cwd=tmp_path, check=True, timeout=50)
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", "in.wav", "in.m4a"], cwd=tmp_path, check=True, timeout=PATIENCE_S
+    )
     content = bytearray((tmp_path / "in.m4a").read_bytes())
     middle = len(content) // 2
     content[middle : middle + 2_000] = b"\xff" * 2_000
@@ -221,7 +226,10 @@ def test_full_filesystem_leaves_a_valid_file(tmp_path: Path) -> None:
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("needs a user namespace that may mount")
     ended = subprocess.run(
-        [*unshare, sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, text=True, timeout=50
+        [*unshare, sys.executable, "-c", FULL_DISK, tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert ended.returncode == 0, ended.stderr
     word, readable, reported = ended.stdout.split()

@@ -11,6 +11,7 @@ import pytest
 
 from jobengine.errors import MediaError
 from tests.integration.media.sounds import AT, constant, noise, prepare, read, run, spec
+from tests.waiting import PATIENCE_S
 
 
 def points(*gains: tuple[int, int, float]) -> Any:
@@ -42,7 +43,7 @@ def test_mix_is_bit_identical_to_ffmpeg(tmp_path: Path, block: int) -> None:
     out = read(run(prepare(tmp_path, spec(["a.wav", "b.wav"], levels)), block))
     mixing = "[0]volume=0.7[x];[1]volume=1.9[y];[x][y]amix=normalize=0"
     command = ["ffmpeg", "-v", "error", "-i", "a.wav", "-i", "b.wav", "-filter_complex", mixing, "ref.wav"]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=50)
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=PATIENCE_S)
     assert (out == read(tmp_path / "ref.wav")).all()
 
 
@@ -76,7 +77,9 @@ def test_default_routing_mixes_like_ffmpeg(tmp_path: Path, given: int, wanted: i
 
 
 def run_ffmpeg(folder: Path, given: str, *arguments: str) -> None:
-    subprocess.run(["ffmpeg", "-v", "error", "-i", given, *arguments], cwd=folder, check=True, timeout=50)
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", given, *arguments], cwd=folder, check=True, timeout=PATIENCE_S
+    )
 
 
 def test_channels_without_places_are_refused_as_ambiguous(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from jobengine.model.pipe import PipeSpec
 from jobengine.model.roots import MediaRoots
 from tests.integration.media.sounds import AT, counter, noise, prepare, read, run, spec
 from tests.needs import media_folder
+from tests.waiting import PATIENCE_S
 
 LENA_SAMPLES = 541_184
 
@@ -67,7 +68,10 @@ def test_resampling_gives_the_rounded_length(tmp_path: Path, given: int, wanted:
 def test_start_offset_and_duration_cut_exactly(tmp_path: Path, ending: str, offset_ms: int) -> None:
     noise(tmp_path / "raw.wav", 144_000)
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", "raw.wav", f"in.{ending}"], cwd=tmp_path, check=True, timeout=50
+        ["ffmpeg", "-v", "error", "-i", "raw.wav", f"in.{ending}"],
+        cwd=tmp_path,
+        check=True,
+        timeout=PATIENCE_S,
     )
     name = f"in.{ending}"
     whole = read(run(prepare(tmp_path, spec([name], format={"resolution": 32}))))

@@ -21,6 +21,7 @@ from jobengine.media.riff import measure_output
 from jobengine.media.wav import WavWriter
 from jobengine.media.wav_header import WavForm
 from tests.integration.media.sounds import AT, constant, noise, prepare, read, run, spec
+from tests.waiting import PATIENCE_S
 
 BEXT = Bext("Noon", "jobengine", "ZZNNN", AT, 5)
 
@@ -45,7 +46,7 @@ def chunks(path: Path) -> dict[bytes, bytes]:
 
 def ffprobe_samples(path: Path) -> int:
     command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]
-    answer = subprocess.run(command, check=True, capture_output=True, timeout=50)
+    answer = subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
     return int(json.loads(answer.stdout)["streams"][0]["duration_ts"])
 
 
@@ -136,7 +137,7 @@ def test_three_readers_agree_on_the_length(
     wav.close()
     assert soundfile.info(path).frames == 4_001
     assert ffprobe_samples(path) == 4_001
-    sox = subprocess.run(["soxi", "-s", str(path)], check=True, capture_output=True, timeout=50)
+    sox = subprocess.run(["soxi", "-s", str(path)], check=True, capture_output=True, timeout=PATIENCE_S)
     assert int(sox.stdout) == 4_001
     scale = 2 ** (resolution - 1) if resolution < 32 else 2**31
     expected = np.clip(np.rint(sound.astype(np.float64) * scale), -scale, scale - 1) * (2**31 / scale)
@@ -223,7 +224,7 @@ os.kill(os.getpid(), 9)
 @pytest.mark.needs("ffmpeg")
 def test_file_of_a_killed_writer_holds_all_that_was_written(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], timeout=50, capture_output=True)
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], timeout=PATIENCE_S, capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert soundfile.info(path).frames == 40_000
     assert ffprobe_samples(path) == 40_000

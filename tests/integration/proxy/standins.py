@@ -15,7 +15,7 @@ from jobengine.proxy.heads import END
 from jobengine.proxy.kept import KeptAnswers
 from jobengine.proxy.server import MAX_CONNECTIONS, Proxy
 from jobengine.proxy.shared import Shared
-from tests.raw_http import TIMEOUT_S
+from tests.waiting import PATIENCE_S
 
 SECRET = "s3"
 VERSION = 9
@@ -48,7 +48,7 @@ def http_process(path: Path, behave: Behave) -> Iterator[None]:
             yield
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            accepting.join(TIMEOUT_S)
+            accepting.join(PATIENCE_S)
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def proxy(upstream: Path, clock: Clock, max_connections: int = MAX_CONNECTIONS) 
         finally:
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
-            thread.join(TIMEOUT_S)
+            thread.join(PATIENCE_S)
             os.close(terminated)
             assert not thread.is_alive()
 
@@ -107,11 +107,11 @@ def _accept(listener: socket.socket, behave: Behave) -> None:
             connection, _ = listener.accept()
         except OSError:
             break
-        connection.settimeout(TIMEOUT_S)
+        connection.settimeout(PATIENCE_S)
         threads.append(threading.Thread(target=_serve, args=(connection, behave)))
         threads[-1].start()
     for thread in threads:
-        thread.join(TIMEOUT_S)
+        thread.join(PATIENCE_S)
 
 
 def _serve(connection: socket.socket, behave: Behave) -> None:

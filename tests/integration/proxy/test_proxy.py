@@ -23,13 +23,12 @@ from tests.integration.proxy.standins import (
     told,
 )
 from tests.raw_http import exchange, get, read_answer, tcp
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 PLAIN = get("/beams/a/0/packet_1/data")
 OTHER = get("/beams/a/0/packet_2/data")
 UPLOAD = b"PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n"
 FOREVER_NS = 1 << 62
-TIMEOUT_S = 20.0
 
 
 @pytest.fixture
@@ -165,7 +164,7 @@ def test_who_takes_nothing_is_sent_no_more_and_holds_nobody_up(at: Path, clock: 
 
     with http_process(at, flood), proxy(at, clock) as running, tcp(running.port) as lazy:
         lazy.sendall(get("/flood"))
-        wait_until(gone.is_set, TIMEOUT_S, "the http process is held back")
+        wait_until(gone.is_set, "the http process is held back")
         with tcp(running.port) as other:
             assert exchange(other, get("/healthz")).body == b"well"
 
@@ -196,7 +195,7 @@ def test_a_client_that_has_gone_ends_what_was_sent_to_it(at: Path, clock: Manual
         with tcp(running.port) as client:
             client.sendall(get("/api/events"))
             client.recv(1)
-        wait_until(ended.is_set, TIMEOUT_S, "the http process sees the end")
+        wait_until(ended.is_set, "the http process sees the end")
 
 
 def test_clients_beyond_the_bound_wait_until_one_has_gone(
@@ -218,7 +217,7 @@ def test_a_client_that_asks_nothing_is_let_go(at: Path, clock: ManualClock) -> N
         with pytest.raises(TimeoutError):
             client.recv(1)
         clock.advance(timedelta(seconds=31))
-        client.settimeout(TIMEOUT_S)
+        client.settimeout(PATIENCE_S)
         assert client.recv(1) == b""
 
 
@@ -246,7 +245,7 @@ def test_at_the_stop_a_client_that_says_nothing_is_let_go_soon(at: Path, clock: 
     def answer_until_the_stop(connection: socket.socket) -> None:
         read_head(connection)
         connection.sendall(ordinary(b"well"))
-        stopped.wait(TIMEOUT_S)
+        stopped.wait(PATIENCE_S)
 
     # The proxy is seen to end while the client is still there.
     with ExitStack() as clients, http_process(at, answer_until_the_stop), proxy(at, clock) as running:

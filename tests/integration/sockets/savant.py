@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.needs import is_there
+from tests.waiting import PATIENCE_MS
 
 if is_there("savant_rs"):
     import savant_rs  # noqa: F401 - makes the modules below importable
@@ -14,7 +15,6 @@ if is_there("savant_rs"):
     from savant_rs import zmq
     from savant_rs.utils.serialization import save_message_to_bytes
 
-ANSWER_TIMEOUT_MS = 5000
 READ_TIMEOUT_MS = 50
 """How long the thread of a stock reader sleeps, which is how long its shutdown takes."""
 
@@ -53,7 +53,7 @@ def packed(message: Any) -> bytes:
 def writing(url: str) -> Iterator[Any]:
     """A stock writer."""
     config = zmq.WriterConfigBuilder(url)
-    config.with_receive_timeout(ANSWER_TIMEOUT_MS)
+    config.with_receive_timeout(PATIENCE_MS)
     writer = zmq.NonBlockingWriter(config.build(), 100)
     writer.start()
     try:

@@ -25,7 +25,7 @@ from jobengine.ports.work import WorkContext, goes_by_elements
 from jobengine.testing.contents.store import MemoryContents
 from jobengine.worker.ingest.work import IngestWork
 from tests.integration.sockets import savant
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_MS, wait_until
 
 CONTEXT = WorkContext("job", "Job", "host", MediaRoots(PurePosixPath("/media")))
 DOCUMENT = {"type": "Stream", "time_base": [1, 1000], "codecpar": {"codec_type": "video", "name": "h264"}}
@@ -78,7 +78,7 @@ def peer(zeromq: zmq.Context[Any], folder: Path) -> Iterator[Callable[[int], zmq
     def connect(kind: int) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = zeromq.socket(kind)
         socket.connect(f"ipc://{folder}/in")
-        socket.setsockopt(zmq.RCVTIMEO, 5000)
+        socket.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
         sockets.append(socket)
         return socket
 
@@ -110,7 +110,7 @@ def run_until(work: IngestWork, condition: Callable[[], Any], what: str) -> None
         work.step(None)
         return condition()
 
-    wait_until(step, 5, what)
+    wait_until(step, what)
 
 
 def counts(work: IngestWork) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def test_another_worker_goes_on_with_the_same_stream(store: ContentStore, begin:
     run_until(first, lambda: first.elements == 1, "an element")
     first.close()
     second = begin()
-    wait_until(lambda: dealer.poll(1, zmq.POLLOUT), 5, "the dealer to be there again")
+    wait_until(lambda: dealer.poll(1, zmq.POLLOUT), "the dealer to be there again")
     dealer.send_multipart(codec.element(element(40), [b"data"]))
     run_until(second, lambda: second.elements == 2, "the second element")
     assert [each.element.pts for each in recorded(store, "cam")] == [0, 40]

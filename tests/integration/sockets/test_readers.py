@@ -22,6 +22,7 @@ from jobengine.model.socket_url import reader_url
 from jobengine.model.topic_filter import TopicFilter
 from jobengine.ports.sink import SinkStream
 from jobengine.testing import ManualClock
+from tests.waiting import PATIENCE_MS
 
 Socket = zmq.Socket[bytes]
 EVERYTHING = TopicFilter()
@@ -57,7 +58,7 @@ def peer(zeromq: zmq.Context[Any], folder: Path) -> Iterator[Peer]:
 
     def connect(kind: int) -> Socket:
         socket: Socket = zeromq.socket(kind)
-        socket.setsockopt(zmq.RCVTIMEO, 5000)
+        socket.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
         socket.connect(f"ipc://{folder}/in")
         sockets.append(socket)
         return socket
@@ -74,7 +75,7 @@ def encoder(name: str = "cam") -> NativeEncoder:
 def receive(reader: SocketReader, count: int) -> list[Received]:
     received: list[Received] = []
     while len(received) < count:
-        assert reader.wait(5000), f"{count} messages, but there were only {received}"
+        assert reader.wait(PATIENCE_MS), f"{count} messages, but there were only {received}"
         received += reader.receive(100)
     return received
 

@@ -27,7 +27,7 @@ from jobengine.model.socket_url import reader_url
 from jobengine.model.topic_filter import TopicFilter
 from jobengine.ports.sink import SinkStream
 from tests.integration.sockets import savant
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_MS, wait_until
 
 pytestmark = pytest.mark.needs("savant_rs")
 EVERYTHING = TopicFilter()
@@ -55,8 +55,11 @@ def pool(zeromq: zmq.Context[Any]) -> Iterator[SinkPool]:
     pool.close()
 
 
+PATIENT = SinkOptions(send_timeout_ms=PATIENCE_MS, receive_timeout_ms=PATIENCE_MS)
+
+
 def open_sink(pool: SinkPool, url: str, name: str = "out") -> SocketSink:
-    return open_socket_sink(pool, url, SinkOptions(), "savant", SinkStream(name, {}, DOCUMENT))
+    return open_socket_sink(pool, url, PATIENT, "savant", SinkStream(name, {}, DOCUMENT))
 
 
 def read(message: Any, *parts: bytes) -> Record:
@@ -68,7 +71,7 @@ def deliver(sink: SocketSink, count: int) -> None:
         sink.poll()
         return sink.delivered >= count
 
-    wait_until(step, 5, f"{count} delivered")
+    wait_until(step, f"{count} delivered")
 
 
 def received_by(reader: Any, sink: SocketSink) -> Any:
@@ -77,7 +80,7 @@ def received_by(reader: Any, sink: SocketSink) -> Any:
         result = reader.try_receive()
         return result if hasattr(result, "message") else None
 
-    return wait_until(step, 5, "a message at the reader")
+    return wait_until(step, "a message at the reader")
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
@@ -90,7 +93,7 @@ def test_a_stock_reader_takes_what_we_send(pool: SinkPool, folder: Path, ours: s
     assert record.element is not None
     with savant.reading(f"{theirs}+bind:ipc://{folder}/s") as reader:
         sink = open_sink(pool, f"{ours}+connect:ipc://{folder}/s", "vod")
-        wait_until(lambda: sink.is_ready, 5, "the reader")
+        wait_until(lambda: sink.is_ready, "the reader")
         assert sink.offer([record.element], [record.planes])
         assert sink.offer_end(["last"], b"")
         first = received_by(reader, sink)
@@ -132,10 +135,10 @@ def read_from(
             results.append(writer.send_message("cam", message, b"pixels"))
         return bool(receive())
 
-    wait_until(lambda: receive() or reader.peers, 5, "the writer")
-    wait_until(has_frame, 5, "a frame")
+    wait_until(lambda: receive() or reader.peers, "the writer")
+    wait_until(has_frame, "a frame")
     results.append(writer.send_eos("cam"))
-    wait_until(lambda: receive()[-1].outcome is Outcome.END, 5, "its end")
+    wait_until(lambda: receive()[-1].outcome is Outcome.END, "its end")
     return received, [results[0].get(), results[-1].get()]
 
 
@@ -296,7 +299,7 @@ def test_attributes_and_labels_of_a_job_reach_the_reader(
     rewrite = Rewrite(labels=("a", "b"), append=True, attributes=tuple(given), collision=collision)
     with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
         sink = open_sink(pool, f"dealer+connect:ipc://{folder}/s")
-        wait_until(lambda: sink.is_ready, 5, "the reader")
+        wait_until(lambda: sink.is_ready, "the reader")
         assert sink.offer([rewrite.of(record.element)], [record.planes])
         received = received_by(reader, sink)
     frame = received.message.as_video_frame()
@@ -325,7 +328,7 @@ def test_pixels_inside_of_a_message_become_the_payload_and_go_back(pool: SinkPoo
     assert b"pixels inside" not in record.element.attributes
     with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
         sink = open_sink(pool, f"dealer+connect:ipc://{folder}/s", "cam")
-        wait_until(lambda: sink.is_ready, 5, "the reader")
+        wait_until(lambda: sink.is_ready, "the reader")
         assert sink.offer([record.element], [record.planes])
         received = received_by(reader, sink)
     assert received.data_len() == 0
@@ -336,7 +339,7 @@ def test_packets_from_elsewhere_become_frames(pool: SinkPool, folder: Path) -> N
     element = Element(ElementKind.PACKET, 80, dts=40, duration=40, is_key=True, element_id=bytes(range(16)))
     with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
         sink = open_sink(pool, f"dealer+connect:ipc://{folder}/s")
-        wait_until(lambda: sink.is_ready, 5, "the reader")
+        wait_until(lambda: sink.is_ready, "the reader")
         assert sink.offer([element], [[b"jpeg"]])
         frame = received_by(reader, sink).message.as_video_frame()
     assert (frame.source_id, frame.codec, frame.width, frame.height) == ("out", "jpeg", 64, 48)
@@ -352,7 +355,7 @@ def test_user_data_keeps_what_it_says_under_another_name(pool: SinkPool, folder:
     assert message_of(record.element) is Message.USER_DATA
     with savant.reading(f"router+bind:ipc://{folder}/s") as reader:
         sink = open_sink(pool, f"dealer+connect:ipc://{folder}/s")
-        wait_until(lambda: sink.is_ready, 5, "the reader")
+        wait_until(lambda: sink.is_ready, "the reader")
         assert sink.offer([record.element], [()])
         received = received_by(reader, sink).message.as_user_data()
     assert (received.source_id, received.get_attribute("a", "b").values[0].as_integer()) == ("out", 7)

@@ -18,7 +18,7 @@ from jobengine.model.socket_options import SinkOptions
 from jobengine.model.socket_url import writer_url
 from jobengine.ports.contents import Buffer
 from jobengine.testing import ManualClock
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_MS, wait_until
 
 Peer = Callable[[int], "zmq.Socket[bytes]"]
 BRIEF = SinkOptions(send_timeout_ms=100, send_retries=1, receive_timeout_ms=100, receive_retries=1)
@@ -43,7 +43,7 @@ def peer(zeromq: zmq.Context[Any], endpoint: str) -> Iterator[Peer]:
     def bind(kind: int) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = zeromq.socket(kind)
         sockets.append(socket)
-        socket.setsockopt(zmq.RCVTIMEO, 5000)
+        socket.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
         if kind == zmq.SUB:
             socket.setsockopt(zmq.SUBSCRIBE, b"")
         socket.bind(endpoint)
@@ -74,7 +74,7 @@ def open_lane(pool: SinkPool, endpoint: str) -> Open:
     def open_(kind: str, options: SinkOptions = BRIEF, is_there: bool = True) -> Lane:
         lane = pool.acquire(writer_url(f"{kind}+connect:{endpoint}"), options, next(topics))
         if is_there:
-            wait_until(lambda: lane.is_ready, 5, "a peer")
+            wait_until(lambda: lane.is_ready, "a peer")
         return lane
 
     return open_
@@ -132,7 +132,7 @@ def poll_until(lane: Lane, clock: ManualClock, delivered: int) -> None:
         lane.poll()
         return lane.delivered >= delivered
 
-    wait_until(step, 5, f"{delivered} delivered")
+    wait_until(step, f"{delivered} delivered")
 
 
 def test_a_dealer_delivers_in_order_and_waits_for_the_answer_to_an_end(
@@ -206,9 +206,9 @@ def test_a_request_without_an_answer_is_sent_again_to_whoever_comes(
     assert offer(lane, (b"cam", b"one"))
     assert deaf.recv_multipart() == [b"cam", b"one"]
     deaf.close(linger=0)
-    wait_until(lambda: not lane.is_ready, 5, "the peer to go")
+    wait_until(lambda: not lane.is_ready, "the peer to go")
     rep = peer(zmq.REP)
-    wait_until(lambda: lane.is_ready, 5, "the next peer")
+    wait_until(lambda: lane.is_ready, "the next peer")
     clock.advance(OVER)
     lane.poll()
     assert rep.recv_multipart() == [b"cam", b"one"]
@@ -258,7 +258,7 @@ def test_a_publisher_is_ready_when_somebody_has_subscribed(
     lane = open_lane("pub", is_there=False)
     assert not lane.is_ready
     sub = peer(zmq.SUB)
-    wait_until(lambda: sub.poll(1) or lane.is_ready, 5, "a subscriber")
+    wait_until(lambda: sub.poll(1) or lane.is_ready, "a subscriber")
     for n in range(10):
         assert offer(lane, (b"cam", b"%d" % n))
     assert offer(lane, (b"cam", b"end"), is_end=True)
@@ -316,7 +316,7 @@ def test_a_topic_whose_end_was_confirmed_goes_over_another_dealer_next_time(
         lane.poll()
         return lane.has_ended
 
-    wait_until(is_confirmed, 5, "the end is confirmed")
+    wait_until(is_confirmed, "the end is confirmed")
     lane.close()
     url = writer_url(f"dealer+connect:{endpoint}")
     assert pool.acquire(url, BRIEF, "another").descriptors == lane.descriptors
@@ -360,7 +360,7 @@ def test_what_has_left_the_process_is_known(peer: Peer, open_lane: Open, clock: 
         lane.poll()
         return lane.safe >= 3
 
-    wait_until(is_safe, 5, "the first ones to have left")
+    wait_until(is_safe, "the first ones to have left")
     assert lane.safe < lane.delivered == 5
     assert [router.recv_multipart()[2] for _ in range(5)] == [b"%d" % n for n in range(5)]
 

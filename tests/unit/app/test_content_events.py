@@ -182,7 +182,7 @@ def test_an_error_that_nobody_foresaw_does_not_end_the_watch_and_nothing_is_lost
     record(catalogue)
     task = Repeated("content-events", events.step, "contents.not_watched", 0.01, CLOCK)
     task.start()
-    wait_until(lambda: ("content:a:closed", CLOSED) in raised(bench), 10, "the recording's end is told")
+    wait_until(lambda: ("content:a:closed", CLOSED) in raised(bench), "the recording's end is told")
     assert task.end(10)
 
     assert task.failures == 2

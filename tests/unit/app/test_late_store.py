@@ -13,6 +13,7 @@ from jobengine.errors import SettingsError, UnavailableError
 from jobengine.ports.contents import ContentStore, PutDocument
 from jobengine.testing import ManualClock
 from jobengine.testing.contents.store import MemoryContents
+from tests.waiting import PATIENCE_S
 
 PAUSE = timedelta(seconds=PAUSE_S)
 
@@ -87,7 +88,7 @@ def test_who_comes_while_it_is_opened_waits_for_it(door: Door, clock: ManualCloc
 
     def slowly() -> ContentStore:
         opening.set()
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(PATIENCE_S)
         return door.open()
 
     late = cast(ContentStore, LateStore(slowly, clock))
@@ -95,11 +96,11 @@ def test_who_comes_while_it_is_opened_waits_for_it(door: Door, clock: ManualCloc
     first = threading.Thread(target=lambda: seen.append(late.version()))
     second = threading.Thread(target=lambda: seen.append(late.version()))
     first.start()
-    assert opening.wait(10)
+    assert opening.wait(PATIENCE_S)
     second.start()
     may_go_on.set()
-    first.join(10)
-    second.join(10)
+    first.join(PATIENCE_S)
+    second.join(PATIENCE_S)
 
     assert seen == [door.store.version()] * 2
     assert door.tries == 1

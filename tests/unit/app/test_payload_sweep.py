@@ -19,7 +19,6 @@ from jobengine.testing.contents.store import MemoryContents
 from tests.begun import begun
 from tests.waiting import wait_until
 
-TIMEOUT_S = 10
 CLOCK = SystemClock()
 
 
@@ -55,7 +54,6 @@ def test_a_payload_past_its_time_goes_once_the_store_is_there() -> None:
     with swept(source, timedelta(hours=1)):
         wait_until(
             lambda: source.store.nth(1, 0, 1)[0].payload is PayloadState.GONE,
-            TIMEOUT_S,
             "the payload is gone",
         )
 
@@ -65,7 +63,7 @@ def test_what_is_beyond_the_capacity_goes() -> None:
     source.store.commit([PutElement(1, Element(ElementKind.PACKET, pts), [b"12345"]) for pts in range(9)])
 
     with swept(source, timedelta(hours=1)):
-        wait_until(lambda: source.store.facts(1).count == 5, TIMEOUT_S, "elements have gone")
+        wait_until(lambda: source.store.facts(1).count == 5, "elements have gone")
         left = [each.payload for each in source.store.nth(1, 0, 9)]
 
     assert left == [*[PayloadState.GONE] * 3, *[PayloadState.HERE] * 2]
@@ -77,9 +75,9 @@ def test_a_store_full_of_what_is_read_is_told_once_and_so_is_its_end() -> None:
     pin = source.store.pin(1, 0, 0, 2**60)
 
     with capture_logs() as logs, swept(source, timedelta(hours=1)):
-        wait_until(lambda: "contents.full" in told(logs), TIMEOUT_S, "the store is full")
+        wait_until(lambda: "contents.full" in told(logs), "the store is full")
         source.store.unpin(pin)
-        wait_until(lambda: "contents.has_room" in told(logs), TIMEOUT_S, "there is room again")
+        wait_until(lambda: "contents.has_room" in told(logs), "there is room again")
 
     assert told(logs) == ["contents.not_swept", "contents.full", "contents.swept", "contents.has_room"]
 
@@ -95,16 +93,14 @@ def test_old_requests_are_forgotten() -> None:
     source.store.commit([repeats.note("scope", "key", "hash", "name")])
 
     with swept(source, timedelta(hours=-1)):
-        wait_until(
-            lambda: repeats.find("scope", "key", "hash") is None, TIMEOUT_S, "the request is forgotten"
-        )
+        wait_until(lambda: repeats.find("scope", "key", "hash") is None, "the request is forgotten")
 
 
 def test_the_end_closes_the_store() -> None:
     source = StoreThatIsAwayAtFirst()
 
     with swept(source, timedelta(hours=1)):
-        wait_until(lambda: source.tries == 3, TIMEOUT_S, "the store is open")
+        wait_until(lambda: source.tries == 3, "the store is open")
 
     try:
         source.store.version()

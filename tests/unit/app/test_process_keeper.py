@@ -20,9 +20,8 @@ from jobengine.app.process_keeper import ProcessKeeper
 from jobengine.clock import Clock, SystemClock
 from jobengine.crash_loop import LIMIT, QUICK_S
 from tests.unit.app.stand_ins import deaf, end_at_once, end_when_ready, until_sigterm
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
-TIMEOUT_S = 20.0
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -50,7 +49,7 @@ class Kept:
 @contextmanager
 def keeping(
     target: Callable[..., None],
-    stop_timeout_s: float = TIMEOUT_S,
+    stop_timeout_s: float = PATIENCE_S,
     args: tuple[Any, ...] = (),
     clock: Clock | None = None,
 ) -> Iterator[Kept]:
@@ -81,7 +80,7 @@ def _started(kept: Kept, count: int = 1) -> BaseProcess:
         processes = kept.processes[count - 1 :]
         return processes[0] if processes and processes[0].pid is not None else None
 
-    found = wait_until(newest, TIMEOUT_S, "it has started")
+    found = wait_until(newest, "it has started")
     assert found is not None
     return found
 
@@ -99,7 +98,7 @@ def test_an_engine_told_to_end_along_with_the_service_is_not_started_again(log: 
         kept.keeper.expect_end()
         engine.terminate()
         # The keeper collects it: two who wait for one child would take its exit code from each other.
-        wait_until(lambda: not psutil.pid_exists(engine.pid or 0), TIMEOUT_S, "the engine has ended")
+        wait_until(lambda: not psutil.pid_exists(engine.pid or 0), "the engine has ended")
     assert (log, len(kept.processes), kept.keeper.has_given_up) == ([], 1, False)
 
 
@@ -108,7 +107,7 @@ def test_an_engine_that_crashes_while_the_service_stops_is_told_of(log: list[Any
         engine = _started(kept)
         kept.keeper.expect_end()
         engine.kill()
-        wait_until(lambda: len(log) == 1, TIMEOUT_S, "its end is noticed")
+        wait_until(lambda: len(log) == 1, "its end is noticed")
     assert (log[0]["event"], log[0]["exit_code"]) == ("engine.ended", -signal.SIGKILL)
 
 
@@ -116,7 +115,7 @@ def test_an_engine_that_does_not_listen_is_killed_in_the_end(log: list[Any]) -> 
     here, there = SPAWN.Pipe(duplex=False)
     with here, there, keeping(deaf, 0.1, (there,)) as kept:
         engine = _started(kept)
-        assert here.poll(TIMEOUT_S)
+        assert here.poll(PATIENCE_S)
     assert engine.exitcode == -signal.SIGKILL
     assert [line["event"] for line in log] == ["engine.killed"]
 
@@ -132,7 +131,7 @@ def test_an_engine_that_ends_by_itself_is_started_again(log: list[Any]) -> None:
 
 def test_it_gives_up_when_the_engine_ends_at_once_again_and_again(log: list[Any]) -> None:
     with keeping(end_at_once) as kept:
-        wait_until(lambda: kept.has_told, TIMEOUT_S, "it has given up")
+        wait_until(lambda: kept.has_told, "it has given up")
     assert kept.keeper.has_given_up
     assert [line["exit_code"] for line in log] == [3] * LIMIT
 
@@ -146,7 +145,7 @@ class SlowMachine(SystemClock):
 
 def test_it_gives_up_on_an_engine_that_was_never_ready_however_long_it_took(log: list[Any]) -> None:
     with keeping(end_at_once, clock=SlowMachine()) as kept:
-        wait_until(lambda: kept.has_told, TIMEOUT_S, "it has given up")
+        wait_until(lambda: kept.has_told, "it has given up")
     assert len(log) == LIMIT
 
 
@@ -161,6 +160,6 @@ def test_another_thread_may_look_at_the_process_too(log: list[Any]) -> None:
     with keeping(until_sigterm) as kept:
         first = _started(kept)
         first.kill()
-        wait_until(lambda: first not in multiprocessing.active_children(), TIMEOUT_S, "it has ended")
+        wait_until(lambda: first not in multiprocessing.active_children(), "it has ended")
         _started(kept, 2)
     assert [(line["event"], line["exit_code"]) for line in log] == [("engine.ended", -signal.SIGKILL)]

@@ -12,9 +12,7 @@ from jobengine.app.repeated import Repeated
 from jobengine.clock import Clock, SystemClock
 from jobengine.errors import UnavailableError
 from jobengine.testing import ManualClock
-from tests.waiting import wait_until
-
-TIMEOUT_S = 10
+from tests.waiting import PATIENCE_S, wait_until
 
 
 class Steps:
@@ -33,7 +31,7 @@ class Steps:
         return self._pause_s
 
     def wait_for(self, done: int) -> None:
-        wait_until(lambda: self.done == done, TIMEOUT_S, "the steps are done")
+        wait_until(lambda: self.done == done, "the steps are done")
 
 
 def test_it_goes_on_behind_any_error_and_counts_them() -> None:
@@ -42,7 +40,7 @@ def test_it_goes_on_behind_any_error_and_counts_them() -> None:
     steps.wait_for(1)
 
     assert steps.task.failures == 3
-    assert steps.task.end(TIMEOUT_S)
+    assert steps.task.end(PATIENCE_S)
 
 
 def test_a_fault_is_logged_once_until_another_one_shows_or_it_was_over() -> None:
@@ -50,7 +48,7 @@ def test_a_fault_is_logged_once_until_another_one_shows_or_it_was_over() -> None
         steps = Steps(*[UnavailableError("away")] * 3, *[KeyError("x")] * 2)
         steps.task.start()
         steps.wait_for(1)
-        assert steps.task.end(TIMEOUT_S)
+        assert steps.task.end(PATIENCE_S)
 
     assert [(line["log_level"], line["detail"]) for line in logs] == [
         ("warning", "away"),
@@ -66,7 +64,7 @@ def test_one_that_is_woken_does_not_wait_for_its_pause() -> None:
     steps.task.wake()
     steps.wait_for(2)
 
-    assert steps.task.end(TIMEOUT_S)
+    assert steps.task.end(PATIENCE_S)
 
 
 def test_it_is_overdue_while_it_fails_and_not_while_it_pauses() -> None:
@@ -74,13 +72,13 @@ def test_it_is_overdue_while_it_fails_and_not_while_it_pauses() -> None:
     steps = Steps(pause_s=5.0, clock=clock)
     steps.task.start()
     steps.wait_for(1)
-    wait_until(lambda: steps.task.overdue_s() == 0.0, TIMEOUT_S, "the step's end is noted")
+    wait_until(lambda: steps.task.overdue_s() == 0.0, "the step's end is noted")
     clock.advance(timedelta(seconds=5))
     assert steps.task.overdue_s() == 0.0
     clock.advance(timedelta(seconds=7))
     assert steps.task.overdue_s() == 7.0
 
-    assert steps.task.end(TIMEOUT_S)
+    assert steps.task.end(PATIENCE_S)
 
 
 def test_the_end_waits_for_a_step_no_longer_than_it_is_told_to() -> None:
@@ -88,20 +86,20 @@ def test_the_end_waits_for_a_step_no_longer_than_it_is_told_to() -> None:
 
     def step() -> float:
         begun.set()
-        release.wait(TIMEOUT_S)
+        release.wait(PATIENCE_S)
         return 0.0
 
     task = Repeated("task", step, "task.failed", 0.01, SystemClock())
     task.start()
-    assert begun.wait(TIMEOUT_S)
+    assert begun.wait(PATIENCE_S)
     assert not task.end(0.01)
     release.set()
-    assert task.end(TIMEOUT_S)
+    assert task.end(PATIENCE_S)
 
 
 def test_the_first_pause_comes_before_the_first_step_and_the_end_does_not_wait_for_it() -> None:
     steps = Steps()
     steps.task.start(60.0)
 
-    assert steps.task.end(TIMEOUT_S)
+    assert steps.task.end(PATIENCE_S)
     assert steps.done == 0

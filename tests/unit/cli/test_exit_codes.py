@@ -14,7 +14,7 @@ import pytest
 from jobengine import errors
 from tests.unit.cli.conftest import Run
 from tests.unit.client.scripted_service import Answer, Asked, ScriptedService, problem, sse
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 STREAM = "/api/events/stream"
 
@@ -174,9 +174,9 @@ def test_interrupted_is_130(service: ScriptedService) -> None:
     service.on("GET", STREAM, Answer(stream=lambda asked: _silence(service)))
     command = [sys.executable, "-m", "jobengine", "event", "tail", "--url", service.url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: service.requests("GET", STREAM), 10, "the stream to be asked for")
+        wait_until(lambda: service.requests("GET", STREAM), "the stream to be asked for")
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "Traceback" not in stderr
 
@@ -196,7 +196,7 @@ def test_a_reader_that_goes_away_makes_no_noise(service: ScriptedService) -> Non
         process.stdout.readline()
         process.stdout.close()
         stderr = process.stderr.read()
-        assert process.wait(10) == 1
+        assert process.wait(PATIENCE_S) == 1
     assert stderr == ""
 
 

@@ -16,7 +16,7 @@ from jobengine.contents.embedded.bell import FileBell, ring
 from jobengine.contents.embedded.index import Index
 from jobengine.contents.followers import Followers
 from jobengine.ports.contents import Bell, PutDocument
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 WRITER = """
 import sys
@@ -63,7 +63,7 @@ def test_a_commit_rings_once(store: EmbeddedContents, bell: Bell) -> None:
 
 def test_a_commit_of_another_process_rings(tmp_path: Path, store: EmbeddedContents, bell: Bell) -> None:
     version = store.version()
-    subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], check=True, timeout=PATIENCE_S)
     assert rings(bell)
     assert store.version() > version
 
@@ -85,7 +85,7 @@ def test_the_version_is_new_when_it_has_rung(store: EmbeddedContents, bell: Bell
         version = store.version()
         bell.hush()
         store.commit([PutDocument("notes", str(number), {}, None)])
-        wait_until(lambda: rings(bell), 5, "the bell")
+        wait_until(lambda: rings(bell), "the bell")
         assert store.version() > version
 
 

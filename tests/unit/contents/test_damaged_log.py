@@ -17,7 +17,7 @@ from jobengine.contents.embedded.group import GROUP_MAGIC
 from jobengine.contents.embedded.reading import CHECKED_EACH_TIME_BYTES
 from jobengine.errors import UnavailableError
 from tests.unit.contents.files import SMALL, STREAM, check_all, lose_index, opened, put, segments
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 Damage = Callable[[bytearray, int], None]
 
@@ -49,7 +49,6 @@ def written_in_three(folder: Path) -> tuple[bytes, int, int]:
 
 @pytest.mark.parametrize("damage", [cut, flip, zero_page], ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("part", range(4))
-@pytest.mark.timeout(180)
 def test_a_last_group_damaged_at_any_byte_vanishes_whole_or_is_whole(
     tmp_path: Path, damage: Damage, part: int
 ) -> None:
@@ -115,22 +114,22 @@ def test_groups_behind_a_lost_one_of_the_same_moment_are_cut_too(
 
     def stalled(file: int) -> None:
         began.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_S)
         sync(file)
 
     with opened(tmp_path) as store, ThreadPoolExecutor(3) as pool:
         with monkeypatch.context() as slow:
             slow.setattr(os, "fdatasync", stalled)
             done = [pool.submit(store.commit, [put(1)])]
-            began.wait(10)
+            began.wait(PATIENCE_S)
             done += [
                 pool.submit(store.commit, [put(2)]),
                 pool.submit(store.commit, [put(3, expires_us=2**60)]),
             ]
-            wait_until(lambda: len(store._committer._queue) == 2, 10, "both to be queued")
+            wait_until(lambda: len(store._committer._queue) == 2, "both to be queued")
             go_on.set()
             for each in done:
-                each.result(timeout=10)
+                each.result(timeout=PATIENCE_S)
         assert check_all(store) == [1, 2, 3]
     kept = segments(tmp_path)[0]
     data = bytearray(kept.read_bytes())

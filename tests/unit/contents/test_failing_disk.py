@@ -17,6 +17,7 @@ from jobengine.contents.embedded import EmbeddedContents
 from jobengine.errors import DiskFull, UnavailableError
 from jobengine.testing.clock import ManualClock
 from tests.unit.contents.files import SMALL, check_all, lose_index, opened, put, segments
+from tests.waiting import PATIENCE_S
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 BROKEN = OSError(errno.EIO, "Input/output error")
@@ -108,18 +109,18 @@ def test_all_who_wait_are_refused_by_a_failed_sync(tmp_path: Path, monkeypatch: 
 
     def stalled(_: int) -> None:
         began.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_S)
         raise BROKEN
 
     with opened(tmp_path) as store, ThreadPoolExecutor(4) as pool:
         monkeypatch.setattr(os, "fdatasync", stalled)
         first = pool.submit(store.commit, [put(1)])
-        began.wait(10)
+        began.wait(PATIENCE_S)
         others = [pool.submit(store.commit, [put(pts)]) for pts in (2, 3)]
         go_on.set()
         for each in [first, *others]:
             with pytest.raises(UnavailableError):
-                each.result(timeout=10)
+                each.result(timeout=PATIENCE_S)
 
 
 def test_a_stalled_disk_refuses_who_waited_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,21 +129,21 @@ def test_a_stalled_disk_refuses_who_waited_too_long(tmp_path: Path, monkeypatch:
 
     def stalled(file: int) -> None:
         began.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_S)
         sync(file)
 
     options = replace(SMALL, timeout_s=0.05, queue_bytes=1)
     with opened(tmp_path, options) as store, ThreadPoolExecutor(4) as pool:
         monkeypatch.setattr(os, "fdatasync", stalled)
         first = pool.submit(store.commit, [put(1)])
-        began.wait(10)
+        began.wait(PATIENCE_S)
         with pytest.raises(UnavailableError, match="nothing was accepted"):
             store.commit([put(2)])
         queued = pool.submit(store.commit, [put(3)])
         with pytest.raises(UnavailableError, match="nothing was accepted"):
-            queued.result(timeout=10)
+            queued.result(timeout=PATIENCE_S)
         go_on.set()
-        first.result(timeout=10)
+        first.result(timeout=PATIENCE_S)
         store.commit([put(4)])
         assert check_all(store) == [1, 4]
 

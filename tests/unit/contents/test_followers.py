@@ -13,9 +13,7 @@ from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import PutElement
 from jobengine.testing.contents.store import MemoryContents
 from tests.begun import begun
-from tests.waiting import wait_until
-
-TIMEOUT_S = 10
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def put(store: MemoryContents) -> None:
@@ -28,7 +26,7 @@ def test_a_commit_that_came_before_the_wait_is_not_missed() -> None:
     version = followers.version()
     put(store)
 
-    assert followers.wait(version, TIMEOUT_S)
+    assert followers.wait(version, PATIENCE_S)
 
 
 def test_a_commit_wakes_everybody_who_waits() -> None:
@@ -36,13 +34,13 @@ def test_a_commit_wakes_everybody_who_waits() -> None:
     followers = Followers(store)
     version, woken = followers.version(), []
     threads = [
-        threading.Thread(target=lambda: woken.append(followers.wait(version, TIMEOUT_S))) for _ in range(5)
+        threading.Thread(target=lambda: woken.append(followers.wait(version, PATIENCE_S))) for _ in range(5)
     ]
     for thread in threads:
         thread.start()
     put(store)
     for thread in threads:
-        thread.join(TIMEOUT_S)
+        thread.join(PATIENCE_S)
 
     assert woken == [True] * 5
 
@@ -57,7 +55,7 @@ def test_nobody_looks_when_nobody_waits() -> None:
     followers = Followers(begun(MemoryContents(SystemClock()), [1]))
     followers.wait(followers.version(), 0.02)
 
-    wait_until(lambda: "followers" not in _threads(), TIMEOUT_S, "the thread has ended")
+    wait_until(lambda: "followers" not in _threads(), "the thread has ended")
 
 
 def test_those_who_wait_find_out_that_the_store_has_gone() -> None:
@@ -66,7 +64,7 @@ def test_those_who_wait_find_out_that_the_store_has_gone() -> None:
     version = followers.version()
     store.close()
 
-    assert followers.wait(version, TIMEOUT_S) or _is_away(followers)
+    assert followers.wait(version, PATIENCE_S) or _is_away(followers)
 
 
 def test_those_who_wait_are_told_of_commits_after_a_fault_that_nobody_foresaw(
@@ -77,12 +75,12 @@ def test_those_who_wait_are_told_of_commits_after_a_fault_that_nobody_foresaw(
     version = followers.version()
     with monkeypatch.context() as broken:
         broken.setattr(store, "version", lambda: 1 // 0)
-        assert followers.wait(version, TIMEOUT_S), "who waits looks, and finds out"
+        assert followers.wait(version, PATIENCE_S), "who waits looks, and finds out"
 
-    wait_until(lambda: not followers.wait(version, 0.02), TIMEOUT_S, "the version is known again")
+    wait_until(lambda: not followers.wait(version, 0.02), "the version is known again")
     put(store)
 
-    assert followers.wait(version, TIMEOUT_S)
+    assert followers.wait(version, PATIENCE_S)
 
 
 def _is_away(followers: Followers) -> bool:

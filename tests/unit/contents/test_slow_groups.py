@@ -16,6 +16,7 @@ from jobengine.contents.embedded import EmbeddedContents
 from jobengine.testing.clock import ManualClock
 from tests.begun import begun
 from tests.unit.contents.files import SMALL, STREAM, check_all, put
+from tests.waiting import PATIENCE_S
 
 CALLERS, COMMITS = 4, 20
 
@@ -23,7 +24,7 @@ CALLERS, COMMITS = 4, 20
 def test_callers_stay_together_when_each_sync_outlasts_the_interval(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, synced, together = ManualClock(), [], Barrier(CALLERS, timeout=10)
+    clock, synced, together = ManualClock(), [], Barrier(CALLERS, timeout=PATIENCE_S)
     sync = os.fdatasync
 
     def slow_sync(file: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from jobengine.contents.embedded import EmbeddedContents
 from tests.unit.contents.files import SMALL, check_all, lose_index, opened, put, segments
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 HALF = SMALL.segment_bytes * 2 // 3
 """Bytes that make a segment more than half full, and no second one of them fits."""
@@ -18,8 +18,8 @@ HALF = SMALL.segment_bytes * 2 // 3
 
 def wait_for_spare(folder: Path, count: int) -> None:
     """Return when there are so many files, the last of them with all its space."""
-    wait_until(lambda: len(segments(folder)) == count, 10, "a further segment")
-    wait_until(lambda: segments(folder)[-1].stat().st_size == SMALL.segment_bytes, 10, "its space")
+    wait_until(lambda: len(segments(folder)) == count, "a further segment")
+    wait_until(lambda: segments(folder)[-1].stat().st_size == SMALL.segment_bytes, "its space")
 
 
 def fill_first(store: EmbeddedContents, folder: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_commit_that_needs_the_next_segment_makes_no_file(
 
     with opened(tmp_path) as store:
         fill_first(store, tmp_path)
-        store._committer._log.spare._maker.join(10)  # type: ignore[union-attr]
+        store._committer._log.spare._maker.join(PATIENCE_S)  # type: ignore[union-attr]
         with monkeypatch.context() as faults:
             faults.setattr(os, "posix_fallocate", refuse)
             store.commit([put(2, size=HALF // 2)])
@@ -59,7 +59,7 @@ def test_a_spare_that_was_not_used_is_removed_at_the_end(tmp_path: Path) -> None
 def test_a_spare_that_somebody_removed_is_not_written_to(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         fill_first(store, tmp_path)
-        store._committer._log.spare._maker.join(10)  # type: ignore[union-attr]
+        store._committer._log.spare._maker.join(PATIENCE_S)  # type: ignore[union-attr]
         segments(tmp_path)[-1].unlink()
 
         store.commit([put(2, size=HALF)])

@@ -18,6 +18,7 @@ from jobengine.contents.embedded.write_turn import WriteTurn
 from jobengine.errors import UnavailableError
 from tests.begun import begun
 from tests.unit.contents.files import SMALL, STREAM, check_all, put
+from tests.waiting import PATIENCE_S
 
 
 @pytest.mark.parametrize("lock", ["writer", "next-writer"])
@@ -65,6 +66,6 @@ def test_one_that_writes_again_at_once_comes_behind_those_who_wait(tmp_path: Pat
                 writing.append("patient")
                 assert writing.pop() == "patient"
         has_had_its_turns.set()
-        other.result(timeout=10)
+        other.result(timeout=PATIENCE_S)
     greedy.close()
     patient.close()

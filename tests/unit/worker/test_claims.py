@@ -14,7 +14,7 @@ from jobengine.ports.contents import PutDocument
 from jobengine.testing.contents.store import MemoryContents
 from jobengine.worker.convert.derived.claims import Claims
 from jobengine.worker.convert.derived.holder import is_gone, this_process
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 CLOCK = SystemClock()
 NAME = """
@@ -55,7 +55,7 @@ def test_a_process_is_told_from_one_that_ended_and_from_a_later_one_of_its_id(
     assert not is_gone(this_process())
     assert is_gone(f"{here}/{pid}/{int(started) - 1}")
     other.kill()
-    wait_until(lambda: is_gone(name), 5, "it is gone while nobody has waited for it")
+    wait_until(lambda: is_gone(name), "it is gone while nobody has waited for it")
     other.wait()
     assert is_gone(name)
 
@@ -88,5 +88,5 @@ def test_the_claim_of_a_living_process_is_waited_for(other: subprocess.Popen[str
     thread.start()
     assert not is_held.wait(0.2)
     other.kill()
-    assert is_held.wait(5)
+    assert is_held.wait(PATIENCE_S)
     thread.join()

@@ -10,7 +10,7 @@ import pytest
 from jobengine.errors import MediaError
 from jobengine.model.recipe import Result
 from jobengine.worker.convert.run import Run
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 Pass = Callable[[int], None]
 
@@ -47,7 +47,7 @@ def test_it_passes_exactly_as_many_elements_as_it_is_let(stopped: list[Run]) -> 
 def test_its_end_is_known_with_all_that_it_passed(stopped: list[Run]) -> None:
     run = begun(ten, stopped)
 
-    assert wait_until(lambda: run.advance(100) == 0 or run.has_ended, 10, "it has ended")
+    assert wait_until(lambda: run.advance(100) == 0 or run.has_ended, "it has ended")
     assert run.position == 10
     assert run.outcome() == Result(b"ten")
 
@@ -59,13 +59,13 @@ def test_what_it_raises_comes_out_of_the_next_advance(stopped: list[Run]) -> Non
 
     run = begun(body, stopped)
     with pytest.raises(MediaError, match="third packet"):
-        wait_until(lambda: run.advance(5) > 99, 10, "never")
+        wait_until(lambda: run.advance(5) > 99, "never")
 
 
 def test_a_wrong_outcome_is_told(stopped: list[Run]) -> None:
     run = begun(lambda passed: "no result", stopped)  # type: ignore[arg-type,return-value]
 
-    wait_until(lambda: run.advance(1) == 0 and run.has_ended, 10, "it has ended")
+    wait_until(lambda: run.advance(1) == 0 and run.has_ended, "it has ended")
     with pytest.raises(TypeError, match="must return a Result"):
         run.outcome()
 
@@ -74,7 +74,7 @@ def test_a_recipe_that_lets_wait_is_waited_for_a_moment_only(stopped: list[Run])
     go_on = threading.Event()
 
     def body(passed: Pass) -> Result:
-        go_on.wait(30)
+        go_on.wait(PATIENCE_S)
         passed(1)
         return Result(b"")
 
@@ -82,7 +82,7 @@ def test_a_recipe_that_lets_wait_is_waited_for_a_moment_only(stopped: list[Run])
     assert run.advance(5) == 0
     assert not run.has_ended
     go_on.set()
-    wait_until(lambda: run.advance(5) or run.has_ended, 10, "it has ended")
+    wait_until(lambda: run.advance(5) or run.has_ended, "it has ended")
     assert run.position == 1
 
 

@@ -13,9 +13,7 @@ from jobengine.history.database import Database
 from jobengine.model.element import PTS_MAX, PTS_MIN
 from tests.unit.rest.beams.beam import TIME_BASE, Beam, K, R, is_beam_error
 from tests.unit.rest.bench import make_bench
-from tests.waiting import wait_until
-
-TIMEOUT_S = 10
+from tests.waiting import PATIENCE_S, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -267,10 +265,10 @@ def test_a_read_waits_for_its_element(set10: Beam) -> None:
     thread = threading.Thread(target=ask)
     thread.start()
     try:
-        wait_until(lambda: _seats(set10) == 1, TIMEOUT_S, "the read waits")
+        wait_until(lambda: _seats(set10) == 1, "the read waits")
         set10.put_packets(3, [60])
     finally:
-        thread.join(TIMEOUT_S)
+        thread.join(PATIENCE_S)
 
     assert [document["pts"] for document in answers[0]] == [60]
     assert _seats(set10) == 0

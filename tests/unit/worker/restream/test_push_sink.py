@@ -162,7 +162,7 @@ def test_nobody_there_is_tried_again_and_then_left_alone() -> None:
         return sink.retries >= times
 
     for times in (1, 2, 3):
-        wait_until(partial(refused, times), 10, f"{times} refusals")
+        wait_until(partial(refused, times), f"{times} refusals")
         clock.advance(timedelta(milliseconds=150))
     assert sink.has_open_circuit
     sink.poll()
