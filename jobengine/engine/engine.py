@@ -252,6 +252,7 @@ class Engine:
     def _come_back(self) -> None:
         """Workers may have reported into a group that was given up: have them say it again."""
         self._log.info("database.back")
+        self._workers.admission.keep_only(worker.job_id for worker in self._workers.all())
         self._workers.wait_anew()
         for job in self._jobs.loaded(worker.job_id for worker in self._workers.all()):
             self._commands.sync(job)

@@ -21,6 +21,8 @@ News = WorkerStarted | WorkerEnded
 """Of worker processes."""
 Heard = Sequence[tuple[str, FromWorker]]
 """Messages with the identities of the workers that sent them."""
+STOOD_STILL_NS = 3_000_000_000
+"""Who looks every second for silent workers, and finds that the last look was longer ago, stood still."""
 
 
 class WorkerNews:
@@ -37,16 +39,24 @@ class WorkerNews:
         self._reports = ReportTaker(parts.workers, parts.commands)
         self._unsettled: list[News] = []
         self._silence_changes: dict[str, str] = {}
+        self._looked_ns = parts.clock.monotonic_ns()
 
     def note(self, news: Sequence[News]) -> None:
         """To be decided about in the next round."""
         self._unsettled += news
 
     def note_silence(self) -> None:
-        """Note which workers never came forward, and which have fallen silent or speak again."""
+        """Note which workers never came forward, and which have fallen silent or speak again.
+
+        Nobody was silent towards an engine that stood still: all have their time from then on.
+        """
+        now_ns = self._clock.monotonic_ns()
+        if now_ns - self._looked_ns > STOOD_STILL_NS:
+            self._workers.wait_anew()
+        self._looked_ns = now_ns
         silent = self._workers.given_up()
         self.note([WorkerEnded(worker.process_id, None, worker.job_id) for worker in silent])
-        self._silence_changes |= self._silence.changes(self._clock.monotonic_ns())
+        self._silence_changes |= self._silence.changes(now_ns)
 
     def note_again(self, failed: Decisions) -> None:
         """What these decisions were about is to be decided anew: they were given up."""

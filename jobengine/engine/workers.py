@@ -125,8 +125,7 @@ class Workers:
         return [w for w in silent if w.process_id != 0]
 
     def wait_anew(self) -> None:
-        """While the database was away nobody's greeting could be taken: their time begins now."""
-        self.admission.keep_only(self._by_job)
+        """Nobody's greeting could be taken for a while: their time begins now."""
         for worker in self._by_job.values():
             worker.last_heard_ns = self._clock.monotonic_ns()
 

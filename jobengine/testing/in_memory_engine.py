@@ -257,6 +257,7 @@ class InMemoryEngine:
         """Let time pass, stopping wherever the engine or a worker has something to do."""
         if self._engine is not None:
             self._step()
+            self._keep_house()
         self.settle()
         end_ns = self._monotonic_ns() + span // timedelta(microseconds=1) * 1000
         while (left_ns := end_ns - self._monotonic_ns()) > 0:

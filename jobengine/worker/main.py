@@ -29,6 +29,7 @@ from jobengine.ports.work import Work, WorkContext
 from jobengine.worker.course import Course, run_alone
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
+from jobengine.worker.solitude import Solitude
 from jobengine.worker.steps import Commands, Pause, Steps
 from jobengine.worker.stop_signal import StopSignal
 from jobengine.worker.works import new_work, release
@@ -36,6 +37,8 @@ from jobengine.worker.works import new_work, release
 HELLO_PERIOD_NS = 250_000_000
 CONNECT_PERIOD_NS = 2_000_000
 """A new socket takes a moment to connect; the first hello goes out as soon as it has."""
+BEATS_UNHEARD = 2
+"""So many heartbeats without an answer are as much silence as one turn can tell of."""
 
 
 class WorkerHost:
@@ -87,6 +90,7 @@ class Worker:
         self._log = structlog.get_logger("worker")
         self._last_heard_ns = clock.monotonic_ns()
         self._is_stopped = False
+        self._solitude = Solitude(clock)
 
     def run(self) -> None:
         """Run to the end; blocks."""
@@ -151,7 +155,8 @@ class Worker:
         return reason
 
     def _is_orphan(self, last_heard_ns: int) -> bool:
-        return self._clock.monotonic_ns() - last_heard_ns > self._fork.orphan_grace_s * 1e9
+        lasts_ns = self._solitude.lasts_ns(last_heard_ns, BEATS_UNHEARD * self._link.beat_ns)
+        return lasts_ns > self._fork.orphan_grace_s * 1e9
 
     def _context_of(self, assign: Assign) -> WorkContext:
         resume = assign.resume

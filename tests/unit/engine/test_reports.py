@@ -413,6 +413,17 @@ class TestLosses:
         stage.advance(timedelta(seconds=12))
         assert stage.state(job_id) == "Error"
 
+    def test_worker_that_could_not_be_heard_by_an_engine_that_stood_still_is_not_given_up(
+        self, stage: InMemoryEngine, puppet: Puppet, job_id: str
+    ) -> None:
+        stage.restart()
+        stage.advance(timedelta(seconds=2))
+        stage.clock.advance(timedelta(seconds=60))
+        stage.advance(timedelta(seconds=9))
+        puppet.beat("Running", 48_000)
+        stage.advance(timedelta(seconds=60))
+        assert stage.state(job_id) == "Running"
+
 
 def test_service_that_stops_finishes_its_jobs(stage: InMemoryEngine, puppet: Puppet, job_id: str) -> None:
     assert stage.engine.finish_all("the service stops") == 1

@@ -37,6 +37,17 @@ def test_silence_is_said_after_the_timeout(stage: InMemoryEngine, running: Puppe
     assert "not been heard of for more than 10 s" in status(stage, job_id)
 
 
+def test_nobody_was_silent_towards_an_engine_that_stood_still(
+    stage: InMemoryEngine, running: Puppet, job_id: str
+) -> None:
+    stage.advance(timedelta(seconds=1))
+    stage.clock.advance(timedelta(seconds=60))
+    stage.advance(timedelta(seconds=9))
+    assert status(stage, job_id) == ""
+    stage.advance(timedelta(seconds=5))
+    assert "not been heard of" in status(stage, job_id)
+
+
 def test_a_word_of_the_worker_ends_it(stage: InMemoryEngine, running: Puppet, job_id: str) -> None:
     stage.advance(timedelta(seconds=15))
     running.beat("Running", 96_000)

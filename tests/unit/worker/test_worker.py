@@ -67,6 +67,21 @@ def test_orphan_ends_after_its_grace_and_its_spool_tells_the_next_service() -> N
         assert engine.audit().is_intact
 
 
+def test_a_worker_that_stood_still_for_longer_than_its_grace_asks_again_and_goes_on() -> None:
+    clock = ManualClock()
+    workers = InProcessWorkers(clock, lambda kind: SyntheticWork(), orphan_grace_s=10)
+    with InMemoryEngine(clock, workers) as engine:
+        job_id = engine.submit(pipe_job(immediate("Start"), after(100_000, "Finish")))
+        engine.advance(timedelta(seconds=1))
+        for _ in range(3):
+            clock.advance(timedelta(seconds=30))
+            workers.run_until_idle()
+            engine.advance(timedelta(seconds=1))
+            assert engine.state(job_id) == "Running"
+        engine.advance(timedelta(seconds=6))
+        assert engine.state(job_id) == "Finished"
+
+
 def test_killed_worker_is_replaced_and_the_gap_is_told() -> None:
     clock = ManualClock()
     workers = InProcessWorkers(clock, lambda kind: SyntheticWork())
