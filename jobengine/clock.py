@@ -68,6 +68,14 @@ def from_text(text: str) -> datetime:
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
+def later(moment: datetime, wait_us: int) -> datetime | None:
+    """``moment`` and so many microseconds, which may be negative; None outside of the years 1 to 9999."""
+    try:
+        return moment + timedelta(microseconds=wait_us)
+    except OverflowError:
+        return None
+
+
 def to_us(moment: datetime) -> int:
     """Whole microseconds since the Unix epoch, exact (no float in between)."""
     return (moment - EPOCH) // timedelta(microseconds=1)

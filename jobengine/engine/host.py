@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobengine.clock import from_text, to_text
+from jobengine.clock import from_text, later, to_text
 from jobengine.engine.admission import Verdict, claim_of
 from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.live_job import HOST_RATE, ON_STREAM_CLOCK, PREPARING, Appointment, LiveJob
@@ -40,7 +40,7 @@ class HostRunner:
 
     def __init__(self, workers: Workers, lead: timedelta) -> None:
         self._workers = workers
-        self._lead = lead
+        self._lead_us = lead // timedelta(microseconds=1)
 
     def advance(self, job: LiveJob, decisions: Decisions, woken: Collection[str] = ()) -> None:
         """Pass everything that is due, or ask for a worker; then see to it that the engine wakes in time."""
@@ -148,7 +148,8 @@ class HostRunner:
                 return now_text
             case TriggerType.TIME:
                 start = from_text(transition.trigger["startTime"])
-                return to_text(start - self._lead if self._needs_worker(job, transition) else start)
+                wake = later(start, -self._lead_us) if self._needs_worker(job, transition) else start
+                return to_text(wake or start)
             case _:
                 return None
 
@@ -221,7 +222,7 @@ class HostRunner:
         moments = [plan.next_moment(decisions.now, reading)]
         position = plan.next_position(reading)
         if position is not None:
-            moments.append(decisions.now + timedelta(microseconds=position - reading.position))
+            moments.append(later(decisions.now, position - reading.position))
         earliest = min((m for m in moments if m is not None), default=None)
         return to_text(earliest) if earliest is not None else None
 

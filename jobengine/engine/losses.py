@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from jobengine.clock import from_text, to_text
+from jobengine.clock import from_text, later, to_text
 from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.live_job import LiveJob
 from jobengine.engine.resuming import resume_at
@@ -130,8 +129,9 @@ def _reached(job: LiveJob, worker: Worker, at: Passing) -> str:
     if job.state is not JobState.RUNNING or last is None or not last.stream_position or not last.time_stamp:
         return at.time_stamp
     ticks = at.position.get("pts", 0) - last.stream_position["pts"]
-    moved = timedelta(seconds=float(ticks * Fraction(last.stream_position["timeBase"])))
-    return min(to_text(from_text(last.time_stamp) + moved), at.time_stamp)
+    moved_us = int(ticks * Fraction(last.stream_position["timeBase"]) * 1_000_000)
+    moment = later(from_text(last.time_stamp), moved_us)
+    return at.time_stamp if moment is None else min(to_text(moment), at.time_stamp)
 
 
 def describe_end(status: int | None) -> str:

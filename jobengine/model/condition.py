@@ -25,7 +25,8 @@ class StreamReading(NamedTuple):
     """A stream clock read at one moment.
 
     ``position`` is in ticks of ``rate`` per second since the stream clock's start; ``elements`` and
-    ``key_elements`` count what has been delivered; ``elapsed_ms`` is host time since the job first ran.
+    ``key_elements`` count what has been delivered; ``elapsed_ms`` is host time since the job first ran,
+    which stands still at 0 until it ``has_run``.
     """
 
     position: int
@@ -34,6 +35,7 @@ class StreamReading(NamedTuple):
     key_elements: int
     elapsed_ms: float
     last_id: bytes = b""
+    has_run: bool = True
 
 
 class StreamCounts(Protocol):
@@ -152,7 +154,7 @@ StreamCondition = Annotated[
 
 def holds(condition: StreamCondition, reading: StreamReading) -> bool:
     """Whether ``condition`` is true at ``reading``."""
-    return bool(_spans(condition, reading)) and _contains(_spans(condition, reading), reading.position)
+    return _contains(_spans(condition, reading), reading.position)
 
 
 def earliest(condition: StreamCondition, reading: StreamReading) -> int | None:
@@ -168,6 +170,8 @@ def earliest(condition: StreamCondition, reading: StreamReading) -> int | None:
 
 def wake_after_ms(condition: StreamCondition, reading: StreamReading) -> float | None:
     """Milliseconds of host time until a real-time part of ``condition`` may change, or None."""
+    if not reading.has_run:
+        return None
     waits = [
         limit - reading.elapsed_ms for limit in _real_time_limits(condition) if limit >= reading.elapsed_ms
     ]

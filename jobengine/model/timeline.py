@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from jobengine.clock import to_text
+from jobengine.clock import later, to_text
 from jobengine.model.condition import StreamReading
 from jobengine.model.kind import MERGE_KEYS
 from jobengine.model.lifecycle import JobState, decide
@@ -26,20 +26,20 @@ _FAR_FUTURE = timedelta(days=366 * 10)
 
 @dataclass(slots=True)
 class _Rehearsal:
-    """Virtual clocks of a job that starts in ``state`` at ``now``."""
+    """Virtual clocks of a job that is in ``state`` at ``now``, and first ran when it ``started``."""
 
     now: datetime
     state: JobState
     rate: Fraction
     effective: dict[str, Json]
+    started: datetime | None
     position: Fraction = Fraction(0)
-    started: datetime | None = None
 
     @property
     def reading(self) -> StreamReading:
         elapsed_ms = (self.now - self.started) / timedelta(milliseconds=1) if self.started else 0.0
         ticks = int(self.position)
-        return StreamReading(ticks, self.rate, ticks, ticks, elapsed_ms)
+        return StreamReading(ticks, self.rate, ticks, ticks, elapsed_ms, has_run=self.started is not None)
 
     def move_to(self, moment: datetime) -> None:
         if self.state is JobState.RUNNING:
@@ -60,9 +60,13 @@ def rehearse(
     rate: Fraction,
     state: JobState = JobState.PENDING,
     effective: dict[str, Json] | None = None,
+    started: datetime | None = None,
 ) -> list[dict[str, Json]]:
-    """One entry per transition in the order of passing: when, resulting state, effective description."""
-    run = _Rehearsal(now, state, rate, effective or {})
+    """One entry per transition in the order of passing: when, resulting state, effective description.
+
+    ``started`` is when the job first ran, if it has.
+    """
+    run = _Rehearsal(now, state, rate, effective or {}, started)
     plan = Plan(rate)
     plan.arm(transitions, now)
     entries: list[dict[str, Json]] = []
@@ -85,7 +89,7 @@ def _next_moment(plan: Plan, run: _Rehearsal) -> datetime | None:
     position = plan.next_position(run.reading)
     if position is not None and run.state is JobState.RUNNING:
         wait_us = (Fraction(position) - run.position) / run.rate * 1_000_000
-        moments.append(run.now + timedelta(microseconds=-(-wait_us.numerator // wait_us.denominator)))
+        moments.append(later(run.now, -(-wait_us.numerator // wait_us.denominator)))
     return min((m for m in moments if m is not None), default=None)
 
 

@@ -47,9 +47,16 @@ def planned_future(
     ]
     effective = fold((t.description for t in passed), MERGE_KEYS)
     with _REHEARSAL:
-        entries = rehearse(planned, now, _rate([effective]), job.current_state, effective)
+        entries = rehearse(planned, now, _rate([effective]), job.current_state, effective, _started(passed))
     shown = [(pending[entry["index"]], entry) for entry in entries]
     return [{**entry, "transitionId": t.transition_id, "trigger": t.trigger} for t, entry in shown]
+
+
+def _started(passed: Sequence[TransitionRecord]) -> datetime | None:
+    """When the job first ran."""
+    running = (t.time_stamp for t in passed if t.current_proc_state == JobState.RUNNING and t.time_stamp)
+    first = next(running, None)
+    return from_text(first) if first else None
 
 
 def _remaining(

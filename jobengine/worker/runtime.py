@@ -249,7 +249,10 @@ class Runtime:
         if not len(self._plan):
             return None
         now, elapsed_ms = self._looked
-        return self._plan.next_moment(now, self._driven.reading(elapsed_ms))
+        reading = self._driven.reading(elapsed_ms)
+        if not self._has_started:
+            reading = reading._replace(has_run=False)
+        return self._plan.next_moment(now, reading)
 
     def _ns_of(self, moment: datetime) -> int:
         """The monotonic time of a wall time, as the clock stands now."""

@@ -12,7 +12,7 @@ from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import ChangeJob
 from jobengine.model.record import TransitionRecord
 from jobengine.testing import InMemoryEngine, ManualClock, PuppetWorkers
-from tests.unit.engine.documents import after, at, immediate, job, on, when
+from tests.unit.engine.documents import after, at, immediate, job, on, pipe_job, when
 
 
 def passed(engine: InMemoryEngine, job_id: str) -> list[tuple[str, float]]:
@@ -215,3 +215,16 @@ class TestMisfire:
         engine.start()
         engine.settle()
         return job_id
+
+
+def test_a_condition_that_no_clock_gets_to_keeps_nobody_else_waiting(engine: InMemoryEngine) -> None:
+    far = engine.submit(job(immediate("Start"), when({"frameCount": 2**63 - 1}, "Finish")))
+    near = engine.submit(job(immediate("Start"), after(1000, "Finish")))
+    engine.advance(timedelta(seconds=1))
+    assert (engine.state(far), engine.state(near)) == ("Running", "Finished")
+
+
+def test_a_start_in_the_first_second_of_all_time_is_overdue(engine: InMemoryEngine) -> None:
+    trigger = {"type": "Time", "startTime": "0001-01-01T00:00:00Z", "requestedProcState": "Start"}
+    job_id = engine.submit(pipe_job({"trigger": trigger}))
+    assert engine.transitions(job_id)[0].due_time == "0001-01-01T00:00:00.000000Z"

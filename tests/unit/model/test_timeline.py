@@ -6,6 +6,8 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
+import pytest
+
 from jobengine.clock import from_text, to_text
 from jobengine.model.lifecycle import JobState
 from jobengine.model.plan import Planned
@@ -95,3 +97,25 @@ def test_real_time_condition_is_rehearsed_on_the_hosts_clock() -> None:
     [_, (_, when, state)] = timeline(rehearse(steps, START, Fraction(48_000)))
     assert when is not None
     assert (1.5 < when < 1.501, state) == (True, "Finished")
+
+
+@pytest.mark.parametrize("delta_ms", [0, 60_000])
+def test_real_time_stands_still_until_the_job_runs(delta_ms: int) -> None:
+    steps = plan(
+        ("Immediate", "Wait", {}), ("Stream", "Finish", {"condition": {"realTimeDeltaMs": delta_ms}})
+    )
+    entries = rehearse(steps, START, Fraction(48_000))
+    assert "does not get there while the job is Waiting" in entries[1]["reason"]
+
+
+def test_real_time_of_a_job_that_runs_counts_from_its_first_start() -> None:
+    steps = plan(("Stream", "Finish", {"condition": {"realTimeDeltaMs": 60_000}}))
+    started = START - timedelta(seconds=20)
+    [(_, when, _)] = timeline(rehearse(steps, START, Fraction(48_000), JobState.RUNNING, started=started))
+    assert when == pytest.approx(40, abs=0.001)
+
+
+def test_what_lies_beyond_all_time_is_not_foreseen() -> None:
+    far = ("Stream", "Finish", {"condition": {"frameCount": 2**63 - 1}})
+    entries = rehearse(plan(("Immediate", "Start", {}), far), START, Fraction(48_000))
+    assert "stream clock" in entries[1]["reason"]

@@ -32,7 +32,7 @@ ENGINE = "engine-1"
 
 
 class ScriptedLink:
-    """In place of a `WorkerLink`: commands come at their time, reports are kept."""
+    """In place of a `WorkerLink`: commands come at their time, reports are kept, waits are counted."""
 
     beat_ns = BEAT_NS
 
@@ -42,6 +42,7 @@ class ScriptedLink:
         self.reports: list[AnyReport] = []
         self.said: list[FromWorker] = []
         self.start_ns = clock.monotonic_ns()
+        self.waits = 0
 
     def at(self, ms: float, happening: ToWorker | Callable[[], object]) -> None:
         """Let a command arrive, or something happen, that long after the start."""
@@ -58,6 +59,7 @@ class ScriptedLink:
         """Reports are sent at once."""
 
     def receive(self, timeout_ms: float) -> list[ToWorker]:
+        self.waits += 1
         end_ns = self._clock.monotonic_ns() + int(timeout_ms * 1e6)
         arrival_ns = min([end_ns, *(moment for moment, _ in self._script[:1])])
         wait_us = max(0, -(-(arrival_ns - self._clock.monotonic_ns()) // 1000))

@@ -150,6 +150,16 @@ def test_wait_prepares_and_start_begins_at_once(stage: Stage) -> None:
     assert work.position == RATE
 
 
+def test_a_real_time_condition_rests_until_the_job_runs(stage: Stage) -> None:
+    stage.arm(1000, planned(2, "Immediate", "Start"))
+    stage.run(
+        SyntheticWork(),
+        [planned(0, "Immediate", "Wait"), planned(1, "Stream", "Finish", condition={"realTimeDeltaMs": 0})],
+    )
+    assert [state for _, state, _ in stage.passed] == ["Waiting", "Running", "Finished"]
+    assert stage.link.waits < 100
+
+
 def test_planned_start_is_waited_for_in_waiting(stage: Stage) -> None:
     work = SyntheticWork()
     stage.run(
