@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -108,20 +107,26 @@ rows_form = output_form("table", "json", "jsonl", "csv")
 document_form = output_form("table", "json")
 
 
-def read_json(source: IO[str]) -> Any:
-    """The JSON in a file or on stdin. Raises MalformedError with line and column."""
-    name = getattr(source, "name", "the input")
+def read_json(source: IO[bytes]) -> Any:
+    """The JSON in a file or on stdin, as strictly as a service reads it.
+
+    Raises MalformedError with line and column, DocumentError for text that can't be kept.
+    """
+    from jobengine.model.json_text import parse
+
     try:
-        return json.load(source)
-    except json.JSONDecodeError as error:
-        raise MalformedError(f"{name}, line {error.lineno}, column {error.colno}: {error.msg}") from error
-    except UnicodeDecodeError as error:
-        raise MalformedError(f"{name} is not UTF-8 text") from error
+        return parse(source.read())
+    except MalformedError as error:
+        name = getattr(source, "name", "the input")
+        raise MalformedError(f"{name}: {error.detail}", **error.facts) from None
 
 
 def json_value(text: str) -> Any:
-    """A JSON value given on the command line. Raises BadParameter."""
+    """A JSON value given on the command line. Raises BadParameter, or DocumentError for text that can't be
+    kept."""
+    from jobengine.model.json_text import parse
+
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise click.BadParameter(f"{text!r} is not JSON: {error.msg}") from error
+        return parse(text.encode(errors="surrogateescape"))
+    except MalformedError as error:
+        raise click.BadParameter(f"{text!r} is not JSON: {error.detail}") from None

@@ -199,7 +199,7 @@ class RelationRoutes:
 
     def _body(self, model: type[Any]) -> Any:
         if not request.content_length and not request.mimetype:
-            return model()
+            return read_document(model, {})
         value, _ = read_json(self._limit)
         return read_document(model, value)
 

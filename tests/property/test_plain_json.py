@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobengine.rest.body import parse_exactly
-from jobengine.rest.plain_json import UNSURE, read_plain
+from jobengine.model.json_text import parse_exactly
+from jobengine.model.plain_json import UNSURE, read_plain
 
 TEXT = st.text(st.sampled_from('ab:"\\/{},[] \t\n\x00\x1f\ud800é☃'), max_size=6)
 NUMBERS = st.integers(-(2**65), 2**65) | st.sampled_from([2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1])

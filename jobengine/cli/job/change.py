@@ -18,11 +18,11 @@ VERBS = {"start": "Running", "pause": "Paused", "finish": "Finished", "cancel": 
 
 @click.command()
 @click.argument("job_id", metavar="JOB")
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--idempotency-key", help="Appending again with the same key changes nothing.")
 @document_form
 @talks_to_service
-def append(client: Client, job_id: str, file: IO[str], idempotency_key: str | None, form: str) -> None:
+def append(client: Client, job_id: str, file: IO[bytes], idempotency_key: str | None, form: str) -> None:
     """Append the transition or transitions in FILE (- for stdin) to JOB; prints their ids.
 
     \b

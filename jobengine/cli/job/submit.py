@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=WaitCommand)
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--check", is_flag=True, help="Only check; print the planned timeline, or every fault.")
 @can_wait
 @click.option("--idempotency-key", help="Posting again with the same key gives the same job.")
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @talks_to_service
 def submit(
     client: Client,
-    file: IO[str],
+    file: IO[bytes],
     check: bool,
     wish: Wish | None,
     idempotency_key: str | None,

@@ -37,10 +37,10 @@ def list_(client: Client, job_id: str, form: str) -> None:
 @transitions.command()
 @click.argument("job_id", metavar="JOB")
 @click.argument("transition_id", metavar="TRANSITION")
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @document_form
 @talks_to_service
-def change(client: Client, job_id: str, transition_id: str, file: IO[str], form: str) -> None:
+def change(client: Client, job_id: str, transition_id: str, file: IO[bytes], form: str) -> None:
     """Change a pending transition by the JSON in FILE (- for stdin).
 
     It keeps its id; what was planned before stays visible in a row of its own, as Superseded.

@@ -8,8 +8,9 @@ from flask import request
 
 from jobengine.errors import DocumentError, MalformedError
 from jobengine.model.beam.values import malformed
+from jobengine.model.json_text import parse
 from jobengine.rest.beams.payload_answer import OCTETS
-from jobengine.rest.body import JSON, parse, read_bytes
+from jobengine.rest.body import JSON, read_bytes
 
 Json = Any
 

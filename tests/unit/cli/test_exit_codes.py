@@ -70,6 +70,23 @@ def test_text_that_is_no_json_is_usage_and_asks_nobody(run: Run, service: Script
     assert service.asked == []
 
 
+@pytest.mark.parametrize(
+    "text", ['{"name": NaN}', '{"name": "a", "name": "b"}', '{"name": "\\ud800"}', "[" * 999]
+)
+def test_text_that_a_service_would_not_read_is_not_sent(
+    run: Run, service: ScriptedService, text: str
+) -> None:
+    result = run("job", "submit", "-", "--url", service.url, input=text)
+    assert (result.exit_code, service.asked) == (2, [])
+    assert "fault of jobengine" not in result.stderr
+
+
+def test_a_byte_order_mark_in_front_means_nothing(run: Run, service: ScriptedService) -> None:
+    service.on("POST", "/api/jobs", problem(422, "invalid-document", errors=[]))
+    run("job", "submit", "-", "--check", "--url", service.url, input='\ufeff{"name": "a"}')
+    assert [asked.body for asked in service.asked] == [{"name": "a"}]
+
+
 def test_nobody_there_is_6(run: Run) -> None:
     result = run("job", "list", "--url", "http://127.0.0.1:9")
     assert result.exit_code == 6

@@ -131,6 +131,11 @@ class TestTransformations:
         assert delete(bench, "B/transformation") == 204
         assert get(bench, "A/transformation?reverse")["transformations"] == []
 
+    def test_what_it_must_say_is_asked_for(self, bench: Bench) -> None:
+        answer = bench.client.post("/beams/A/transformation")
+        assert answer.status_code == 400
+        assert answer.get_json()["errors"] == [{"pointer": "/sources", "detail": "field required"}]
+
     def test_it_is_bounded_in_time_and_followed_to_a_depth(self, bench: Bench) -> None:
         bounded = {"sources": ["A"], "recipe": "scale", "start_time": 0, "duration": 5_000_000}
         assert post(bench, "B/transformation", bounded) == 201

@@ -1,4 +1,4 @@
-"""Reads JSON that has nothing in it that the exact reader of `jobengine.rest.body` would look at twice.
+"""Reads JSON that has nothing in it that the exact reader of `jobengine.model.json_text` would look at twice.
 
 It takes a third of the time, and knows when it can't be sure: then the exact reader decides, which also finds
 the words for what is wrong. What it does read is what the exact reader would have read.
