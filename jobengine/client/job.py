@@ -170,7 +170,7 @@ class Job:
         return found
 
     def _moments_to_look(self, deadline: Deadline) -> Iterator[None]:
-        """Now, and whenever something may have changed until the deadline.
+        """Now, whenever something may have changed until the deadline, and then.
 
         The feed is opened after the first look: who finds what he waits for needs no seat in it.
         """
@@ -178,6 +178,7 @@ class Job:
         for event in EventFeed(self._http, f'jobId == "{self.id}"', deadline=deadline).follow():
             if event is None or event.job_id in (self.id, None):
                 yield
+        yield  # who stood still until after the deadline sees what has happened all the same
 
     def _glance(self) -> None:
         """Read what changes with the state only: the list of a long job is large."""

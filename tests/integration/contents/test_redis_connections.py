@@ -42,7 +42,7 @@ def test_g14_the_eleventh_caller_waits_until_a_connection_is_given_back(redis_se
         return server.call("PING")
 
     with ThreadPoolExecutor(11) as pool, redis_server.client() as behind:
-        taken = [pool.submit(server.call, "BLPOP", f"wait-{n}", 5) for n in range(10)]
+        taken = [pool.submit(server.call, "BLPOP", f"wait-{n}", int(PATIENCE_S)) for n in range(10)]
         wait_until(lambda: int(behind.info("clients")["blocked_clients"]) == 10, "ten wait in Redis")
         eleventh = pool.submit(ask)
         asked.wait(PATIENCE_S)

@@ -25,7 +25,7 @@ from jobengine.ports.contents import (
 from tests.begun import begun
 from tests.integration.contents.cutting_proxy import CuttingProxy
 from tests.redis_servers import RedisServer, running
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 STREAM = 3
 LARGE = 300_000
@@ -36,7 +36,7 @@ def put(pts: int, payload: bytes, mode: PutMode = PutMode.APPEND) -> PutElement:
 
 
 def opened(url: str) -> RedisContents:
-    return begun(open_redis_store(url, SystemClock(), timeout_s=2), range(4))
+    return begun(open_redis_store(url, SystemClock(), timeout_s=PATIENCE_S), range(4))
 
 
 def fill(store: RedisContents) -> int:

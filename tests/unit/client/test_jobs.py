@@ -140,6 +140,11 @@ def test_wait_raises_at_its_timeout(service: ScriptedService, client: Client) ->
     still.set()
 
 
+def test_wait_looks_once_more_at_its_deadline(service: ScriptedService, client: Client) -> None:
+    service.on("GET", J, job("Running"), job("Finished"))
+    assert client.jobs.handle("j1").wait(timeout_s=0) is JobState.FINISHED
+
+
 def test_a_long_log_is_read_piece_by_piece(service: ScriptedService, client: Client) -> None:
     text = {"Content-Type": "text/plain; charset=utf-8"}
     pieces = ("Stück".encode()[:3], "Stück".encode()[3:], b"")
