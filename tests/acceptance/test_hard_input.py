@@ -25,6 +25,7 @@ from tests.acceptance.documents import (
 )
 from tests.acceptance.observing import history_of, output_of, reach
 from tests.services import Service, free_port
+from tests.waiting import wait_until
 
 MANY = 10_000
 
@@ -46,7 +47,7 @@ def test_a_document_of_fifty_megabytes_is_refused(service: Service) -> None:
     assert answer.status_code == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["code"] == "too-large"
-    assert service.client.readiness()["ready"]
+    wait_until(service.is_ready, "the service is ready as before")
 
 
 def test_posts_with_one_key_make_one_job_even_when_they_race(service: Service) -> None:

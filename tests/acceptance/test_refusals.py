@@ -34,7 +34,7 @@ def test_a_second_service_on_the_same_folder_refuses(
     assert service.process is not None
     assert str(service.process.pid) in said
     assert "Traceback" not in said
-    assert service.client.readiness()["ready"]
+    wait_until(service.is_ready, "the first is ready as before")
 
 
 def test_a_second_service_on_the_same_sqlite_file_refuses(service: Service, new_service: NewService) -> None:

@@ -108,6 +108,6 @@ def test_calls_are_answered_while_every_seat_is_taken_and_gone_listeners_free_th
         refused = http.get("/api/events/stream")
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
         assert http.get("/healthz").status_code == 200
-        assert http.get("/readyz").status_code == 200
+        wait_until(service.is_ready, "it is ready as before")
         assert http.get("/api/events").status_code == 200
     wait_until(lambda: _seats_taken(http) == 0, "the seats are free again")

@@ -60,8 +60,9 @@ def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_variables_of_the_client_are_not_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = settings.load()
     monkeypatch.setenv("JOBENGINE_URL", "http://elsewhere:1")
-    settings.load()
+    assert settings.load() == before
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from jobengine.client import Client
 from jobengine.client.deadline import Deadline
 from jobengine.errors import UnavailableError
 
-READY_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 15.0
+READY_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 60.0
 _LOOK_AGAIN_S = 0.1
 
 

@@ -23,10 +23,11 @@ from jobengine.history.audit import verify
 from jobengine.history.database import Database
 from jobengine.model.lifecycle import JobState
 
-PAUSE_FROM_SAMPLE = 3_600 * proof.RATE_HZ // 1000
+PAUSE_FROM_SAMPLE = proof.RATE_HZ
+"""Early, so that a machine that stands still for a while does not pause what is over."""
 PAUSE_S = 1.0
 LOOK_EVERY_S = 0.5
-LONGEST_S = 45.0
+LONGEST_S = 120.0
 
 
 def tell(data: Path | None) -> None:

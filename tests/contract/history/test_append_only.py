@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobengine.errors import ConflictError, JobEngineError
+from jobengine.errors import ConflictError, JobEngineError, NotFoundError
 from jobengine.history.database import Database
 from jobengine.history.store import SqlJobStore
 from jobengine.history.whole_jobs import WholeJobs
@@ -67,7 +67,11 @@ def test_a_job_without_history_may_go_and_pending_rows_may_change(
     with store.batch() as batch:
         batch.insert_job(job)
         batch.insert_transition(a_transition(job))
-    execute(database, "UPDATE transitions SET actor = 'me'", "DELETE FROM transitions", "DELETE FROM jobs")
+    execute(database, "UPDATE transitions SET actor = 'me'")
+    assert [row.actor for row in WholeJobs(database).get(job.job_id)[1]] == ["me"]
+    execute(database, "DELETE FROM transitions", "DELETE FROM jobs")
+    with pytest.raises(NotFoundError):
+        WholeJobs(database).get(job.job_id)
 
 
 @pytest.mark.parametrize(
