@@ -12,7 +12,6 @@ from jobengine.engine.host import HostRunner
 from jobengine.engine.live_job import LiveJob
 from jobengine.errors import (
     ConflictError,
-    IdempotencyConflict,
     NotFoundError,
     RevisionMismatch,
     TransitionNotAllowed,
@@ -223,8 +222,7 @@ def check_known(job: LiveJob | None, job_id: str) -> LiveJob:
 
 def answered_before(key: IdempotencyKey, stored: Any, request_id: str) -> Accepted:
     """The answer that the same request was given. Raises IdempotencyConflict when it was another request."""
-    if stored.request_hash != key.request_hash:
-        raise IdempotencyConflict("this Idempotency-Key was already used for a different request")
+    key.check_same(stored.request_hash)
     response = stored.response or {}
     return Accepted(
         request_id,

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import Connection, Numeric, Select, bindparam, func, select
 
 from jobengine.errors import MalformedError, NotFoundError
+from jobengine.history.answers import find_answers
 from jobengine.history.database import Database
 from jobengine.history.loading import LIST_ORDER
 from jobengine.history.query_sql import Order, after, condition, order
@@ -26,6 +27,7 @@ from jobengine.history.rows import (
     SERVICE_COLUMNS,
     TRANSITION_COLUMNS,
     ServiceRecord,
+    StoredAnswer,
     decode,
     event_from_row,
     job_from_row,
@@ -71,6 +73,11 @@ class JobReader:
         """Raises NotFoundError."""
         with self._of_job(job_id) as (_, job):
             return job
+
+    def answer_under(self, key: str, scope: str) -> StoredAnswer | None:
+        """What was answered to the request that first used this Idempotency-Key."""
+        with self._database.reading() as connection:
+            return find_answers(connection, [(key, scope)]).get((key, scope))
 
     def list_jobs(
         self,

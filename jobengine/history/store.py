@@ -28,13 +28,14 @@ from sqlalchemy import (
 )
 
 from jobengine.errors import ConflictError
+from jobengine.history.answers import find_answers
 from jobengine.history.batch import Batch, Step
 from jobengine.history.database import Database
 from jobengine.history.fixed_select import FixedSelect
 from jobengine.history.loading import JobLoading, LoadedJob
 from jobengine.history.one_way import in_one_way
 from jobengine.history.row_change import rows_hit
-from jobengine.history.rows import StoredAnswer, from_json, output_from_row
+from jobengine.history.rows import StoredAnswer, output_from_row
 from jobengine.history.statements import Statements
 from jobengine.history.tables import HAS_WORKER, events, idempotency, jobs, outputs, services, transitions
 from jobengine.model.record import OutputRecord
@@ -193,13 +194,9 @@ class SqlJobStore:
     def find_idempotency(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredAnswer]:
         """What was answered for each known (key, scope)."""
         found: dict[tuple[str, str], StoredAnswer] = {}
-        t = idempotency.c
-        columns = (t.key, t.scope, t.request_hash, t.status, t.job_id, t.response)
         with self._database.reading() as connection:
             for chunk in _chunks(keys):
-                same = [(t.scope == scope) & (t.key == key) for key, scope in chunk]
-                for row in connection.execute(select(*columns).where(or_(*same))):
-                    found[row[0], row[1]] = StoredAnswer(row[2], row[3], row[4], from_json(row[5]))
+                found |= find_answers(connection, chunk)
         return found
 
     def expire_idempotency(self, before: str) -> int:

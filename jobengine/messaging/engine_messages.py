@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from jobengine.errors import IdempotencyConflict
+
 
 class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
     """A transition to append. ``resolved`` is set when placeholders were filled in."""
@@ -31,6 +33,11 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
     key: str
     scope: str
     request_hash: str
+
+    def check_same(self, request_hash: str) -> None:
+        """Raises IdempotencyConflict unless this is what was asked under the key before."""
+        if request_hash != self.request_hash:
+            raise IdempotencyConflict("this Idempotency-Key was already used for a different request")
 
 
 class Request(msgspec.Struct, frozen=True, tag=True, tag_field="request", kw_only=True):

@@ -9,7 +9,14 @@ from urllib.parse import urlencode
 
 from flask import Response, request
 
-from jobengine.errors import ConflictError, DocumentError, Fault, MalformedError, NotFoundError
+from jobengine.errors import (
+    ConflictError,
+    DocumentError,
+    Fault,
+    MalformedError,
+    NotFoundError,
+    RevisionMismatch,
+)
 from jobengine.history.whole_jobs import WholeJob
 from jobengine.messaging.engine_messages import (
     Accepted,
@@ -38,6 +45,7 @@ from jobengine.rest.parameters import (
     SubmitQuery,
 )
 from jobengine.rest.planned import planned_timeline
+from jobengine.rest.repetition import REPLAYED, transitions_made
 from jobengine.rest.revision import etag, expected_revision, is_known, not_modified
 from jobengine.rest.services import HttpServices
 from jobengine.rest.shapes import CountShape, JobShape, JobsOrCount, PlanShape
@@ -82,7 +90,7 @@ class JobRoutes:
         response = self._answer(self._made(accepted), call.actor, 201)
         response.headers["Location"] = f"{JOBS}/{accepted.job_id}"
         if accepted.replayed:
-            response.headers["Idempotent-Replayed"] = "true"
+            response.headers[REPLAYED] = "true"
         return response
 
     def _made(self, accepted: Accepted) -> WholeJob:
@@ -124,44 +132,71 @@ class JobRoutes:
 
         Volatile transitions go to the running worker only; they can't be mixed with stored ones.
         """
-        job, prior = self._services.priors.read(job_id_of(call))
-        revision = expected_revision(job.revision)
+        job_id = job_id_of(call)
         value, data = read_body(self._limit)
-        update = read(JobUpdate, value)
+        key = idempotency_key(call.actor, f"PUT {request.path}", data)
+        try:
+            is_repeat = self._update(job_id, read(JobUpdate, value), call.actor, key)
+        except (DocumentError, RevisionMismatch):
+            if transitions_made(self._services.reader, key) is None:
+                raise
+            is_repeat = True
+        response = self._answer(self._services.whole_jobs.get(job_id), call.actor)
+        if is_repeat:
+            response.headers[REPLAYED] = "true"
+        return response
+
+    def _update(self, job_id: str, update: JobUpdate, actor: Actor, key: IdempotencyKey | None) -> bool:
+        """Whether the same was done before."""
+        job, prior = self._services.priors.read(job_id)
+        revision = expected_revision(job.revision)
         changes = _changes(update)
         drafts = appended_drafts(self._services, prior, update.transitions, "/transitions")
         stored = () if any(t.volatile for t in update.transitions) else drafts
         if drafts and not stored:
-            self._services.engine.ask(SendVolatile, actor=call.actor.name, job_id=job.job_id, drafts=drafts)
-        if changes or stored:
-            self._services.engine.ask(
-                ChangeJob,
-                actor=call.actor.name,
-                job_id=job.job_id,
-                drafts=stored,
-                changes=changes,
-                revision=revision,
-                idempotency=idempotency_key(call.actor, f"PUT {request.path}", data),
-            )
-        return self._answer(self._services.whole_jobs.get(job.job_id), call.actor)
+            self._services.engine.ask(SendVolatile, actor=actor.name, job_id=job_id, drafts=drafts)
+        if not changes and not stored:
+            return False
+        return self._services.engine.ask(
+            ChangeJob,
+            actor=actor.name,
+            job_id=job_id,
+            drafts=stored,
+            changes=changes,
+            revision=revision,
+            idempotency=key,
+        ).replayed
 
     def patch(self, call: Call[NoQuery]) -> Response:
         """Merge patch (RFC 7396) of name, alias and clientData."""
-        job = self._services.reader.get_job(job_id_of(call))
-        revision = expected_revision(job.revision, is_required=True)
+        job_id = job_id_of(call)
         value, _ = read_body(self._limit, MERGE_PATCH)
         patch = read(JobPatch, value)
+        while not self._is_patched(job_id, patch, call.actor):
+            continue  # somebody else came first, and any revision is meant
+        return self._answer(self._services.whole_jobs.get(job_id), call.actor)
+
+    def _is_patched(self, job_id: str, patch: JobPatch, actor: Actor) -> bool:
+        """False if the job was changed since it was read, whatever its revision, as the client says."""
+        job = self._services.reader.get_job(job_id)
+        revision = expected_revision(job.revision, is_required=True)
         changes: dict[str, Json] = {}
         for name in patch.model_fields_set & {"name", "alias"}:
             changes[name] = getattr(patch, name) or ""
         if "client_data" in patch.model_fields_set:
             changes["client_data"] = merge(job.client_data, patch.client_data)
-        if changes:
-            based_on = revision if revision is not None or "client_data" not in changes else job.revision
+        if not changes:
+            return True
+        based_on = job.revision if "client_data" in changes else revision
+        try:
             self._services.engine.ask(
-                ChangeJob, actor=call.actor.name, job_id=job.job_id, changes=changes, revision=based_on
+                ChangeJob, actor=actor.name, job_id=job_id, changes=changes, revision=based_on
             )
-        return self._answer(self._services.whole_jobs.get(job.job_id), call.actor)
+        except RevisionMismatch:
+            if revision is not None:
+                raise
+            return False
+        return True
 
     def delete(self, call: Call[DeleteQuery]) -> Response:
         """Delete a job: it is hidden, its history is kept. An active one only with `force`."""

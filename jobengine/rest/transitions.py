@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
-from jobengine.errors import ConflictError, DocumentError, Fault, NotFoundError
+from jobengine.errors import ConflictError, DocumentError, Fault, NotFoundError, RevisionMismatch
 from jobengine.history.whole_jobs import WholeJob
 from jobengine.messaging.engine_messages import (
     ChangeJob,
@@ -27,6 +27,7 @@ from jobengine.rest.job_view import disclosed, transition_view
 from jobengine.rest.jobs import JOB, JOBS, idempotency_key, job_id_of
 from jobengine.rest.parameters import NoQuery
 from jobengine.rest.priors import in_force, prior_of
+from jobengine.rest.repetition import REPLAYED, transitions_made
 from jobengine.rest.revision import etag, expected_revision, is_known, not_modified
 from jobengine.rest.services import HttpServices
 from jobengine.rest.shapes import Object, TransitionList, TransitionsBody, TransitionShape
@@ -49,26 +50,39 @@ class TransitionRoutes:
 
         Volatile ones are sent to the running worker only: 202, neither stored nor notified.
         """
-        job, prior = self._services.priors.read(job_id_of(call))
-        revision = expected_revision(job.revision)
+        job_id = job_id_of(call)
         value, data = read_body(self._limit)
+        key = idempotency_key(call.actor, f"POST {request.path}", data)
+        try:
+            revision, drafts, is_volatile = self._appended(job_id, value)
+        except (DocumentError, RevisionMismatch):
+            made = transitions_made(self._services.reader, key)
+            if made is None:
+                raise
+            return self._created(job_id, made, call.actor, is_repeat=True)
+        if is_volatile:
+            self._services.engine.ask(SendVolatile, actor=call.actor.name, job_id=job_id, drafts=drafts)
+            return json_response({"volatile": True, "sent": len(drafts)}, 202)
+        accepted = self._services.engine.ask(
+            ChangeJob,
+            actor=call.actor.name,
+            job_id=job_id,
+            drafts=drafts,
+            revision=revision,
+            idempotency=key,
+        )
+        return self._created(job_id, accepted.transition_ids, call.actor, accepted.replayed)
+
+    def _appended(self, job_id: str, value: Json) -> tuple[int | None, tuple[Draft, ...], bool]:
+        """The revision that is to be changed, what is appended, and whether that is volatile."""
+        job, prior = self._services.priors.read(job_id)
+        revision = expected_revision(job.revision)
         documents = read_transitions(value)
         try:
             drafts = appended_drafts(self._services, prior, documents, _prefix(value))
         except DocumentError as error:
             raise _in_list_of_one(error) if isinstance(value, list) and len(value) == 1 else error from None
-        if documents[0].volatile:
-            self._services.engine.ask(SendVolatile, actor=call.actor.name, job_id=job.job_id, drafts=drafts)
-            return json_response({"volatile": True, "sent": len(drafts)}, 202)
-        accepted = self._services.engine.ask(
-            ChangeJob,
-            actor=call.actor.name,
-            job_id=job.job_id,
-            drafts=drafts,
-            revision=revision,
-            idempotency=idempotency_key(call.actor, f"POST {request.path}", data),
-        )
-        return self._created(job.job_id, accepted.transition_ids, call.actor)
+        return revision, drafts, documents[0].volatile
 
     def list_transitions(self, call: Call[NoQuery]) -> Response:
         """All transitions: settled ones as they passed, then planned and superseded ones in list order."""
@@ -135,12 +149,16 @@ class TransitionRoutes:
             raise DocumentError(placed([_unlisted(fault, alone=not behind) for fault in faults], patch))
         return draft(document, around)
 
-    def _created(self, job_id: str, transition_ids: tuple[str, ...], actor: Actor) -> Response:
+    def _created(
+        self, job_id: str, transition_ids: tuple[str, ...], actor: Actor, is_repeat: bool
+    ) -> Response:
         whole = self._services.whole_jobs.some(job_id, transition_ids)
         views = [transition_view(transition) for transition in whole.transitions]
         response = json_response(disclosed(views, actor), 201, ETag=etag(whole.job.revision))
         if len(transition_ids) == 1:
             response.headers["Location"] = f"{JOBS}/{job_id}/transitions/{transition_ids[0]}"
+        if is_repeat:
+            response.headers[REPLAYED] = "true"
         return response
 
 

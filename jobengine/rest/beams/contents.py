@@ -25,6 +25,7 @@ from jobengine.rest.beams.shapes import FormatShape, MergePatch, NamesOrCount, R
 from jobengine.rest.beams.shelf import Shelf
 from jobengine.rest.body import MERGE_PATCH
 from jobengine.rest.jobs import idempotency_key
+from jobengine.rest.repetition import REPLAYED
 
 Json = Any
 CONTENT = f"{BEAMS}/<content>"
@@ -131,7 +132,7 @@ class ContentRoutes:
             format_document(content), 201, ETag=etag(content), Location=join(content.name)
         )
         if is_repeat:
-            response.headers["Idempotent-Replayed"] = "true"
+            response.headers[REPLAYED] = "true"
         return response
 
     def _answer(self, content: Content) -> Response:

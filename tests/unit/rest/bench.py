@@ -45,6 +45,22 @@ from jobengine.web.pages import pages
 
 CLOCK = SystemClock()
 HOST = "studio-2"
+PIPE: dict[str, Any] = {
+    "pipeSpec": {
+        "inputGraph": [{"name": "In", "filter": [{"name": "Audio Synthesizer"}]}],
+        "outputGraph": [
+            {
+                "name": "Out",
+                "format": {"sampleRate": 48000, "resolution": 16, "channels": 2},
+                "filter": [
+                    {"name": "WAVDest", "title": "from ${ProcessingHost}"},
+                    {"name": "FileWriter", "filePath": "a.wav"},
+                ],
+            }
+        ],
+    }
+}
+"""A recording, as a description."""
 
 
 class CountedNotices:

@@ -6,23 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rest.bench import HOST, Bench, immediate, on_event
-
-PIPE = {
-    "pipeSpec": {
-        "inputGraph": [{"name": "In", "filter": [{"name": "Audio Synthesizer"}]}],
-        "outputGraph": [
-            {
-                "name": "Out",
-                "format": {"sampleRate": 48000, "resolution": 16, "channels": 2},
-                "filter": [
-                    {"name": "WAVDest", "title": "from ${ProcessingHost}"},
-                    {"name": "FileWriter", "filePath": "a.wav"},
-                ],
-            }
-        ],
-    }
-}
+from tests.unit.rest.bench import HOST, PIPE, Bench, immediate, on_event
 
 
 def test_a_posted_job_is_answered_as_it_is_stored(bench: Bench) -> None:
@@ -161,6 +145,24 @@ def test_a_repeated_post_whose_job_was_deleted_makes_none_and_says_so(bench: Ben
     assert again.status_code == 404
     assert f"made job {job_id} before, which has been deleted" in again.get_json()["detail"]
     assert bench.client.get("/api/jobs?count").get_json() == {"count": 0}
+
+
+def test_patches_of_any_revision_at_once_are_all_merged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = f"/api/jobs/{bench.submit(on_event('Start'), clientData={})['jobId']}"
+    others, asked = [{"b": 2}, {"a": 1}], bench.engine.ask
+
+    def patch(data: dict[str, int]) -> Any:
+        return bench.client.patch(place, json={"clientData": data}, headers={"If-Match": "*"}).get_json()
+
+    def ask(request: Any, **members: Any) -> Any:
+        if others:  # another client is quicker
+            patch(others.pop())
+        return asked(request, **members)
+
+    monkeypatch.setattr(bench.engine, "ask", ask)
+    assert patch({"c": 3})["clientData"] == {"a": 1, "b": 2, "c": 3}
 
 
 def test_a_job_for_another_host_is_refused_in_a_sentence(bench: Bench) -> None:

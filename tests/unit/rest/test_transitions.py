@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rest.bench import Bench, immediate, on_event
+from tests.unit.rest.bench import PIPE, Bench, immediate, on_event
 
 
 def _list(bench: Bench, job_id: str) -> list[tuple[str, str]]:
@@ -27,6 +27,34 @@ def test_one_or_many_are_appended_and_answered(bench: Bench) -> None:
     assert [t["trigger"]["requestedProcState"] for t in many.get_json()] == ["Pause", "Finish"]
     wrapped = bench.client.post(place, json={"transitions": [immediate("Finish")]})
     assert wrapped.get_json()[0]["currentProcState"] == "Finished"
+
+
+@pytest.mark.parametrize("is_put", [False, True])
+@pytest.mark.parametrize("matches", [False, True])
+def test_what_comes_again_is_answered_as_before_though_it_could_not_be_done_now(
+    bench: Bench, is_put: bool, matches: bool
+) -> None:
+    place, revision = _begun(bench)
+    headers = {"Idempotency-Key": "k1", **({"If-Match": revision} if matches else {})}
+    start = immediate("Start", jobDescription=PIPE)
+    method, path = ("PUT", place) if is_put else ("POST", f"{place}/transitions")
+    body = {"transitions": [start]}
+    first = bench.client.open(path, method=method, json=body, headers=headers)
+    again = bench.client.open(path, method=method, json=body, headers=headers)
+    assert (first.status_code, again.status_code) == ((200, 200) if is_put else (201, 201))
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert len(bench.client.get(place).get_json()["transitions"]) == 2
+    other = bench.client.open(path, method=method, json={"transitions": [start, start]}, headers=headers)
+    assert other.get_json()["code"] == "idempotency-key-reused"
+    new = bench.client.open(path, method=method, json=body, headers={**headers, "Idempotency-Key": "k2"})
+    assert new.status_code == (412 if matches else 422)
+
+
+def _begun(bench: Bench) -> tuple[str, str]:
+    """The address of a job that waits for a description, and its revision."""
+    posted = bench.client.post("/api/jobs", json={"transitions": [on_event("None")]})
+    return posted.headers["Location"], posted.headers["ETag"]
 
 
 def test_nothing_is_appended_to_a_job_that_has_ended(bench: Bench) -> None:
