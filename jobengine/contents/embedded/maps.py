@@ -84,6 +84,8 @@ class SegmentMaps:
     def __init__(self, path: Callable[[int], Path], options: EmbeddedOptions) -> None:
         """``path``: where a segment is."""
         self.path = path
+        self._folder = str(path(0).parent)
+        self._looked_ns = 0
         self._hot_segments = options.hot_segments
         self._lock = threading.Lock()
         self._maps: WeakValueDictionary[int, SegmentMap] = WeakValueDictionary()
@@ -132,12 +134,22 @@ class SegmentMaps:
                     os.close(file)
             self._kept.pop(number, None)
             self._kept[number] = mapped
-            # Others may have removed files; their space is free when nobody holds them.
-            for each in [each for each in self._kept if not self.path(each).exists()]:
-                del self._kept[each]
+            self._let_go_of_removed()
             for each in [each for each in self._kept if not self.is_young(each)][:-_OLD_KEPT]:
                 del self._kept[each]
             return mapped
+
+    def _let_go_of_removed(self) -> None:
+        """Others may have removed files; their space is free when nobody holds them.
+
+        Files are looked for once their folder has changed. Before Linux 6.13 a change right behind a look may
+        have its time, and is noticed with the next one.
+        """
+        changed_ns = os.stat(self._folder).st_mtime_ns
+        if changed_ns != self._looked_ns:
+            self._looked_ns = changed_ns
+            for each in [each for each in self._kept if not self.path(each).exists()]:
+                del self._kept[each]
 
 
 def _is_in_memory(address: int, length: int) -> bool:
