@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from jobengine.settings import Settings
 
 ROLES = ("viewer", "operator", "admin")
-TAKEN = ("engine", "local")
-"""Actors in the history that are no key: who could bear their names could hide behind them."""
+TAKEN = ("contents", "engine", "local")
+"""Actors in the history and in events that are no key: who could bear their names could hide behind them."""
+LONGEST_NAME = 200
+LONGEST_DAYS = 36_525
 COLUMNS = {
     "Key": "keyId",
     "Name": "name",
@@ -32,6 +34,8 @@ COLUMNS = {
 def _read_name(context: click.Context, parameter: click.Parameter, name: str) -> str:
     if not name.strip() or not name.isprintable():
         raise click.BadParameter("must be a name that can be read in the history")
+    if len(name) > LONGEST_NAME:
+        raise click.BadParameter(f"must have {LONGEST_NAME} characters at most")
     if name.strip().lower() in TAKEN:
         raise click.BadParameter(f"{name!r} stands for something else in the history")
     return name
@@ -48,7 +52,9 @@ def key() -> None:
     "--role", type=click.Choice(ROLES), required=True, help="A higher role may do all of a lower one."
 )
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), help="The key expires after so many days."
+    "--days",
+    type=click.FloatRange(min=0, max=LONGEST_DAYS, min_open=True),
+    help="The key expires after so many days.",
 )
 @document_form
 @works_on_data

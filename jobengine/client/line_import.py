@@ -83,7 +83,7 @@ class _Import:
                 faults = (ReadFault(position, "the last line is not complete"),)
                 break
             batch.add(line)
-            position, last = position + len(line), line
+            position, last = position + len(line), line.strip() or last
             if batch.is_full:
                 self._put(batch, position)
                 batch = _Lines()
@@ -106,7 +106,7 @@ def _begin(contents: Contents, head: Mapping[str, Json], name: str) -> None:
     try:
         contents.create({**head, "url": name})
     except ConflictError:
-        if contents.get(name).get("jobId") != head.get("jobId"):
+        if "jobId" not in head or contents.get(name).get("jobId") != head["jobId"]:
             raise ConflictError(f"there is a content {name!r} already, not made from this file") from None
         contents.change_stream(name, STREAM, {"closed": False})
 

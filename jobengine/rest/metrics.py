@@ -26,6 +26,8 @@ from jobengine.rest.services import HttpServices
 
 PAGE, MAX_PAGES = 1_000, 50
 """Events taken in by one scrape at most: a long silence is made good by several."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Others, which anybody may make up, are counted together."""
 MIMETYPE = "text/plain; version=0.0.4; charset=utf-8"
 _CONVERTER = re.compile(r"<\w+:")
 
@@ -52,7 +54,8 @@ class Metrics:
             if "started_ns" in g and response.mimetype != "text/event-stream":
                 route = str(request.url_rule) if request.url_rule else "none"
                 seconds = (self._clock.monotonic_ns() - g.started_ns) / 1e9
-                self.durations(route, request.method, response.status_code).observe(seconds)
+                method = request.method if request.method in METHODS else "other"
+                self.durations(route, method, response.status_code).observe(seconds)
             return response
 
         app.add_url_rule("/metrics", "metrics", self._show)

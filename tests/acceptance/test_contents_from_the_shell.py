@@ -132,6 +132,27 @@ def test_a_name_that_something_else_has_is_refused(service: Service, movie: Path
         service.client.contents.export_file("taken", other)
 
 
+def test_lines_that_no_job_has_written_go_into_no_content_that_is_there(
+    service: Service, tmp_path: Path
+) -> None:
+    lines = tmp_path / "own.ndjson"
+    lines.write_text('{"type": "format", "streams": []}\n{"type": "Packet", "pts": 7}\n')
+    contents = service.client.contents
+    contents.create({"type": "format", "url": "of another", "streams": [{**VIDEO, "closed": True}]})
+    with pytest.raises(ConflictError, match="not made from this file"):
+        contents.import_file(lines, "of another")
+    assert contents.size("of another")["elements"] == 0
+
+
+def test_an_empty_line_at_the_end_of_a_file_of_lines_means_nothing(service: Service, tmp_path: Path) -> None:
+    lines = tmp_path / "own.ndjson"
+    head, end = json.dumps({"type": "format", "streams": [VIDEO]}), {"message": "endOfStream"}
+    element = json.dumps({"type": "Packet", "pts": 7})
+    lines.write_text(f"{head}\n{element}\n{json.dumps({'type': 'Packet', **end})}\n\n")
+    assert _cli(service, "import", str(lines), "--name", "lines").returncode == 0
+    assert service.client.contents.stream("lines", "0")["closed"]
+
+
 def test_a_damaged_file_is_brought_as_far_as_it_goes(service: Service, tmp_path: Path) -> None:
     whole = film(tmp_path / "film.mp4", "-movflags", "faststart")
     broken = tmp_path / "broken.mp4"

@@ -83,10 +83,16 @@ def test_a_key_is_shown_once_and_stored_as_its_hash(run: Run, tmp_path: Path) ->
     assert stored == hashlib.sha256(secret.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("name", ["", " ", "engine", "Local", "a\nb", "\x1b[2J"])
+@pytest.mark.parametrize("name", ["", " ", "engine", "Local", "contents", "a\nb", "\x1b[2J", "a" * 201])
 def test_no_key_is_named_like_another_actor_or_unreadably(run: Run, tmp_path: Path, name: str) -> None:
     assert run("key", "create", name, "--role", "operator", *data(tmp_path)).exit_code == 2
     assert not (tmp_path / "jobengine.sqlite3").exists()
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "1e9"])
+def test_a_key_lives_as_long_as_can_be_said(run: Run, tmp_path: Path, days: str) -> None:
+    result = run("key", "create", "desk", "--role", "viewer", "--days", days, *data(tmp_path))
+    assert (result.exit_code, result.stdout) == (2, "")
 
 
 def test_two_living_keys_have_two_names(run: Run, tmp_path: Path) -> None:

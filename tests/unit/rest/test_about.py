@@ -83,6 +83,16 @@ def test_metrics_count_jobs_by_state_and_calls_by_route_without_ids(bench: Bench
     assert job_id not in text
 
 
+def test_methods_that_somebody_made_up_are_counted_together(bench: Bench) -> None:
+    for number in range(3):
+        assert bench.client.open("/api/jobs", method=f"ODD{number}").status_code == 405
+    text = bench.client.get("/metrics").text
+    assert (
+        'jobengine_http_request_duration_seconds_count{method="other",route="none",status="405"} 3.0' in text
+    )
+    assert "ODD" not in text
+
+
 def test_metrics_tell_of_sinks_as_long_as_the_engine_answers(bench: Bench) -> None:
     text = bench.client.get("/metrics").text
     assert "jobengine_restream_open_circuits 0.0" in text
