@@ -43,7 +43,7 @@ from jobengine.worker.process_name import name_for, name_process
 from jobengine.worker.rehearsal import Rehearsal, get_ready, rehearse_recording
 from jobengine.worker.restream.rehearsal import rehearse_restreaming
 from jobengine.worker.restream.resources import resources
-from jobengine.worker.shared import run_shared
+from jobengine.worker.shared import JobLog, run_shared
 from jobengine.worker.shared_workers import SharedWorkers
 from jobengine.worker.spares import Spares, run_spare
 from jobengine.worker.standby import Standby, Waiting
@@ -152,12 +152,15 @@ class Nursery:
         def run() -> None:
             name_process(f"shared {group}")
             _send_output_to(str(Path(self._keep.logs) / f"shared-{group}.log"))
-            run_shared(self._keep.address, channel, partial(self._get_ready, self._rehearse_restreaming))
+            run_shared(self._keep.address, channel, prepare)
+
+        def prepare(log: JobLog) -> None:
+            self._get_ready(partial(self._rehearse_restreaming, log))
 
         return self._fork(run)
 
-    def _rehearse_restreaming(self, clock: Clock) -> None:
-        rehearse_restreaming(self._rehearsals, clock)
+    def _rehearse_restreaming(self, log: JobLog, clock: Clock) -> None:
+        rehearse_restreaming(self._rehearsals, log, clock)
         if self._keep.contents:
             resources().get_ready(self._keep.contents)
 

@@ -278,10 +278,10 @@ class SharedWorker:
                 self._logger.warning("nursery.not_told", job_id=left.job_id, detail=str(error))
 
 
-def run_shared(address: str, nursery: socket.socket, get_ready: Callable[[], None]) -> None:
+def run_shared(address: str, nursery: socket.socket, get_ready: Callable[[JobLog], None]) -> None:
     """Run as a worker that jobs share; returns when there are no jobs and no nursery any more.
 
-    Jobs that come while it gets ready wait for that.
+    Jobs that come while it gets ready wait for that. It may have a job of its own then, with a log.
     """
     faulthandler.enable()
     look_seldom()
@@ -292,7 +292,7 @@ def run_shared(address: str, nursery: socket.socket, get_ready: Callable[[], Non
     context: zmq.Context[Any] = zmq.Context()
     channel = SharedChannel(context, address, os.getpid())
     try:
-        get_ready()
+        get_ready(log)
         SharedWorker(nursery, channel, SystemClock(), signals, new_work, log).run()
     finally:
         channel.close()
