@@ -29,6 +29,7 @@ from jobengine.engine.engine import Engine
 from jobengine.engine.host import HostRunner
 from jobengine.engine.losses import Losses
 from jobengine.engine.parts import EngineParts
+from jobengine.engine.rehearsal import rehearse
 from jobengine.engine.requests import Requests
 from jobengine.engine.service import HOUSEKEEPING_PERIOD_S, EngineService, ServiceParts, ServiceTerms
 from jobengine.engine.silence import SilenceWatch
@@ -112,6 +113,7 @@ def build_engine(
         executor=executor,
         wake=sockets.wake,
     )
+    rehearse(store, clock)
     engine = Engine(name, parts, settings.engine.group_size)
     chores = Chores(store, executor, clock, _chore_terms(settings, name, epoch))
     driven = ServiceParts(engine, chores, sockets, launcher, timer, clock, Garbage(clock))

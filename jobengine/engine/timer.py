@@ -12,6 +12,7 @@ from types import TracebackType
 
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.date import DateTrigger
 
 _NEXT_DUE = "next-due"
 
@@ -43,7 +44,7 @@ class SchedulerTimer:
                 self._scheduler.remove_job(_NEXT_DUE)
             return
         self._scheduler.add_job(
-            self._wake, "date", run_date=moment, id=_NEXT_DUE, replace_existing=True, misfire_grace_time=None
+            self._wake, DateTrigger(moment), id=_NEXT_DUE, replace_existing=True, misfire_grace_time=None
         )
 
     def wake_every(self, period_s: float) -> None:

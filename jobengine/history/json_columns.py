@@ -41,6 +41,9 @@ class ColumnsStatement:
         cursor.execute(self.text, columns)
         return [cursor]
 
+    def get_ready(self, driver: Any) -> None:
+        """A server plans a statement when it is first run."""
+
 
 class JsonColumns:
     """Makes statements that are given JSON."""

@@ -45,6 +45,10 @@ class RowChange(Protocol):
         """Have all ``rows`` written by the driver's connection; raises the driver's error."""
         ...
 
+    def get_ready(self, driver: Any) -> None:
+        """Do for the driver's connection what the first `run` of few rows would; nothing is written."""
+        ...
+
 
 def rows_hit(ran: Ran) -> int:
     """How many rows of the table a change has hit."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Dialect, FromClause, case, func, literal_column, select
 
 from jobengine.history.json_columns import JsonColumns
-from jobengine.history.row_change import RowChanges, columns_without
+from jobengine.history.row_change import RowChange, RowChanges, columns_without
 from jobengine.history.tables import ROOM, events, idempotency, jobs, outputs, transitions, variables
 from jobengine.history.value_rows import ValueRows
 
@@ -89,6 +89,10 @@ class Statements:
         self.upsert_output = make.upsert(outputs)
         self.upsert_variable = make.upsert(variables)
         self.delete_variable = make.delete(variables, "name")
+
+    def all(self) -> list[RowChange]:
+        """Each of them."""
+        return list(vars(self).values())
 
 
 def _in_turn() -> ColumnElement[bool]:

@@ -130,6 +130,13 @@ class SqlJobStore:
         except Stale as error:
             raise self._name_stale(prepared.batch) from error
 
+    def get_ready(self) -> None:
+        """Do what the first `write` would for its connection, ahead; nothing is written. Raises
+        UnavailableError."""
+        with self._database.writing() as connection, in_one_way(connection) as driver:
+            for statement in self._statements.all():
+                statement.get_ready(driver)
+
     def load_jobs(self, job_ids: Iterable[str]) -> dict[str, LoadedJob]:
         """The jobs of ``job_ids`` that exist, each with what the engine needs to go on."""
         loaded: dict[str, LoadedJob] = {}

@@ -18,6 +18,8 @@ from jobengine.history.row_change import Build, Ran, Rows
 SIZES = (500, 250, 125, 64, 32, 16, 8, 4, 2, 1)
 """Numbers of rows that there is a text for; a group takes the largest that fits until none is left. The first
 is the default of ``engine.group_size``; its rows have a third of the values that SQLite takes at most."""
+FEW = 3
+"""So many of the last are what a group about one job takes."""
 
 
 class ValueStatement:
@@ -36,6 +38,11 @@ class ValueStatement:
                 ran.append(driver.execute(statement, parameters))
                 at += size
         return ran
+
+    def get_ready(self, driver: Any) -> None:
+        """Have SQLite compile the texts for few rows, which the driver keeps: they are run for no row."""
+        for size in SIZES[-FEW:]:
+            driver.executemany(self.texts[size], ())
 
 
 class ValueRows:
