@@ -21,6 +21,8 @@ TURN_ENTRIES = 64
 POLL_NS = 1_000_000
 POLL_MAX_NS = 4_000_000
 END_CHECK_NS = 100_000_000
+STOOD_STILL_NS = 200_000_000
+"""Who looks later than he wanted to by more than this stood still, perhaps with whoever writes the stream."""
 END_OF_RECORDING = "end of recording"
 
 
@@ -184,8 +186,11 @@ class Feed:
 
     def _at_live_end(self, spec: RestreamSpec, now_ns: int) -> None:
         """Nothing to send now: is there anything to come?"""
+        late_ns = now_ns - self.wake_ns
         if self._idle_since_ns is None:
             self._idle_since_ns = self._check_ns = now_ns
+        elif late_ns > STOOD_STILL_NS:
+            self._idle_since_ns += late_ns
         if now_ns >= self._check_ns:
             self._check_ns = now_ns + END_CHECK_NS
             is_over = has_ended(self._shared.catalogue, self._source) and self._is_read_out()

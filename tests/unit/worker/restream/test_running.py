@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -99,6 +100,15 @@ def test_u9_an_anchor_is_waited_for(scene: Scene) -> None:
     scene.restream(anchor={"key": text(late)}, anchorWaitMs=1000)
     assert scene.sequences == [3]
     assert 500 <= scene.sink.times_ms[0] <= 502.1
+
+
+def test_a_stream_is_not_idle_while_the_machine_stands_still(scene: Scene) -> None:
+    scene.camera.add_every(40, 3)
+    scene.link.at(200, lambda: scene.clock.advance(timedelta(seconds=5)))
+    scene.link.at(5300, lambda: scene.camera.add_every(40, 1))
+    scene.restream(maxIdleMs=400)
+    assert scene.sequences == [0, 1, 2, 3]
+    assert 5700 <= (scene.clock.monotonic_ns() - scene.sink.start_ns) / 1e6 < 5710
 
 
 @pytest.mark.parametrize(
