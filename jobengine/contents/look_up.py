@@ -155,7 +155,8 @@ class LookUp:
         best = min(candidates, key=lambda found: abs(found - wanted))
         if max_distance is not None and abs(best - wanted) > max_distance:
             return None
-        return self._after(stream, best)
+        # The first of those with one pts is meant: ``before`` may be the last of them.
+        return after if after and pts_of(after) == best else self._after(stream, best)
 
     def on_show(self, stream: TimedStream, moment: Fraction) -> list[StoredElement]:
         """The elements with the last pts at or before a moment, unless they have ended by then; both with
