@@ -38,8 +38,8 @@ class Resources:
         return self._stores[url]
 
     def get_ready(self, url: str) -> None:
-        """Open the store at ``url`` and start the threads of libzmq and the one that pins before the first job
-        wants them."""
+        """Open the store at ``url``, and start the threads of libzmq and the one that pins, before the first
+        job wants them."""
         self.store(url)
         self._context.socket(zmq.PAIR).close()
         self._pinning.submit(int).result()
