@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from jobengine.clock import to_text
 from jobengine.engine.live_job import LiveJob
+from jobengine.engine.outcome import NOTHING, Outcome
 from jobengine.history.batch import Batch
 from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import Answer, AnyRequest
-from jobengine.model.chain import PassingDraft, row_hash
-from jobengine.model.event_name import job_event
-from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
+from jobengine.model.lifecycle import JobState, TriggerType
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
 
@@ -29,7 +27,7 @@ class Passing(NamedTuple):
     position: dict[str, Any]
     lateness_ms: float = 0.0
     skip: str = ""
-    info: Mapping[str, Any] = MappingProxyType({})
+    info: Mapping[str, Any] = NOTHING
 
 
 class Decisions:
@@ -103,35 +101,30 @@ class Decisions:
         self.touch(job)
         self.batch.update_job(job.record, *job.committed)
 
-    def settle(
-        self,
-        job: LiveJob,
-        transition: TransitionRecord,
-        state: JobState,
-        at: Passing,
-        draft: PassingDraft | None = None,
-    ) -> None:
-        """A transition has passed, or was skipped: chain it to the history and move the job to ``state``.
+    def settle(self, job: LiveJob, transition: TransitionRecord, state: JobState, at: Passing) -> None:
+        """A transition has passed, or was skipped: chain it to the history and move the job to ``state``."""
+        outcome = Outcome(job.record, transition, state, at.skip, at.info)
+        self.complete(job, outcome, at.time_stamp, at.lateness_ms, at.position)
 
-        ``draft``: of this very row, if that was known before.
-        """
-        record = job.record
-        is_new = transition.transition_id not in job.pending
-        transition.status = TransitionStatus.SKIPPED if at.skip else TransitionStatus.PASSED
-        transition.sequence = record.history_length + 1
-        transition.time_stamp = at.time_stamp
-        transition.lateness_ms = round(at.lateness_ms, 3)
-        transition.current_proc_state = state
-        transition.stream_position = at.position
-        transition.wake_time = None
-        if at.skip or at.info:
-            skipped = {"skipped": at.skip} if at.skip else {}
-            transition.info = {**(transition.info or {}), **skipped, **at.info}
-        transition.previous_hash = record.history_hash
-        transition.hash = draft.hash(transition) if draft else row_hash(transition, record.history_hash)
-        record.history_length, record.history_hash = transition.sequence, transition.hash
-        (self.batch.insert_transition if is_new else self.batch.settle_transition)(transition)
-        self._enter(job, transition, state)
+    def complete(
+        self, job: LiveJob, outcome: Outcome, time_stamp: str, lateness_ms: float, position: dict[str, Any]
+    ) -> None:
+        """As `settle`, with what comes of it, worked out for the job as it is."""
+        packed = outcome.complete(time_stamp, lateness_ms, position)
+        record, transition = job.record, outcome.transition
+        record.history_length, record.history_hash = transition.sequence or 0, transition.hash
+        record.current_state = outcome.state
+        if transition.transition_id in job.pending:
+            self.batch.settle_transition(transition, packed.decode())
+        else:
+            self.batch.insert_transition(transition)
+        job.note_settled(transition)
+        self.touch(job)
+        self.batch.append_event_row(outcome.event_row(self.now_text))
+        if outcome.raised is not None:
+            self.raised.append(outcome.raised)
+        if outcome.state.is_final:
+            self._close_list(job)
 
     def implicit(self, job: LiveJob, requested: str, state: JobState, at: Passing) -> None:
         """A transition nobody planned; ``at.info`` says why."""
@@ -198,27 +191,6 @@ class Decisions:
 
     def _note(self, job: LiveJob) -> None:
         self.touched[job.record.job_id] = self.fresh[job.record.job_id] = job
-
-    def _enter(self, job: LiveJob, transition: TransitionRecord, state: JobState) -> None:
-        record = job.record
-        changed = record.current_state is not state
-        record.current_state = state
-        job.note_settled(transition)
-        self.touch(job)
-        data = {
-            "transitionId": transition.transition_id,
-            "trigger": transition.trigger_type,
-            "requestedProcState": transition.requested_proc_state,
-            "currentState": state,
-            "sequence": transition.sequence,
-            "latenessMs": transition.lateness_ms,
-        }
-        self.event("job.state" if changed else "transition.passed", record, data)
-        if changed:
-            name = job_event(record.job_id, state)
-            self.raised.append((name, {"jobId": record.job_id, "state": str(state)}))
-        if state.is_final:
-            self._close_list(job)
 
     def _close_list(self, job: LiveJob) -> None:
         """Nothing that is still pending can pass any more: the engine needn't wake for it."""

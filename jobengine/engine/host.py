@@ -7,22 +7,20 @@ planned ones ``lead`` earlier; what only changes the description or ends the job
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobengine.clock import from_text, later, to_text
 from jobengine.engine.admission import Verdict, claim_of
 from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.live_job import HOST_RATE, ON_STREAM_CLOCK, PREPARING, Appointment, LiveJob
+from jobengine.engine.outcome import Outcome
 from jobengine.engine.workers import Workers
 from jobengine.errors import TransitionNotAllowed
-from jobengine.model.chain import PassingDraft
 from jobengine.model.kind import MERGE_KEYS
 from jobengine.model.lifecycle import (
     EngineRequest,
     JobState,
     RequestedState,
-    TransitionStatus,
     TriggerType,
     decide,
     reached,
@@ -32,6 +30,7 @@ from jobengine.model.plan import Due
 from jobengine.model.record import TransitionRecord
 
 TIME_BASE = f"1/{HOST_RATE}"
+MS = timedelta(milliseconds=1)
 _ENDING = frozenset({RequestedState.FINISH, RequestedState.CANCEL})
 
 
@@ -44,6 +43,9 @@ class HostRunner:
 
     def advance(self, job: LiveJob, decisions: Decisions, woken: Collection[str] = ()) -> None:
         """Pass everything that is due, or ask for a worker; then see to it that the engine wakes in time."""
+        appointment = job.appointment
+        if appointment is not None and not self._keep_appointment(job, appointment, decisions):
+            return
         job_id = job.record.job_id
         if not (job.has_worker or job_id in decisions.launching or self._workers.of(job_id) is not None):
             if not job.state.is_final:
@@ -54,8 +56,6 @@ class HostRunner:
             self._workers.admission.release(job_id)
 
     def _go_on(self, job: LiveJob, decisions: Decisions, woken: Collection[str]) -> None:
-        if job.appointment is not None and not self._keep_appointment(job, decisions):
-            return
         early = self._needs_preparing(job, woken, decisions)
         if early is not None:
             self._launch(job, early, decisions)
@@ -80,23 +80,24 @@ class HostRunner:
         if job.record.kind is not None:
             return
         transition = job.next_by_clock()
-        if transition is not None and (transition.due_time or "") > to_text(now):
-            job.appointment = _appointment(job, transition)
+        due = from_text(transition.due_time) if transition is not None and transition.due_time else now
+        if transition is not None and due > now:
+            job.appointment = _appointment(job, transition, due)
         if job.appointment is None:
             job.plan(now)
 
-    def _keep_appointment(self, job: LiveJob, decisions: Decisions) -> bool:
+    def _keep_appointment(self, job: LiveJob, appointment: Appointment, decisions: Decisions) -> bool:
         """Pass what was found ahead, and what follows by now; whether there is more to find out."""
-        appointment = job.appointment
-        if appointment is None or appointment.revision != job.record.revision:
+        if appointment.revision != job.record.revision:
             job.appointment = None
             return True
-        if (appointment.transition.due_time or "") > decisions.now_text:
+        if appointment.due > decisions.now:
             return False
         job.appointment = None
         clock = job.position
-        at = _at(appointment.transition, clock, decisions)
-        decisions.settle(job, appointment.transition, appointment.state, at, appointment.draft)
+        late_ms = (decisions.now - appointment.due) / MS
+        position = {"pts": clock, "timeBase": TIME_BASE}
+        decisions.complete(job, appointment.outcome, decisions.now_text, late_ms, position)
         job.anchor(clock)
         following = job.next_by_clock()
         while following is not None and (following.due_time or "") <= decisions.now_text:
@@ -232,20 +233,13 @@ def _ends_at_once(transition: TransitionRecord) -> bool:
     return transition.trigger_type is TriggerType.IMMEDIATE and transition.requested_proc_state in _ENDING
 
 
-def _appointment(job: LiveJob, transition: TransitionRecord) -> Appointment | None:
+def _appointment(job: LiveJob, transition: TransitionRecord, due: datetime) -> Appointment | None:
     """That ``transition`` passes next; None if it would be refused, of which the row has to say why."""
     record = job.record
     state = reached(record.current_state, transition.requested_proc_state)
     if state is None:
         return None
-    passed = replace(
-        transition,
-        status=TransitionStatus.PASSED,
-        wake_time=None,
-        sequence=record.history_length + 1,
-        current_proc_state=state,
-    )
-    return Appointment(transition, record.revision, state, PassingDraft(passed, record.history_hash))
+    return Appointment(due, record.revision, Outcome(record, transition.copy(), state))
 
 
 def _at(transition: TransitionRecord, ticks: int, decisions: Decisions) -> Passing:
@@ -257,4 +251,4 @@ def _at(transition: TransitionRecord, ticks: int, decisions: Decisions) -> Passi
 def _lateness_ms(due_text: str | None, decisions: Decisions) -> float:
     if due_text is None or due_text == decisions.now_text:
         return 0.0
-    return max(0.0, (decisions.now - from_text(due_text)) / timedelta(milliseconds=1))
+    return max(0.0, (decisions.now - from_text(due_text)) / MS)

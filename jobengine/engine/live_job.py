@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
 from jobengine.clock import Clock, from_text
-from jobengine.model.chain import PassingDraft
+from jobengine.engine.outcome import Outcome
 from jobengine.model.condition import StreamReading
 from jobengine.model.kind import MERGE_KEYS
 from jobengine.model.lifecycle import JobState, RequestedState, TriggerType
@@ -36,15 +36,11 @@ class Loaded(Protocol):
 
 
 class Appointment(NamedTuple):
-    """What a job that waits for nothing but the clock passes next, as long as it is at ``revision``.
+    """What a job that waits for nothing but the clock passes next, as long as it is at ``revision``."""
 
-    ``draft`` is of its row once it has passed and the job is in ``state``.
-    """
-
-    transition: TransitionRecord
+    due: datetime
     revision: int
-    state: JobState
-    draft: PassingDraft
+    outcome: Outcome
 
 
 class LiveJob:

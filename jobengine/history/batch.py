@@ -91,10 +91,11 @@ class Batch:
         """A new row of a job's list, pending or settled already."""
         self.inserted_transitions[transition.transition_id] = transition
 
-    def settle_transition(self, transition: TransitionRecord) -> None:
+    def settle_transition(self, transition: TransitionRecord, position: str | None = None) -> None:
         """A row that is no longer pending, with its hashes; it must be pending in the database.
 
         What it says (trigger, description) must be what the database holds, or be changed in this batch.
+        ``position`` is its stream position as JSON, if that is at hand.
         """
         known = transition.transition_id
         if known in self.inserted_transitions or known in self.updated_transitions:
@@ -102,7 +103,7 @@ class Batch:
         else:
             self.settled_transitions[known] = (
                 transition.job_id,
-                (*settled_row(transition), known, _PENDING),
+                (*settled_row(transition, position), known, _PENDING),
             )
 
     def change_transition(self, transition: TransitionRecord) -> None:
@@ -119,7 +120,11 @@ class Batch:
 
     def append_event(self, event: EventRecord) -> None:
         """A line of the event feed; its sequence is given by the database."""
-        self._events.append(event_row(event))
+        self.append_event_row(event_row(event))
+
+    def append_event_row(self, row: tuple[Any, ...]) -> None:
+        """As `append_event`, of what is a row already."""
+        self._events.append(row)
 
     def remember_idempotency(  # noqa: PLR0913 - one argument per column
         self,

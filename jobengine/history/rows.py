@@ -5,14 +5,14 @@ Rows are in the order of the columns in `jobengine.history.tables`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, Table, Text, cast
 
 from jobengine.history.tables import ROOM, events, jobs, outputs, services, transitions
-from jobengine.model.chain import canonical
+from jobengine.model.chain import MARK, canonical
 from jobengine.model.lifecycle import (
     TRIGGER_TYPES,
     EngineRequest,
@@ -162,8 +162,11 @@ def transition_row(transition: TransitionRecord) -> tuple[Any, ...]:
     )
 
 
-def settled_row(transition: TransitionRecord) -> tuple[Any, ...]:
-    """The columns `jobengine.history.statements.TRANSITION_SETTLED` of ``transition``, in that order."""
+def settled_row(transition: TransitionRecord, position: str | None = None) -> tuple[Any, ...]:
+    """The columns `jobengine.history.statements.TRANSITION_SETTLED` of ``transition``, in that order.
+
+    ``position``: its stream position as JSON, if that is at hand.
+    """
     t = transition
     return (
         to_json(t.info),
@@ -175,7 +178,7 @@ def settled_row(transition: TransitionRecord) -> tuple[Any, ...]:
         t.time_stamp,
         t.lateness_ms,
         None if t.current_proc_state is None else _TEXTS[t.current_proc_state],
-        to_json(t.stream_position),
+        position or to_json(t.stream_position),
         t.superseded_by,
         t.previous_hash,
         t.hash,
@@ -228,6 +231,23 @@ def output_from_row(row: Row) -> OutputRecord:
 def event_row(event: EventRecord) -> tuple[Any, ...]:
     """``event`` as a row of ``events`` without its sequence, which the database gives."""
     return (event.time, event.type, event.job_id, _encode(event.data).decode())
+
+
+class EventDraft:
+    """A line of the feed but for its time and one member, which only its moment tells."""
+
+    __slots__ = ("_after", "_job_id", "_kind", "_until")
+
+    def __init__(self, kind: str, job_id: str, data: Mapping[str, Any]) -> None:
+        """One member of ``data`` is `OPEN`."""
+        self._kind = kind
+        self._job_id = job_id
+        self._until, self._after = _encode(data).split(MARK)
+
+    def row(self, time: str, value: Any) -> tuple[Any, ...]:
+        """As `event_row`, with ``value`` for the open member."""
+        data = b"".join((self._until, _encode(value), self._after))
+        return (time, self._kind, self._job_id, data.decode())
 
 
 def event_from_row(row: Row) -> EventRecord:

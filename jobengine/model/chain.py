@@ -28,10 +28,11 @@ It also strikes inside strings, which costs time only."""
 _PLAIN = frozenset({str, int, bool, type(None)})
 """An object of these has no number that could be written otherwise, as most small ones."""
 
-_MARK = b"\0"
+MARK = b"\0"
 """Stands where something is still open: JSON has no such byte."""
 
-_OPEN = msgspec.Raw(_MARK)
+OPEN = msgspec.Raw(MARK)
+"""A member that is still open."""
 
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4]").search
 """Where the order of keys may differ: RFC 8785 sorts by UTF-16."""
@@ -84,22 +85,21 @@ class PassingDraft:
     def __init__(self, transition: TransitionRecord, previous_hash: str) -> None:
         """``transition`` as for `row_hash`; its lateness, position and time stamp are not read."""
         row = _row(transition, previous_hash)
-        row.lateness_ms = row.stream_position = row.time_stamp = _OPEN
-        parts = row.bytes().split(_MARK)
+        row.lateness_ms = row.stream_position = row.time_stamp = OPEN
+        parts = row.bytes().split(MARK)
         self._until_lateness, self._after_lateness, self._after_position, self._after_time = parts
 
-    def hash(self, transition: TransitionRecord) -> str:
-        """`row_hash` of ``transition``, which has passed meanwhile."""
-        late = number(transition.lateness_ms)
+    def hash(self, lateness_ms: float, position: bytes, time_stamp: str) -> str:
+        """`row_hash` of the transition, which has passed meanwhile. ``position`` is canonical JSON."""
         return sha256(
             b"".join(
                 (
                     self._until_lateness,
-                    _encode(late),
+                    _encode(number(lateness_ms)),
                     self._after_lateness,
-                    canonical(transition.stream_position),
+                    position,
                     self._after_position,
-                    _encode(transition.time_stamp),
+                    _encode(time_stamp),
                     self._after_time,
                 )
             )

@@ -7,7 +7,8 @@ checked and in camelCase.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from jobengine.model.lifecycle import JobState, TransitionStatus, TriggerType
@@ -48,6 +49,13 @@ class TransitionRecord:
     def description(self) -> dict[str, Json] | None:
         """The description in force: with placeholders filled in where there were any."""
         return self.resolved["description"] if self.resolved else self.job_description
+
+    def copy(self) -> TransitionRecord:
+        """A record of its own, over the same documents."""
+        return TransitionRecord(*_members(self))
+
+
+_members = attrgetter(*(member.name for member in fields(TransitionRecord)))
 
 
 @dataclass(slots=True)

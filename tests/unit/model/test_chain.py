@@ -111,7 +111,8 @@ def test_a_hash_that_was_begun_ahead_is_the_same(late: float, document: Any, sai
     planned = replace(ROW, trigger=trigger, actor=said, lateness_ms=None, time_stamp=None)
     draft = PassingDraft(replace(planned, stream_position=None), "before")
     passed = replace(planned, lateness_ms=late, time_stamp="2026-12-01T11:00:00.000001Z")
-    assert draft.hash(passed) == row_hash(passed, "before")
+    position = canonical(passed.stream_position)
+    assert draft.hash(late, position, "2026-12-01T11:00:00.000001Z") == row_hash(passed, "before")
 
 
 def test_the_row_before_counts() -> None:
