@@ -6,6 +6,7 @@ is added as it comes. So a burst of due transitions costs no look-up while it la
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Executor, Future
 from datetime import datetime, timedelta
@@ -44,7 +45,8 @@ class DueTable(Protocol):
 
 
 class Wakes:
-    """A heap of rows of the table. Entries that are no longer pending do no harm.
+    """Rows of the table in their order and, in a heap, what came otherwise. Entries that are no longer
+    pending do no harm.
 
     ``executor`` has the thread that commits.
     """
@@ -53,6 +55,7 @@ class Wakes:
         self._table = table
         self._service = service
         self._executor = executor
+        self._ahead: deque[Row] = deque()
         self._heap: list[Row] = []
         self._known: set[tuple[str, str]] = set()
         self._horizon = _BEGINNING
@@ -68,7 +71,7 @@ class Wakes:
         """
         self._look_back(now)
         is_near = self._horizon[0] <= to_text(now + HORIZON - SLICE)
-        if not is_near or len(self._heap) >= KNOWN_LIMIT:
+        if not is_near or len(self._known) >= KNOWN_LIMIT:
             return []
         wanted = to_text(now + HORIZON)
         put_off = self._put_off(now) if self._horizon == _BEGINNING else []
@@ -76,13 +79,14 @@ class Wakes:
         is_full = len(rows) == READ_AT_ONCE
         self._horizon = (rows[-1][0], rows[-1][2]) if is_full else (wanted, _END)
         self._beyond = self._table.next_wake(self._service, self._horizon)
-        for row in (*put_off, *rows):
+        for row in put_off:
             self._push(row)
+        self._ahead += [row for row in rows if self._is_new(row)]
         return list(dict.fromkeys(job_id for _, job_id, _ in (*put_off, *rows)))
 
     def is_blind(self, now: datetime) -> bool:
         """Whether the table may hold what is due and was not read yet, as at first."""
-        return not self._heap and self._horizon[0] <= to_text(now)
+        return not self._known and self._horizon[0] <= to_text(now)
 
     def note(self, transitions: Iterable[TransitionRecord]) -> None:
         """Rows that were committed: those of the near future are added."""
@@ -98,24 +102,34 @@ class Wakes:
         """The transitions to wake by ``now``, at most ``limit``, by job."""
         now_text = to_text(now)
         woken: dict[str, set[str]] = {}
-        while self._heap and self._heap[0][0] <= now_text and limit > 0:
-            wake, job_id, transition_id = heappop(self._heap)
+        while limit > 0 and (first := self._first()) is not None and first[0] <= now_text:
+            if self._ahead and first is self._ahead[0]:
+                self._ahead.popleft()
+            else:
+                heappop(self._heap)
+            wake, job_id, transition_id = first
             self._known.discard((wake, transition_id))
-            woken.setdefault(job_id, set()).add(transition_id)
+            if job_id in woken:
+                woken[job_id].add(transition_id)
+            else:
+                woken[job_id] = {transition_id}
             limit -= 1
         return woken
 
     def has_due(self, now: datetime) -> bool:
-        return bool(self._heap) and self._heap[0][0] <= to_text(now)
+        first = self._first()
+        return first is not None and first[0] <= to_text(now)
 
     def next(self) -> str | None:
         """The earliest wake time known of, near or far."""
-        return self._heap[0][0] if self._heap else self._beyond
+        first = self._first()
+        return self._beyond if first is None else first[0]
 
     def forget(self) -> None:
         """Read the table anew at the next look: a group was given up."""
         self._horizon = _BEGINNING
         self._behind = None
+        self._ahead.clear()
         self._heap.clear()
         self._known.clear()
 
@@ -144,8 +158,20 @@ class Wakes:
         rows = self._table.put_off(now_text, until_text, READ_AT_ONCE, self._service)
         return [(now_text, job_id, transition_id) for _, job_id, transition_id in rows]
 
+    def _first(self) -> Row | None:
+        """What is to be woken first of all that is known."""
+        if not self._heap:
+            return self._ahead[0] if self._ahead else None
+        return min(self._heap[0], self._ahead[0]) if self._ahead else self._heap[0]
+
     def _push(self, entry: Row) -> None:
-        key = (entry[0], entry[2])
-        if key not in self._known:
-            self._known.add(key)
+        if self._is_new(entry):
             heappush(self._heap, entry)
+
+    def _is_new(self, entry: Row) -> bool:
+        """Whether a row was not known; it is now."""
+        key = (entry[0], entry[2])
+        if key in self._known:
+            return False
+        self._known.add(key)
+        return True
