@@ -7,6 +7,7 @@ and what migrations do is elsewhere in this folder.
 from __future__ import annotations
 
 import select
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -184,6 +185,12 @@ def _read_url(text: str) -> URL:
     if url.database in (None, "", ":memory:"):
         raise SettingsError("an SQLite database must be a file, because several processes share it")
     return url
+
+
+# Unless it knows how to adapt a value that is no number or text, the driver looks for that in several places:
+# it takes longer than the rest of handing the value over, and rows are full of NULLs.
+sqlite3.register_adapter(type(None), {None: None}.get)
+sqlite3.register_adapter(bool, int)
 
 
 def _prepare_sqlite(engine: Engine, *, read_only: bool, busy_timeout_ms: int) -> None:
