@@ -64,7 +64,7 @@ class EngineRig:
         """Until it answers; at most 60 s."""
         client = EngineClient(self._context, self._address, 60_000)
         wait_until(partial(_answers, client), "the engine answers")
-        client.close_thread()
+        client.close()
 
     def wait_quiet(self) -> None:
         """Until what the engine starts beside itself has begun, whose imports would share the cores with what

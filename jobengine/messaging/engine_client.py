@@ -1,8 +1,8 @@
-"""How an http process asks the engine: one DEALER socket per thread, one request at a time."""
+"""How an http process asks the engine: over DEALER sockets, one request at a time on each."""
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from typing import Any
 
 import zmq
@@ -13,13 +13,14 @@ from jobengine.messaging.engine_messages import Accepted, AnyRequest, Refused, a
 
 
 class EngineClient:
-    """Asks the engine and waits for its answer. Thread-safe: each thread gets a socket of its own."""
+    """Asks the engine and waits for its answer. Thread-safe: there are as many sockets as threads have ever
+    asked at once, and one is connected before anybody asks. The owner closes it when nobody does any more."""
 
     def __init__(self, context: zmq.Context[Any], address: str, timeout_ms: int = 15_000) -> None:
         self._context = context
         self._address = address
         self._timeout_ms = timeout_ms
-        self._local = threading.local()
+        self._idle = deque([self._connect()])
 
     def ask(self, kind: type[AnyRequest], **members: Any) -> Accepted:
         """Send a request and block until it is answered.
@@ -28,38 +29,43 @@ class EngineClient:
         then the request may or may not have been carried out, as its detail says.
         """
         request = kind(request_id=new_id(), **members)
-        socket = self._socket()
+        try:
+            socket = self._idle.pop()
+        except IndexError:
+            socket = self._connect()
+        answer = None
+        try:
+            answer = self._answer(socket, request)
+        finally:
+            if answer is None:
+                socket.close(linger=0)
+            else:
+                self._idle.append(socket)
+        if isinstance(answer, Refused):
+            raise error_class(answer.code)(answer.detail, **answer.facts)
+        return answer
+
+    def close(self) -> None:
+        """Close the sockets."""
+        while self._idle:
+            self._idle.pop().close(linger=0)
+
+    def _answer(self, socket: zmq.Socket[bytes], request: AnyRequest) -> Accepted | Refused:
         try:
             socket.send(encode(request))
         except zmq.Again:
             raise UnavailableError("the engine is not running; nothing was changed") from None
-        return self._wait(socket, request.request_id)
-
-    def close_thread(self) -> None:
-        """Close this thread's socket."""
-        socket = getattr(self._local, "socket", None)
-        if socket is not None:
-            socket.close(linger=0)
-            del self._local.socket
-
-    def _wait(self, socket: zmq.Socket[bytes], request_id: str) -> Accepted:
         while socket.poll(self._timeout_ms):
             answer: Accepted | Refused = answer_decoder.decode(socket.recv())
-            if answer.request_id != request_id:
-                continue
-            if isinstance(answer, Refused):
-                raise error_class(answer.code)(answer.detail, **answer.facts)
-            return answer
-        self.close_thread()
+            if answer.request_id == request.request_id:
+                return answer
         raise UnavailableError("the engine did not answer in time; ask for the state before trying again")
 
-    def _socket(self) -> zmq.Socket[bytes]:
-        if not hasattr(self._local, "socket"):
-            socket = self._context.socket(zmq.DEALER)
-            socket.setsockopt(zmq.LINGER, 0)
-            socket.setsockopt(zmq.SNDHWM, 100)
-            socket.setsockopt(zmq.IMMEDIATE, 1)
-            socket.setsockopt(zmq.SNDTIMEO, 2_000)
-            socket.connect(self._address)
-            self._local.socket = socket
-        return self._local.socket  # type: ignore[no-any-return]
+    def _connect(self) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.SNDHWM, 100)
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.SNDTIMEO, 2_000)
+        socket.connect(self._address)
+        return socket

@@ -81,7 +81,7 @@ def start_engine(folder: Path, url: str) -> None:
         try:
             client.ask(ReadService, actor="test")
         finally:
-            client.close_thread()
+            client.close()
             service.stop(finish_jobs=False)
             runner.join()
 

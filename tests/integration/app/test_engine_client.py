@@ -1,0 +1,84 @@
+"""How an http process asks: by as many sockets as it has questions at once, which it uses again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import zmq
+
+from jobengine.errors import ConflictError
+from jobengine.messaging.engine_client import EngineClient
+from jobengine.messaging.engine_messages import Accepted, ReadService, Refused, encode, request_decoder
+
+AT_ONCE = 3
+
+
+class Engine:
+    """Answers requests when so many have come, and knows who asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = f"ipc://{folder}/requests"
+        self.clients: list[bytes] = []
+
+    @contextmanager
+    def answering(self, context: zmq.Context[zmq.Socket[bytes]], *together: int) -> Iterator[None]:
+        thread = threading.Thread(target=self._answer, args=(context, together))
+        thread.start()
+        yield
+        thread.join(20)
+
+    def _answer(self, context: zmq.Context[zmq.Socket[bytes]], together: tuple[int, ...]) -> None:
+        with context.socket(zmq.ROUTER) as socket:
+            socket.bind(self.address)
+            for count in together:
+                asked: list[list[bytes]] = []
+                while len(asked) < count and socket.poll(20_000):
+                    asked.append(socket.recv_multipart())
+                for client, packed in asked:
+                    self.clients.append(client)
+                    request = request_decoder.decode(packed)
+                    refused = Refused(request.request_id, "conflict", "no")
+                    is_refused = request.actor == "stranger"
+                    answer = refused if is_refused else Accepted(request.request_id, request.actor, 1, ())
+                    socket.send_multipart((client, encode(answer)))
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return Engine(tmp_path)
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    with zmq.Context() as context:
+        yield context
+
+
+def test_questions_at_once_have_sockets_of_their_own_that_serve_again(
+    engine: Engine, context: zmq.Context[zmq.Socket[bytes]]
+) -> None:
+    client = EngineClient(context, engine.address)
+    names = [str(number) for number in range(AT_ONCE)]
+    with engine.answering(context, 1, AT_ONCE, 1, AT_ONCE), ThreadPoolExecutor(AT_ONCE) as threads:
+        for asked in (["alone"], names, ["alone"], names):
+            answers = threads.map(lambda name: client.ask(ReadService, actor=name), asked)
+            assert [answer.job_id for answer in answers] == asked
+    client.close()
+    assert len(set(engine.clients)) == AT_ONCE
+
+
+def test_a_refusal_is_raised_and_the_socket_kept(
+    engine: Engine, context: zmq.Context[zmq.Socket[bytes]]
+) -> None:
+    client = EngineClient(context, engine.address)
+    with engine.answering(context, 1, 1):
+        with pytest.raises(ConflictError, match="no"):
+            client.ask(ReadService, actor="stranger")
+        assert client.ask(ReadService, actor="friend").job_id == "friend"
+    client.close()
+    assert len(set(engine.clients)) == 1
