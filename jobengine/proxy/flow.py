@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 CHUNK_BYTES = 128 << 10
@@ -12,10 +13,17 @@ class Flow:
     """One direction of a connection that is handed through. Holds one chunk at most: who sends faster than
     the other side takes has to wait.
 
-    ``is_deaf``: the sink takes nothing any more; what comes is thrown away.
+    ``is_deaf``: the sink takes nothing any more; what comes is thrown away. ``see`` is shown all that passes.
     """
 
-    def __init__(self, source: socket.socket, sink: socket.socket, first: bytes, buffer: bytearray) -> None:
+    def __init__(
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        first: bytes,
+        buffer: bytearray,
+        see: Callable[[bytes | memoryview], object] | None = None,
+    ) -> None:
         """``first`` goes before what ``source`` brings; ``buffer`` is shared by all flows of a thread."""
         self._source = source
         self._sink = sink
@@ -23,6 +31,9 @@ class Flow:
         self._buffer = memoryview(buffer)
         self.has_ended = False
         self.is_deaf = False
+        self._see = see
+        if see is not None:
+            see(first)
 
     @property
     def is_stuck(self) -> bool:
@@ -39,12 +50,18 @@ class Flow:
         except BlockingIOError:
             return
         if count:
+            if self._see is not None:
+                self._see(self._buffer[:count])
             sent = self._send(self._buffer[:count])
             self._left = bytes(self._buffer[sent:count])
         else:
-            self.has_ended = True
-            with suppress(OSError):  # gone already
-                self._sink.shutdown(socket.SHUT_WR)
+            self.end()
+
+    def end(self) -> None:
+        """The source brings nothing more."""
+        self.has_ended = True
+        with suppress(OSError):  # gone already
+            self._sink.shutdown(socket.SHUT_WR)
 
     def _send(self, data: memoryview) -> int:
         """How much of it needs no further care."""

@@ -1,7 +1,9 @@
 """A connection that is handed through to the http process for the rest of its life, byte by byte.
 
-Nothing of it is read: uploads, event streams, other methods, other versions of HTTP. The http process keeps
-the time limits of its clients; when it ends a connection, so does this.
+Nothing of it is changed: uploads, event streams, other methods, other versions of HTTP. The http process
+keeps the time limits of its clients, but for bodies: a thread of it reads those, and would wait for ever. A
+client that owes the rest of one and sends nothing for long is taken for one that has gone. When the http
+process ends a connection, so does this.
 """
 
 from __future__ import annotations
@@ -9,12 +11,18 @@ from __future__ import annotations
 import socket
 
 from jobengine.proxy.flow import Flow
+from jobengine.proxy.framing import Framing
 from jobengine.proxy.poller import READABLE, WRITABLE
 from jobengine.proxy.shared import Shared
 
 LINGER_NS = 2_000_000_000
 """How long a client that sends on gets to read the last answer: a socket that is closed with bytes unread
 resets its connection, and the answer is lost."""
+BODY_SILENCE_NS = 30_000_000_000
+"""How long a client may send nothing in the middle of a body, as in the middle of a head."""
+CHUNKS_SILENCE_NS = 300_000_000_000
+"""The same in the middle of chunks: a body that ends there may be taken for whole, so who may still live is
+waited for."""
 SILENCE_NS = 300_000_000
 """How long it must send nothing to be taken for one that doesn't send on: more than a way to it and back."""
 
@@ -34,11 +42,12 @@ class Relay:
         self._client = client
         self._upstream = upstream
         self._shared = shared
-        self._up = Flow(client, upstream, to_upstream, shared.buffer)
+        self._framing = Framing()
+        self._up = Flow(client, upstream, to_upstream, shared.buffer, self._framing.see)
         self._down = Flow(upstream, client, to_client, shared.buffer)
         self._ends_ns: int | None = None
-        self._heard_ns = 0
-        """When the client sent last; at least, when the last answer was sent."""
+        self._heard_ns = shared.now_ns
+        """When the client sent last, or could; at least, when the last answer was sent."""
         shared.connections.add(self)
 
     def begin(self) -> None:
@@ -46,7 +55,12 @@ class Relay:
         self._on_upstream(WRITABLE if self._up.is_stuck else 0)
 
     def look_after(self, now_ns: int, is_stopping: bool) -> None:
-        """End it if its last answer was sent long enough ago; the http process's stopping ends others."""
+        """End it if its last answer was sent long enough ago, or its body does not come; the http process's
+        stopping ends others."""
+        patience_ns = CHUNKS_SILENCE_NS if self._framing.is_chunked else BODY_SILENCE_NS
+        if self._is_owed_a_body() and now_ns - self._heard_ns > patience_ns:
+            self._up.end()
+            self._go_on()
         if self._ends_ns is not None and now_ns >= min(self._ends_ns, self._heard_ns + SILENCE_NS):
             self.close()
 
@@ -62,7 +76,13 @@ class Relay:
         self._heard_ns = self._shared.now_ns
         self._move(self._down, self._up, events)
 
+    def _is_owed_a_body(self) -> bool:
+        """Whether the http process waits for the client and for nothing else."""
+        return self._framing.owes_body and not (self._up.is_stuck or self._up.has_ended)
+
     def _on_upstream(self, events: int) -> None:
+        if self._up.is_stuck:  # who could not send was not silent
+            self._heard_ns = self._shared.now_ns
         self._move(self._up, self._down, events)
 
     def _move(self, inbound: Flow, outbound: Flow, events: int) -> None:

@@ -28,6 +28,7 @@ from tests.waiting import PATIENCE_S, wait_until
 PLAIN = get("/beams/a/0/packet_1/data")
 OTHER = get("/beams/a/0/packet_2/data")
 UPLOAD = b"PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n"
+CHUNKS = b"PUT /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 FOREVER_NS = 1 << 62
 
 
@@ -219,6 +220,34 @@ def test_a_client_that_asks_nothing_is_let_go(at: Path, clock: ManualClock) -> N
         clock.advance(timedelta(seconds=31))
         client.settimeout(PATIENCE_S)
         assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize(("begin", "patience_s"), [(UPLOAD, 30), (CHUNKS, 300)])
+def test_a_client_that_sends_no_more_of_its_body_is_taken_for_gone(
+    at: Path, clock: ManualClock, begin: bytes, patience_s: int
+) -> None:
+    heard, begun = bytearray(), threading.Event()
+
+    def take(connection: socket.socket) -> None:
+        read_head(connection)
+        begun.set()
+        while data := connection.recv(1 << 16):
+            heard.extend(data)
+        connection.sendall(ordinary(b"ended early"))
+
+    with http_process(at, take), proxy(at, clock) as running, tcp(running.port) as client:
+        client.sendall(begin)
+        assert begun.wait(PATIENCE_S)
+        clock.advance(timedelta(seconds=patience_s - 10))
+        client.sendall(b"a piece")
+        wait_until(lambda: bytes(heard) == b"a piece", "the piece comes through")
+        clock.advance(timedelta(seconds=patience_s - 10))
+        client.settimeout(1.5)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        clock.advance(timedelta(seconds=11))
+        client.settimeout(PATIENCE_S)
+        assert read_answer(client)[0].body == b"ended early"
 
 
 def test_at_the_stop_what_is_under_way_ends_well_and_nobody_else_is_taken(
