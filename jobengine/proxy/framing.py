@@ -24,7 +24,10 @@ class _Part(Enum):
 
 
 class Framing:
-    """The bounds of requests (RFC 9112), as far as they can be told. ``is_chunked``: of the newest one's body."""
+    """The bounds of requests (RFC 9112), as far as they can be told.
+
+    ``is_chunked``: whether the newest one's body comes in chunks.
+    """
 
     def __init__(self) -> None:
         self._part = _Part.BETWEEN
@@ -43,11 +46,10 @@ class Framing:
         """What the client has sent next."""
         at = 0
         while at < len(data) and self._part is not _Part.UNKNOWN:
-            at += (
-                self._pass_body(len(data) - at)
-                if self._body_bytes
-                else self._take_line(data[at : at + _LOOK_BYTES])
-            )
+            if self._body_bytes:
+                at += self._pass_body(len(data) - at)
+            else:
+                at += self._take_line(data[at : at + _LOOK_BYTES])
 
     def _pass_body(self, count: int) -> int:
         """How many of the next bytes belong to the body."""
