@@ -160,12 +160,13 @@ class Plan:
             moments.append(self._moments[0][0])
         return min(moments, default=None)
 
-    def take(self, now: datetime, reading: StreamReading) -> Due | None:
+    def take(self, now: datetime, reading: StreamReading, until: datetime | None = None) -> Due | None:
         """The transition to settle next, taken off the plan, or None if nothing is due.
 
-        Among those due, the earlier due moment goes first; at the same moment list order decides.
+        Among those due, the earlier due moment goes first; at the same moment list order decides. Work that
+        is behind the wall clock and catches up says by ``until`` how far it is: moments after that will come.
         """
-        due = self._first_due(now, reading)
+        due = self._first_due(until or now, reading)
         if due is None:
             return None
         _, position, transition_id = due

@@ -122,10 +122,10 @@ class Runtime:
         self._reporter.changed(request.get(target, RequestedState.WAIT), target, info, self._work)
         self._reporter.outputs(self._work)
 
-    def _settle_due(self) -> Steps:
+    def _settle_due(self, until: datetime | None = None) -> Steps:
         while not self.state.is_final:
             self._looked = now, elapsed_ms = self._clock.now(), self._elapsed_ms()
-            due = self._plan.take(now, self._driven.reading(elapsed_ms))
+            due = self._plan.take(now, self._driven.reading(elapsed_ms), until)
             if due is None:
                 return
             yield from self._settle(due)
@@ -206,10 +206,14 @@ class Runtime:
         yield from self._change(RequestedState.FINISH, info)
 
     def _catch_up(self) -> Steps:
-        """A paced work goes up to now before something unplanned is applied, so it takes effect now."""
+        """A paced work goes up to now before something unplanned is applied, so it takes effect now.
+
+        What is planned for a moment takes effect where the work was to be then, also when it stood still.
+        """
         goal = self._driven.due_position
         while self._is_running and self._driven.catch_up(self._plan, self._elapsed_ms(), goal):
-            yield from self._settle_due()
+            is_behind = self._work.position < goal
+            yield from self._settle_due(self._driven.moment(self._clock.now()) if is_behind else None)
 
     @property
     def _is_running(self) -> bool:

@@ -23,6 +23,7 @@ from jobengine.worker import main
 from jobengine.worker.main import Worker
 from jobengine.worker.shared import JobLog, SharedWorker
 from jobengine.worker.stop_signal import StopSignal
+from tests.waiting import PATIENCE_MS, PATIENCE_S
 
 FOR_EVER_NS = 3_600_000_000_000
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -50,13 +51,13 @@ def address(tmp_path: Path) -> Iterator[str]:
     def stop_at_greeting() -> None:
         with zmq.Context() as context, context.socket(zmq.ROUTER) as engine:
             engine.bind(url)
-            assert engine.poll(20_000)
+            assert engine.poll(PATIENCE_MS)
             os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=stop_at_greeting)
     thread.start()
     yield url
-    thread.join(20)
+    thread.join(PATIENCE_S)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import ContentStore, PutElement
 from jobengine.testing.contents.store import MemoryContents
 from tests.unit.rest.bench import Bench, make_bench, on_event
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 CLOCK = SystemClock()
 STREAM = {"type": "Stream"}
@@ -183,7 +183,7 @@ def test_an_error_that_nobody_foresaw_does_not_end_the_watch_and_nothing_is_lost
     task = Repeated("content-events", events.step, "contents.not_watched", 0.01, CLOCK)
     task.start()
     wait_until(lambda: ("content:a:closed", CLOSED) in raised(bench), "the recording's end is told")
-    assert task.end(10)
+    assert task.end(PATIENCE_S)
 
     assert task.failures == 2
     assert [name for name, _ in raised(bench)] == ["content:a:created", "content:a:closed"]

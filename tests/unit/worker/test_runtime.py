@@ -69,6 +69,26 @@ def test_time_trigger_takes_effect_within_a_block(stage: Stage) -> None:
     assert (last.due, 0 <= last.lateness_ms < 1) == (moment(1003.7), True)
 
 
+def test_what_falls_due_while_the_machine_stands_still_takes_effect_in_its_place(stage: Stage) -> None:
+    stage.link.at(500, lambda: stage.clock.advance(timedelta(seconds=4)))
+    work = SyntheticWork(RATE, block_ticks=960)
+    plan = [
+        start(),
+        planned(1, "Time", "None", startTime=moment(3003.7)),
+        planned(2, "Duration", "None", duration=1000),
+        planned(3, "Time", "None", startTime=moment(700)),
+        planned(4, "Time", "Finish", startTime=moment(4700)),
+    ]
+    stage.run(work, plan)
+    at = {name: position for name, _, position in stage.passed}
+    assert list(at) == ["t0", "t3", "t1", "t2", "t4"]
+    assert 0 <= at["t3"] - 700 * 48 <= 960
+    assert 0 <= at["t1"] - 3003.7 * 48 <= 960
+    assert at["t2"] == at["t1"] + RATE
+    late = [report.lateness_ms for report in stage.link.reports if isinstance(report, Passed)]
+    assert late[1:3] == [pytest.approx(3800, abs=1), pytest.approx(1496.3, abs=1)]
+
+
 def test_clock_set_back_makes_a_time_trigger_wait_and_no_duration_late(stage: Stage) -> None:
     stage.link.at(500, lambda: stage.clock.jump(timedelta(seconds=-10)))
     plan = [
