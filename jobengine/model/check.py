@@ -10,9 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from jobengine.errors import Fault
 from jobengine.model.condition import uses
+from jobengine.model.description import JobDescription
 from jobengine.model.document import TransitionDocument
+from jobengine.model.faults import faults_of
 from jobengine.model.kind import KINDS, MERGE_KEYS, Kind
 from jobengine.model.lifecycle import RequestedState
 from jobengine.model.merge import merge
@@ -109,7 +113,11 @@ class _Check:
         self.faults += placeholder_faults or _doubled_names(description, pointer)
         if placeholder_faults:
             return
-        filled, _ = fill_in(description, self._surroundings.host, self._surroundings.variables)
+        filled, values = fill_in(description, self._surroundings.host, self._surroundings.variables)
+        unfit = _unfit(filled, pointer) if values else []
+        if unfit:
+            self.faults += unfit
+            return
         self._check_kind(filled, pointer)
         self._posted.append((pointer, filled))
         self._effective = merge(self._effective, filled, MERGE_KEYS)
@@ -154,6 +162,16 @@ class _Check:
                 return f"{pointer}/{kind.key}{inner}"
         newest = self._posted[-1][0] if self._posted else f"{fallback}/jobDescription"
         return f"{newest}/{kind.key}{inner}"
+
+
+def _unfit(filled: Json, pointer: str) -> list[Fault]:
+    """What a description is not any more with the values of its variables: they may be any JSON."""
+    try:
+        JobDescription.model_validate(filled)
+    except ValidationError as error:
+        found = faults_of(error, filled, pointer)
+        return [Fault(fault.pointer, f"{fault.detail}, with its variables filled in") for fault in found]
+    return []
 
 
 def _kind_named(name: str) -> Kind:

@@ -64,7 +64,7 @@ def find_faults(document: Json, variables: Mapping[str, Json], pointer: str = ""
         faults += [
             Fault(place, detail)
             for match in _PLACEHOLDER.finditer(text)
-            if (detail := _fault(match[1], variables))
+            if (detail := _fault(match[1], variables) or _joint_fault(match, variables))
         ]
         if "${" in _PLACEHOLDER.sub("", text):
             faults.append(Fault(place, "has a placeholder without its closing brace"))
@@ -112,6 +112,17 @@ def _fault(content: str, variables: Mapping[str, Json]) -> str | None:
     if rest not in variables:
         return f"uses the variable {rest!r}, which is not defined"
     return None
+
+
+def _joint_fault(match: re.Match[str], variables: Mapping[str, Json]) -> str | None:
+    """Whether the value of a known variable can't be a part of its text."""
+    kind, _, name = match[1].partition(":")
+    if kind.lower() != "var" or match[0] == match.string:
+        return None
+    value = variables[name]
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return None
+    return f"has the variable {name!r} inside other text, where only texts and numbers can be filled in"
 
 
 def _format_fault(pattern: str) -> str | None:

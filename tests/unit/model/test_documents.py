@@ -317,6 +317,14 @@ class TestFaultsOfSense:
         ).transitions
         assert len(check_transitions(documents, Prior(), up)) == 1
 
+    @pytest.mark.parametrize("value", [5, True, {"a": 1}, ["a"], "x" * 201])
+    def test_a_variable_that_does_not_fit_where_it_stands_is_a_fault_there(self, value: Any) -> None:
+        description = pipe(outputGraph=[{**OUT, "name": "${Var:Name}"}])
+        documents = read(JobDocument, {"transitions": [immediate("None", description)]}).transitions
+        [fault] = check_transitions(documents, Prior(), Surroundings(AROUND.roots, "h", {"Name": value}))
+        assert fault.pointer == "/transitions/0/jobDescription/pipeSpec/outputGraph/0/name"
+        assert fault.detail.endswith("with its variables filled in")
+
     def test_ten_thousand_transitions_are_checked(self) -> None:
         assert faults(immediate("Start", pipe()), *[immediate("None")] * 9_999) == []
 

@@ -50,10 +50,12 @@ def test_without_a_format_and_as_a_timestamp() -> None:
         ("${Var:unknown}", "not defined"),
         ("${Var:Title", "without its closing brace"),
         ("${${Var:Title}}", "without its closing brace"),
+        ("on ${Var:List}", "only texts and numbers"),
+        ("${Var:Flag}${Var:Title}", "only texts and numbers"),
     ],
 )
 def test_faults_have_a_place_and_a_sentence(text: str, words: str) -> None:
-    [fault] = find_faults({"a": [{"b": text}]}, {"Title": "x"}, "/top")
+    [fault] = find_faults({"a": [{"b": text}]}, {"Title": "x", "List": [1], "Flag": True}, "/top")
     assert fault.pointer == "/top/a/0/b"
     assert words in fault.detail
 
