@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 import zmq
@@ -20,7 +20,7 @@ from jobengine import logs
 from jobengine.app.early_nursery import keep_of
 from jobengine.app.parent import leave_template
 from jobengine.app.payload_sweep import PayloadSweep
-from jobengine.clock import SystemClock, to_text
+from jobengine.clock import Clock, SystemClock, to_text
 from jobengine.contents.opening import open_store
 from jobengine.engine.admission import Admission, AdmissionTerms
 from jobengine.engine.chores import Chores, ChoreTerms
@@ -76,6 +76,37 @@ def build_engine(
 ) -> EngineService:
     """Everything the engine needs, opened; ``stack`` closes it in the reverse order."""
     clock = SystemClock()
+    outside = _open_outside(settings, stack, clock, nursery)
+    store, name = outside.store, settings.engine.processing_host
+    epoch = store.claim_service(name, process_id=os.getpid(), url=settings.http.url, now=to_text(clock.now()))
+    structlog.get_logger("engine").info("engine.started", service=name, epoch=epoch)
+    rehearse(store, clock)
+    engine = Engine(name, _parts(settings, stack, clock, outside), settings.engine.group_size)
+    driven = ServiceParts(
+        engine=engine,
+        chores=Chores(store, outside.executor, clock, _chore_terms(settings, name, epoch)),
+        sockets=outside.sockets,
+        launcher=outside.launcher,
+        timer=outside.timer,
+        clock=clock,
+        garbage=Garbage(clock),
+    )
+    return EngineService(driven, ServiceTerms(settings.engine.group_size, settings.engine.finish_timeout_s))
+
+
+class _Outside(NamedTuple):
+    """What the engine reaches beyond its process, and the threads that wait for it."""
+
+    launcher: NurseryLauncher
+    sockets: EngineSockets
+    executor: Executor
+    timer: SchedulerTimer
+    store: SqlJobStore
+
+
+def _open_outside(
+    settings: Settings, stack: ExitStack, clock: Clock, nursery: NurseryProcess | None
+) -> _Outside:
     ends = addresses(settings.data)
     keeper = NurseryKeeper(keep_of(settings), clock, nursery)
     launcher = NurseryLauncher(_surroundings(settings, ends.workers), keeper)
@@ -89,19 +120,20 @@ def build_engine(
     executor = stack.enter_context(ThreadPoolExecutor(1, "commit"))
     timer = stack.enter_context(SchedulerTimer(sockets.wake))
     timer.wake_every(HOUSEKEEPING_PERIOD_S)
-    store = SqlJobStore(database)
-    name = settings.engine.processing_host
-    epoch = store.claim_service(name, process_id=os.getpid(), url=settings.http.url, now=to_text(clock.now()))
-    structlog.get_logger("engine").info("engine.started", service=name, epoch=epoch)
+    return _Outside(launcher, sockets, executor, timer, SqlJobStore(database))
+
+
+def _parts(settings: Settings, stack: ExitStack, clock: Clock, outside: _Outside) -> EngineParts:
+    sockets, name = outside.sockets, settings.engine.processing_host
     folders = WorkerFolders(settings.data / "spool", settings.log_folder)
-    workers = Workers(launcher, folders, clock, Admission(_admission(settings)))
+    workers = Workers(outside.launcher, folders, clock, Admission(_admission(settings)))
     commands = Commands(new_id(), workers, sockets, clock, name)
     host = HostRunner(workers, timedelta(milliseconds=settings.engine.lead_ms))
     sweep = _sweep(settings)
     sweep.start()
     stack.callback(sweep.end)
-    parts = EngineParts(
-        store=store,
+    return EngineParts(
+        store=outside.store,
         teller=sockets,
         workers=workers,
         commands=commands,
@@ -110,14 +142,9 @@ def build_engine(
         host=host,
         requests=Requests(name, name, commands, host, clock),
         clock=clock,
-        executor=executor,
+        executor=outside.executor,
         wake=sockets.wake,
     )
-    rehearse(store, clock)
-    engine = Engine(name, parts, settings.engine.group_size)
-    chores = Chores(store, executor, clock, _chore_terms(settings, name, epoch))
-    driven = ServiceParts(engine, chores, sockets, launcher, timer, clock, Garbage(clock))
-    return EngineService(driven, ServiceTerms(settings.engine.group_size, settings.engine.finish_timeout_s))
 
 
 def _sweep(settings: Settings) -> PayloadSweep:
