@@ -19,7 +19,7 @@ from jobengine.app.late_store import LateStore
 from jobengine.app.parent import end_service, leave_template
 from jobengine.app.proxy_link import ProxyLink
 from jobengine.app.repeated import Repeated
-from jobengine.clock import SystemClock
+from jobengine.clock import Clock, SystemClock
 from jobengine.contents.catalogue import Catalogue
 from jobengine.contents.opening import open_store
 from jobengine.history.database import Database
@@ -62,23 +62,17 @@ def load_http(
 
 def build_http(settings: Settings, stopping: Connection, link: ProxyLink | None) -> Callable[..., Any]:
     """The application with its connections; they live as long as the process."""
-    ends = addresses(settings.data)
+    ends, clock = addresses(settings.data), SystemClock()
     database = Database(settings.database)
     context: zmq.Context[Any] = zmq.Context()
     notices = NoticeListener(context, ends.notices)
     notices.start()
     threading.Thread(target=_end_notices, args=(stopping, notices), name="stopping", daemon=True).start()
-    whole_jobs = WholeJobs(database)
-    clock = SystemClock()
     contents = LateStore(partial(open_store, settings.contents_url), clock)
     # The server ends its workers without exit handlers; a store that was not closed looks itself through.
     Finalize(None, contents.close, exitpriority=1)
     reader, engine = JobReader(database), EngineClient(context, ends.requests)
-    finished = FinishedJobs(reader, engine, clock, settings.convert)
-    events = ContentEvents(Catalogue(cast(ContentStore, contents), clock), engine, clock)
-    sweeping = Repeated("finished-jobs", finished.step, "jobs.not_swept", INTERVAL_S, clock)
-    watching = Repeated("content-events", events.step, "contents.not_watched", RETRY_S, clock)
-    Finalize(None, watching.end, (WATCH_END_TIMEOUT_S,), exitpriority=2)  # before the store is closed
+    whole_jobs = WholeJobs(database)
     services = HttpServices(
         settings=settings,
         contents=cast(ContentStore, contents),
@@ -94,14 +88,26 @@ def build_http(settings: Settings, stopping: Connection, link: ProxyLink | None)
         check_migrations=database.check_head,
         worker_log=settings.worker_log,
         shut_down=end_service,
-        tasks=(sweeping, watching),
+        tasks=_begin_tasks(settings, reader, engine, contents, clock),
         proxy=None if link is None else ProxyBefore(link.secret, link.answers),
     )
-    sweeping.start(INTERVAL_S)
-    watching.start()
     app = create_app(services, [pages()])
     rehearse(app, services)
     return app
+
+
+def _begin_tasks(
+    settings: Settings, reader: JobReader, engine: EngineClient, contents: LateStore, clock: Clock
+) -> tuple[Repeated, ...]:
+    """What is done beside requests, in threads that end with the process."""
+    finished = FinishedJobs(reader, engine, clock, settings.convert)
+    events = ContentEvents(Catalogue(cast(ContentStore, contents), clock), engine, clock)
+    sweeping = Repeated("finished-jobs", finished.step, "jobs.not_swept", INTERVAL_S, clock)
+    watching = Repeated("content-events", events.step, "contents.not_watched", RETRY_S, clock)
+    Finalize(None, watching.end, (WATCH_END_TIMEOUT_S,), exitpriority=2)  # before the store is closed
+    sweeping.start(INTERVAL_S)
+    watching.start()
+    return sweeping, watching
 
 
 def _end_notices(stopping: Connection, notices: NoticeListener) -> None:
