@@ -20,8 +20,8 @@ from sybil.example import Example
 from sybil.parsers.rest import CodeBlockParser
 
 from home import PUBLISHED, Home
+from tests.waiting import PATIENCE_S
 
-TIMEOUT_S = 50
 PROGRAMS = ("sqlite3", "curl", "ffmpeg", "ffprobe")
 SERVE = "jobengine serve"
 HEREDOC = "<<'END'"
@@ -82,7 +82,7 @@ def run(command: str, home: Home) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     printed = result.stdout.replace(home.address, PUBLISHED).replace(str(home.folder), "/home/me")

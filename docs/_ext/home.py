@@ -20,11 +20,9 @@ from shutil import rmtree
 import psutil
 
 from tests.processes import await_end
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 DOCS = Path(__file__).parents[1]
-READY_TIMEOUT_S = 50
-STOP_TIMEOUT_S = 30
 READY, ENDED = "ready", "ended"
 PUBLISHED = "127.0.0.1:8484"
 OWNER = "HOME_OF_DOCS"
@@ -67,14 +65,14 @@ class Home:
                 stdout=file,
                 stderr=file,
             )
-        is_settled = wait_until(self._settled, READY_TIMEOUT_S, "the service is ready or has ended")
+        is_settled = wait_until(self._settled, "the service is ready or has ended")
         return "" if is_settled == READY else f"{log.read_text()}(exit code {self._service.returncode})\n"
 
     def stop(self) -> None:
         """Ctrl-C, if there is a service, and wait for its end."""
         if self._service is not None and self._service.poll() is None:
             self._service.send_signal(signal.SIGINT)
-            self._service.wait(STOP_TIMEOUT_S)
+            self._service.wait(PATIENCE_S)
 
     def remove(self) -> None:
         """End the service and the workers that outlive it, and remove the folder."""
@@ -82,7 +80,7 @@ class Home:
         left = [process for process in psutil.process_iter() if self._owns(process)]
         for process in left:
             process.kill()
-        await_end(left, STOP_TIMEOUT_S, "all that was left has ended")
+        await_end(left, "all that was left has ended")
         rmtree(self.folder)
 
     def _settled(self) -> str:
