@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing.connection import Connection
@@ -21,13 +22,21 @@ from pathlib import Path
 
 from benchmarks.bursts import Burst, Lateness, spread_places
 from benchmarks.peers import Order, obey, peer
-from benchmarks.prepared import FAR, SPAN
 from jobengine.history.database import WAL_LIMIT_PAGES
 
 AT_ONCE = 500
 PERIOD_S = 0.005
+SOON_S = 2.0
+"""From a call to the beginning of its burst, so that whoever had the turn before has tidied up."""
+APART_S = 1_000.0
+"""Due times in the table count from a moment that each call sets, so that a burst waits for its turn. It is
+so long from one to the next."""
 PATIENCE_S = 60.0
-"""How long after its call a burst may take."""
+"""How long a burst may take."""
+
+FAR_S, SPAN_S = 1e9, 3e7
+"""When the others fall due: for no run of a benchmark."""
+SECOND = timedelta(seconds=1)
 
 _TABLE = "CREATE TABLE due (id INTEGER PRIMARY KEY, due_s REAL NOT NULL, claimed_s REAL)"
 _INDEX = "CREATE INDEX ix_due ON due (due_s) WHERE claimed_s IS NULL"
@@ -42,25 +51,24 @@ _CLAIM = (
 )
 
 
-Poller = Callable[[Burst], Lateness]
+Poller = Callable[[int], tuple[Burst, Lateness]]
 
 
 @contextmanager
 def poller(folder: Path, pending: int, bursts: Sequence[Burst]) -> Iterator[Poller]:
-    """A process that claims the bursts, each when it is called with it, before it is due."""
+    """A process that has a burst like each of ``bursts``, a moment after it is called with its number."""
     path = folder / "due.db"
     with closing(_opened(path)) as connection:
         _fill(connection, pending, bursts)
     with peer(_serve, str(path)) as order:
-        yield partial(_claimed, order)
+        yield lambda number: _claimed(order, number, bursts[number])
 
 
-def _claimed(order: Order, burst: Burst) -> Lateness:
-    if datetime.now(UTC) > burst.first:
-        raise RuntimeError("what came before a burst of the due table took longer than there was time")
-    rows = order(burst.count)
+def _claimed(order: Order, number: int, like: Burst) -> tuple[Burst, Lateness]:
+    first_s, rows = order(number, like.count)
     stamped = [(stamped_s - due_s) * 1000 for due_s, stamped_s, _ in rows]
-    return Lateness(stamped, [(on_disk_s - due_s) * 1000 for due_s, _, on_disk_s in rows])
+    on_disk = [(on_disk_s - due_s) * 1000 for due_s, _, on_disk_s in rows]
+    return replace(like, first=datetime.fromtimestamp(first_s, UTC)), Lateness(stamped, on_disk)
 
 
 def _serve(channel: Connection, path: str) -> None:
@@ -68,21 +76,27 @@ def _serve(channel: Connection, path: str) -> None:
         obey(channel, partial(_claim, connection))
 
 
-def _claim(connection: sqlite3.Connection, count: int) -> list[tuple[float, float, float]]:
-    """Poll until ``count`` rows are claimed: when each was due, its time stamp, and when it was on disk."""
+def _claim(
+    connection: sqlite3.Connection, number: int, count: int
+) -> tuple[float, list[tuple[float, float, float]]]:
+    """Poll until all ``count`` rows of a burst are claimed, which begins soon.
+
+    When that is, and of each row when it was due, its time stamp, and when it was on disk.
+    """
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    first_s = time.time() + SOON_S
+    origin_s = first_s - number * APART_S
     claimed: list[tuple[float, float, float]] = []
-    deadline_s = time.time() + PATIENCE_S
     while len(claimed) < count:
-        now_s = time.time()
-        if now_s > deadline_s:
+        now_s = time.time() - origin_s
+        if now_s > number * APART_S + PATIENCE_S:
             raise RuntimeError(f"only {len(claimed):,} rows of the due table have been claimed")
         rows = connection.execute(_CLAIM, {"now_s": now_s, "limit": AT_ONCE}).fetchall()
-        on_disk_s = time.time()
+        on_disk_s = time.time() - origin_s
         claimed += [(due_s, now_s, on_disk_s) for (due_s,) in rows]
         if len(rows) < AT_ONCE:
             time.sleep(PERIOD_S)
-    return claimed
+    return first_s, claimed
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -96,12 +110,12 @@ def _opened(path: Path) -> sqlite3.Connection:
 def _fill(connection: sqlite3.Connection, pending: int, bursts: Sequence[Burst]) -> None:
     """``pending`` rows, of which those of ``bursts`` are due soon."""
     connection.execute(_TABLE)
-    given = {"count": pending, "first_s": FAR.timestamp(), "span_s": SPAN / timedelta(seconds=1)}
+    given = {"count": pending, "first_s": FAR_S, "span_s": SPAN_S}
     connection.execute(_FILL, given)
     connection.execute("BEGIN")
-    for places, burst in zip(spread_places(pending, bursts), bursts, strict=True):
-        moved = zip((moment.timestamp() for moment in burst.moments), places, strict=True)
-        connection.executemany("UPDATE due SET due_s = ? WHERE id = ?", moved)
+    for number, (places, burst) in enumerate(zip(spread_places(pending, bursts), bursts, strict=True)):
+        due_s = [number * APART_S + (moment - burst.first) / SECOND for moment in burst.moments]
+        connection.executemany("UPDATE due SET due_s = ? WHERE id = ?", zip(due_s, places, strict=True))
     connection.execute("COMMIT")
     connection.execute(_INDEX)
     connection.execute("ANALYZE")

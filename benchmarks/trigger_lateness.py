@@ -26,7 +26,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,8 +57,6 @@ LEAD = {"SQLite": timedelta(seconds=30), "PostgreSQL": timedelta(seconds=45)}
 GAP = timedelta(seconds=20)
 """From burst to burst, so that each is on disk and told, and the due table has had its turn, before the
 engine looks ahead to the next."""
-TURN = timedelta(seconds=7)
-"""From a burst of ours to that of the due table."""
 EVE = timedelta(milliseconds=500)
 """How long before a burst the CPU used so far is looked at."""
 QUIET_MS = 2_000
@@ -120,21 +118,21 @@ def measure_on(
     with databases(given.pending) as url, scratch() as folder, Database(url) as database:
         first = datetime.now(UTC) + LEAD[name]
         bursts = [Burst(first + GAP * number, given.due, SECOND) for number in range(given.rounds)]
-        turns = [replace(burst, first=burst.first + TURN) for burst in bursts]
         due = make_due(database, given.pending, bursts)
         with (
-            poller(folder, given.pending, turns) as other,
+            poller(folder, given.pending, bursts) as other,
             started(folder, url) as (rig, start_s),
             notices(rig.settings) as socket,
             watched() as watch,
         ):
             many = idle(rig, start_s)
-            for burst, job_ids, turn in zip(bursts, due, turns, strict=True):
+            for number, (burst, job_ids) in enumerate(zip(bursts, due, strict=True)):
                 late, cost = fall_due(rig, socket, database, burst, job_ids)
                 ours.append(Round(late, watch.slow_ms(burst.first, burst.span)))
                 costs.append(cost)
                 if other is not None:
-                    others.append(Round(other(turn), watch.slow_ms(turn.first, turn.span)))
+                    turn, late = other(number)
+                    others.append(Round(late, watch.slow_ms(turn.first, turn.span)))
     tell_memory(report, name, few, many, given.pending)
     tell_lateness(report, name, ours, scheduler_ms)
     if others:
