@@ -54,23 +54,26 @@ def install(app: Flask, settings: HttpSettings) -> None:
         if request.method not in SAFE_METHODS and origin in ("cross-site", "same-site"):
             raise ForbiddenError("the request was made by a page of another site")
 
-    @app.after_request
-    def take_what_is_left(response: Response) -> Response:
-        # Otherwise the server ends the connection without a word, and the client's next request on it fails.
-        if 0 < (request.content_length or 0) <= LEFT_BYTES_MAX:
-            with suppress(ClientDisconnected):
-                request.stream.read()
-        return response
+    app.after_request(_take_what_is_left)
+    app.after_request(_add_headers)
 
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        response.headers.extend(HEADERS)
-        response.headers.add("X-Request-Id", request_id())
-        if "Cache-Control" not in response.headers:
-            response.headers.add("Cache-Control", "no-cache")
-        if response.mimetype == "text/html" and response.calculate_content_length() == 0:
-            del response.headers["Content-Type"]  # Flask's default: an answer without a body has no type
-        return response
+
+def _take_what_is_left(response: Response) -> Response:
+    # Otherwise the server ends the connection without a word, and the client's next request on it fails.
+    if 0 < (request.content_length or 0) <= LEFT_BYTES_MAX:
+        with suppress(ClientDisconnected):
+            request.stream.read()
+    return response
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers.extend(HEADERS)
+    response.headers.add("X-Request-Id", request_id())
+    if "Cache-Control" not in response.headers:
+        response.headers.add("Cache-Control", "no-cache")
+    if response.mimetype == "text/html" and response.calculate_content_length() == 0:
+        del response.headers["Content-Type"]  # Flask's default: an answer without a body has no type
+    return response
 
 
 def decoded(path: str) -> str:

@@ -23,7 +23,7 @@ from jobengine.rest.auth import Role
 from jobengine.rest.beams.bodies import parse_json
 from jobengine.rest.beams.multipart import read_parts
 from jobengine.rest.beams.parameters import BatchQuery
-from jobengine.rest.beams.path import variable
+from jobengine.rest.beams.path import stream_name, variable
 from jobengine.rest.beams.payload_answer import OCTETS
 from jobengine.rest.beams.payloads import PayloadRoutes
 from jobengine.rest.beams.revisions import refuse_conditions
@@ -63,7 +63,7 @@ class BatchRoutes:
         refuse_conditions()
         limit, query = self._shelf.settings.max_batch_bytes, call.query
         brought = _read_lines(read_bytes(limit)) if _is_ndjson() else _read_mixed(read_bytes(limit))
-        name, stream = variable(call, "content"), variable(call, "stream").removesuffix(".json")
+        name, stream = variable(call, "content"), stream_name(call)
         is_all = stream == ALL
         content, only = (
             (self._shelf.catalogue.get(name), None) if is_all else (self._shelf.stream_to_write(name, stream))

@@ -44,7 +44,7 @@ from jobengine.rest.beams.parameters import (
     ElementRemovalQuery,
     PayloadQuery,
 )
-from jobengine.rest.beams.path import variable
+from jobengine.rest.beams.path import stream_name, variable
 from jobengine.rest.beams.payload_reading import split_raw
 from jobengine.rest.beams.payloads import PayloadRoutes
 from jobengine.rest.beams.revisions import creates_only, refuse_conditions
@@ -78,30 +78,38 @@ class ElementRoutes:
         if call.query.keep_s is not None:
             raise MalformedError("keep_s is possible for a payload only, not for a description")
         reference = _read_reference(element)
-        name, stream = variable(call, "content"), variable(call, "stream").removesuffix(".json")
-        query = call.query
+        content, found = self._found(call, element, reference)
+        if isinstance(reference, Anchor):
+            return _redirect(content, found.elements[0])
+        if mixed.is_wanted():
+            found, response = self._mixed(content, found, call.query.ids)
+        elif isinstance(reference, Direct):
+            return json_response(_document(content, found.elements[0], call.query.ids))
+        else:
+            response = json_response([_document(content, each, call.query.ids) for each in found.elements])
+        if is_range(reference):
+            place = join(content.name, stream_name(call), element)
+            add_links(response, place, call.query.page(), found.has_more, len(found.elements))
+        return response
+
+    def _found(
+        self, call: Call[ElementQuery], element: str, reference: MediaReference
+    ) -> tuple[Content, Found]:
+        """What is there, waited for as long as the query says. Raises NotFoundError if there is nothing."""
+        name, stream, query = variable(call, "content"), stream_name(call), call.query
         found = wait_for(self._shelf, query.wait, lambda: self._find(name, stream, reference, query))
         content = self._shelf.catalogue.get(name)
         if not found.elements:
             hint = self._nearest(content, stream, reference)
             raise NotFoundError(f"{element!r} matches nothing in {stream!r} of {name!r}{hint}")
-        if isinstance(reference, Anchor):
-            return _redirect(content, found.elements[0])
-        is_mixed = mixed.is_wanted()
-        if is_mixed:
-            count = mixed.fitting(found.elements)
-            found = Found(found.elements[:count], found.has_more or count < len(found.elements))
-        documents = [_document(content, stored, call.query.ids) for stored in found.elements]
-        if is_mixed:
-            response = mixed.mixed_answer(self._shelf.store, found.elements, documents)
-        elif isinstance(reference, Direct):
-            return json_response(documents[0])
-        else:
-            response = json_response(documents)
-        if is_range(reference):
-            page, place = call.query.page(), join(name, stream, element)
-            add_links(response, place, page, found.has_more, len(found.elements))
-        return response
+        return content, found
+
+    def _mixed(self, content: Content, found: Found, with_ids: bool) -> tuple[Found, Response]:
+        """As much of what was found as goes on one page, with its payload."""
+        count = mixed.fitting(found.elements)
+        fitting = Found(found.elements[:count], found.has_more or count < len(found.elements))
+        documents = [_document(content, each, with_ids) for each in fitting.elements]
+        return fitting, mixed.mixed_answer(self._shelf.store, fitting.elements, documents)
 
     def put(self, call: Call[PayloadQuery]) -> Response:
         """Store a packet or a frame, or replace its description; the payload that it has stays.

@@ -16,3 +16,8 @@ def variable(call: Call[Any], name: str) -> str:
 def content_name(call: Call[Any]) -> str:
     """The name of the content that is meant as a whole; ``.json`` behind it is no part of it."""
     return variable(call, "content").removesuffix(".json")
+
+
+def stream_name(call: Call[Any]) -> str:
+    """How the address names a stream; ``.json`` behind it is no part of it."""
+    return variable(call, "stream").removesuffix(".json")
