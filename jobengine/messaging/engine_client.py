@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import zmq
@@ -10,6 +11,10 @@ import zmq
 from jobengine.errors import UnavailableError, error_class
 from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import Accepted, AnyRequest, Refused, answer_decoder, encode
+
+SEND_TIMEOUT_MS = 2_000
+TRIES = 2
+"""A wait is cut into so many: who stood still with the machine, and the engine too, has lost one of them."""
 
 
 class EngineClient:
@@ -51,11 +56,9 @@ class EngineClient:
             self._idle.pop().close(linger=0)
 
     def _answer(self, socket: zmq.Socket[bytes], request: AnyRequest) -> Accepted | Refused:
-        try:
-            socket.send(encode(request))
-        except zmq.Again:
-            raise UnavailableError("the engine is not running; nothing was changed") from None
-        while socket.poll(self._timeout_ms):
+        if not _is_sent(socket, encode(request)):
+            raise UnavailableError("the engine is not running; nothing was changed")
+        while any(socket.poll(self._timeout_ms // TRIES) for _ in range(TRIES)):
             answer: Accepted | Refused = answer_decoder.decode(socket.recv())
             if answer.request_id == request.request_id:
                 return answer
@@ -66,6 +69,14 @@ class EngineClient:
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.SNDHWM, 100)
         socket.setsockopt(zmq.IMMEDIATE, 1)
-        socket.setsockopt(zmq.SNDTIMEO, 2_000)
+        socket.setsockopt(zmq.SNDTIMEO, SEND_TIMEOUT_MS // TRIES)
         socket.connect(self._address)
         return socket
+
+
+def _is_sent(socket: zmq.Socket[bytes], packed: bytes) -> bool:
+    for _ in range(TRIES):
+        with suppress(zmq.Again):
+            socket.send(packed)
+            return True
+    return False

@@ -14,6 +14,7 @@ import zmq
 from jobengine.errors import ConflictError
 from jobengine.messaging.engine_client import EngineClient
 from jobengine.messaging.engine_messages import Accepted, ReadService, Refused, encode, request_decoder
+from tests.waiting import PATIENCE_MS, PATIENCE_S
 
 AT_ONCE = 3
 
@@ -30,14 +31,14 @@ class Engine:
         thread = threading.Thread(target=self._answer, args=(context, together))
         thread.start()
         yield
-        thread.join(20)
+        thread.join(PATIENCE_S)
 
     def _answer(self, context: zmq.Context[zmq.Socket[bytes]], together: tuple[int, ...]) -> None:
         with context.socket(zmq.ROUTER) as socket:
             socket.bind(self.address)
             for count in together:
                 asked: list[list[bytes]] = []
-                while len(asked) < count and socket.poll(20_000):
+                while len(asked) < count and socket.poll(PATIENCE_MS):
                     asked.append(socket.recv_multipart())
                 for client, packed in asked:
                     self.clients.append(client)
@@ -82,3 +83,37 @@ def test_a_refusal_is_raised_and_the_socket_kept(
         assert client.ask(ReadService, actor="friend").job_id == "friend"
     client.close()
     assert len(set(engine.clients)) == 1
+
+
+class StoodStill:
+    """A socket whose first wait of each kind has passed before anybody could do anything."""
+
+    def __init__(self) -> None:
+        self.sendings, self.looks = 0, 0
+        self.sent = b""
+
+    def send(self, packed: bytes) -> None:
+        self.sendings += 1
+        if self.sendings == 1:
+            raise zmq.Again
+        self.sent = packed
+
+    def poll(self, timeout_ms: int) -> int:
+        self.looks += 1
+        return int(self.looks > 1)
+
+    def recv(self) -> bytes:
+        return encode(Accepted(request_decoder.decode(self.sent).request_id, "job"))
+
+    def close(self, linger: int) -> None:
+        """Nothing is held."""
+
+
+def test_who_stood_still_while_it_waited_looks_again(
+    context: zmq.Context[zmq.Socket[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket = StoodStill()
+    monkeypatch.setattr(EngineClient, "_connect", lambda client: socket)
+    client = EngineClient(context, "ipc://nowhere")
+    assert client.ask(ReadService, actor="test").job_id == "job"
+    assert (socket.sendings, socket.looks) == (2, 2)
