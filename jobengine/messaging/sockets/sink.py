@@ -52,10 +52,9 @@ class SocketSink:
         return self._lane.descriptors
 
     def offer(self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]]) -> int:
-        lane, taken = self._lane, 0
-        while taken < len(elements) and (room := lane.room):
-            end = taken + room
-            messages = self._messages(elements[taken:end], planes[taken:end], is_first=not taken)
+        lane, count, taken = self._lane, len(elements), 0
+        while taken < count and (room := lane.room):
+            messages = self._messages(elements, planes, taken, min(count, taken + room))
             if not messages:
                 break
             lane.offer(messages)
@@ -78,7 +77,7 @@ class SocketSink:
         self._lane.close()
 
     def _messages(
-        self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]], is_first: bool
+        self, elements: Sequence[Element], planes: Sequence[Sequence[Buffer]], begin: int, end: int
     ) -> list[Sequence[Buffer]]:
         """Made before the first of them is sent: what is sent without pauses wakes libzmq's thread, and the
         peer, less often. An element that can't be encoded is told when it is the first of all, so that those
@@ -86,10 +85,10 @@ class SocketSink:
         encode = self._codec.element
         messages: list[Sequence[Buffer]] = []
         try:
-            for element, parts in zip(elements, planes, strict=True):
-                messages.append(encode(element, parts))
+            for place in range(begin, end):
+                messages.append(encode(elements[place], planes[place]))
         except SinkError:
-            if is_first and not messages:
+            if not (begin or messages):
                 raise
         return messages
 
