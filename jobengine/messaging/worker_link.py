@@ -55,6 +55,7 @@ class WorkerLink:
         self._log = structlog.get_logger("link")
         self._unacknowledged: deque[AnyReport] = deque()
         self._unsent: deque[AnyReport] = deque()
+        self._was_acknowledged = False
 
     @property
     def is_settled(self) -> bool:
@@ -89,20 +90,28 @@ class WorkerLink:
             self._unsent.popleft()
 
     def receive(self, timeout_ms: float, others: Sequence[int] = ()) -> list[ToWorker]:
-        """Commands that have arrived, as `Channel.receive` waits for them."""
+        """Commands that have arrived, as `Channel.receive` waits for them. An acknowledgement is none: each
+        heartbeat gets one, and what the worker does is no other for it."""
         arrived = self._channel.receive(timeout_ms, others)
         if not arrived:
             return []
         commands = [to_worker.decode(packed) for packed in arrived]
         for command in commands:
             self._take_note(command)
-        return commands
+        return [command for command in commands if not isinstance(command, Acknowledge)]
+
+    def was_acknowledged(self) -> bool:
+        """Whether an engine has acknowledged anything since last asked."""
+        was, self._was_acknowledged = self._was_acknowledged, False
+        return was
 
     def close(self) -> None:
         self._channel.close()
         self._spool.close()
 
     def _take_note(self, command: ToWorker) -> None:
+        if isinstance(command, Acknowledge):
+            self._was_acknowledged = True
         if isinstance(command, Acknowledge | Sync):
             while self._unacknowledged and self._unacknowledged[0].sequence <= command.acknowledged:
                 self._unacknowledged.popleft()

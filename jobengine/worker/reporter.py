@@ -154,9 +154,10 @@ class Reporter:
         )
 
     def heard(self, commands: Sequence[ToWorker]) -> None:
-        """Commands of the engine have come, or none."""
-        if commands:
+        """Commands of the engine have come, or none; it may have acknowledged something."""
+        if self._link.was_acknowledged() or commands:
             self.last_heard_ns = self._clock.monotonic_ns()
+        if commands:
             self.engine = commands[-1].engine
 
     def say(self, message: FromWorker) -> None:

@@ -108,9 +108,11 @@ def test_reports_made_without_an_engine_arrive_in_order(
     with engine(context, ends) as sockets:
         assert hear(sockets, link, 2000) == made
         assert not link.is_settled
+        assert not link.was_acknowledged()
         sockets.command(IDENTITY, Acknowledge("e", 2000))
-        told(link, lambda c: isinstance(c, Acknowledge))
-    assert link.is_settled
+        wait_until(lambda: link.receive(0) == [] and link.is_settled, "all is acknowledged")
+    assert link.was_acknowledged()
+    assert not link.was_acknowledged()
 
 
 def test_command_that_came_while_the_worker_spoke_is_read_without_waiting_for_another(
@@ -118,17 +120,17 @@ def test_command_that_came_while_the_worker_spoke_is_read_without_waiting_for_an
 ) -> None:
     with engine(context, ends) as sockets:
         wait_until(lambda: _is_reached(sockets, link), "the worker is connected")
-        sockets.command(IDENTITY, Acknowledge("e", 1))
+        sockets.command(IDENTITY, Sync("e", 0, 1))
         wait_until(lambda: link.receive(0) != [], "one command comes")
         for number in range(20):
-            sockets.command(IDENTITY, Acknowledge("e", number))
+            sockets.command(IDENTITY, Sync("e", 0, number))
             sockets.poll(10, (), 1000)
             link.say(Hello(1, 4711))
-            told(link, partial(_acknowledges, number))
+            told(link, partial(_has_revision, number))
 
 
-def _acknowledges(number: int, command: ToWorker) -> bool:
-    return isinstance(command, Acknowledge) and command.acknowledged == number
+def _has_revision(number: int, command: ToWorker) -> bool:
+    return isinstance(command, Sync) and command.revision == number
 
 
 def test_descriptors_of_a_work_end_a_wait_as_commands_do(link: WorkerLink) -> None:

@@ -55,6 +55,10 @@ class ScriptedLink:
     def say(self, message: FromWorker) -> None:
         self.said.append(message)
 
+    def was_acknowledged(self) -> bool:
+        """The script has commands only."""
+        return False
+
     def flush(self) -> None:
         """Reports are sent at once."""
 

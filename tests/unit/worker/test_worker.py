@@ -67,6 +67,17 @@ def test_orphan_ends_after_its_grace_and_its_spool_tells_the_next_service() -> N
         assert engine.audit().is_intact
 
 
+def test_a_worker_that_hears_nothing_but_answers_to_its_heartbeats_is_no_orphan() -> None:
+    clock = ManualClock()
+    workers = InProcessWorkers(clock, lambda kind: SyntheticWork(), orphan_grace_s=10)
+    with InMemoryEngine(clock, workers) as engine:
+        job_id = engine.submit(pipe_job(immediate("Start"), after(30_000, "Finish")))
+        engine.advance(timedelta(seconds=29))
+        assert engine.state(job_id) == "Running"
+        engine.advance(timedelta(seconds=2))
+        assert engine.state(job_id) == "Finished"
+
+
 def test_a_worker_that_stood_still_for_longer_than_its_grace_asks_again_and_goes_on() -> None:
     clock = ManualClock()
     workers = InProcessWorkers(clock, lambda kind: SyntheticWork(), orphan_grace_s=10)
