@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from jobengine.clock import Clock
@@ -10,16 +10,17 @@ from jobengine.model.condition import Milestone, StreamReading
 from jobengine.model.lifecycle import JobState
 from jobengine.model.plan import Plan
 from jobengine.ports.work import ElementWork
+from jobengine.worker.ending import Ending
 from jobengine.worker.steps import NOTHING, Pause, Waiting
 
 
 class ElementDrive:
     """Drives an `ElementWork` along a plan."""
 
-    def __init__(self, work: ElementWork, clock: Clock, must_end: Callable[[], str]) -> None:
+    def __init__(self, work: ElementWork, clock: Clock, ending: Ending) -> None:
         self._work = work
         self._clock = clock
-        self._must_end = must_end
+        self._ending = ending
         self._rate = work.rate
         self._milestone: Milestone | None = None
 
@@ -70,7 +71,7 @@ class ElementDrive:
         while not (work.ended or (milestone is not None and milestone.is_reached(work))):
             if limit_ns <= until_ns:
                 return (yield Pause(limit_ns, limit_ns))
-            if (commands := (yield Pause(until_ns, limit_ns))) or self._must_end():
+            if (commands := (yield Pause(until_ns, limit_ns))) or self._ending.is_told:
                 return commands
             until_ns = work.step(milestone)
         return NOTHING

@@ -27,6 +27,7 @@ from jobengine.model.push import PushTarget
 from jobengine.model.roots import MediaRoots
 from jobengine.ports.work import Work, WorkContext
 from jobengine.worker.course import Course, run_alone
+from jobengine.worker.ending import Ending
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
 from jobengine.worker.solitude import Solitude
@@ -114,7 +115,7 @@ class Worker:
         reporter = Reporter(self._link, self._clock, assign)
         work = self._new_work(assign.kind)
         runtime = Runtime(
-            assign, work, self._context_of(assign), reporter, self._clock, self._must_end(reporter)
+            assign, work, self._context_of(assign), reporter, self._clock, self._ending(reporter)
         )
         self._runtime = runtime
         yield from runtime.steps()
@@ -144,15 +145,11 @@ class Worker:
             if any(isinstance(command, Release) and command.fenced for command in commands):
                 return
 
-    def _must_end(self, reporter: Reporter) -> Callable[[], str]:
-        def reason() -> str:
-            if self._signals.stop:
-                return "the worker was told to stop by a signal"
-            if self._is_orphan(reporter.last_heard_ns):
-                return f"no service was heard of for {self._fork.orphan_grace_s:g} s"
-            return ""
+    def _ending(self, reporter: Reporter) -> Ending:
+        def is_orphan() -> bool:
+            return self._is_orphan(reporter.last_heard_ns)
 
-        return reason
+        return Ending(self._signals, is_orphan, self._fork.orphan_grace_s)
 
     def _is_orphan(self, last_heard_ns: int) -> bool:
         lasts_ns = self._solitude.lasts_ns(last_heard_ns, BEATS_UNHEARD * self._link.beat_ns)

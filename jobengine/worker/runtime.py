@@ -8,7 +8,7 @@ change. Nothing here waits: `Runtime.steps` gives the thread back instead. What 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import TypeGuard
@@ -30,6 +30,7 @@ from jobengine.model.lifecycle import EngineRequest, JobState, RequestedState, d
 from jobengine.model.plan import Due, Plan
 from jobengine.ports.work import TickWork, Work, WorkContext, goes_by_elements
 from jobengine.worker.element_drive import ElementDrive
+from jobengine.worker.ending import Ending
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.steps import Pause, Steps, Waiting
 from jobengine.worker.tick_drive import TickDrive
@@ -48,14 +49,14 @@ class Runtime:
         context: WorkContext,
         reporter: Reporter,
         clock: Clock,
-        must_end: Callable[[], str],
+        ending: Ending,
     ) -> None:
         self._assign = assign
         self._work = work
         self._context = context
         self._reporter = reporter
         self._clock = clock
-        self._must_end = must_end
+        self._ending = ending
         self.state = JobState(assign.state)
         self._plan = Plan(_UNPREPARED_RATE)
         self._drive: TickDrive | ElementDrive | None = None
@@ -97,7 +98,7 @@ class Runtime:
         self._work.prepare(self._assign.description, self._context)
         settled = {place: Fraction(position) for place, position in self._assign.settled.items()}
         self._plan = Plan(self._work.rate, settled)
-        self._drive = _drive(self._work, self._clock, self._must_end)
+        self._drive = _drive(self._work, self._clock, self._ending)
         self._plan.arm(self._assign.transitions, self._clock.now(), self._drive.floor)
         self._reporter.prepared(self._work, self._assign.revision)
         if self._assign.resume is not None:
@@ -166,7 +167,7 @@ class Runtime:
 
     def _turn(self) -> Steps:
         """As much work as is due, then the thread back until the next reason to do something."""
-        end = self._must_end()
+        end = self._ending.reason()
         if end:
             yield from self._change(EngineRequest.TERMINATE, {"reason": end})
             return
@@ -312,11 +313,11 @@ def _wait_idly(until_ns: int) -> Waiting:
     return (yield Pause(until_ns))
 
 
-def _drive(work: Work, clock: Clock, must_end: Callable[[], str]) -> TickDrive | ElementDrive:
+def _drive(work: Work, clock: Clock, ending: Ending) -> TickDrive | ElementDrive:
     if goes_by_elements(work):
-        return ElementDrive(work, clock, must_end)
+        return ElementDrive(work, clock, ending)
     if _goes_by_ticks(work):
-        return TickDrive(work, clock, must_end)
+        return TickDrive(work, clock, ending)
     raise TypeError(f"{type(work).__name__} can neither advance nor step")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from jobengine.clock import Clock
@@ -10,6 +10,7 @@ from jobengine.model.condition import StreamReading
 from jobengine.model.lifecycle import JobState
 from jobengine.model.plan import Plan
 from jobengine.ports.work import TickWork
+from jobengine.worker.ending import Ending
 from jobengine.worker.pacer import Pacer
 from jobengine.worker.steps import NOTHING, Pause, Waiting
 
@@ -23,10 +24,10 @@ class TickDrive:
     descriptors: Sequence[int] = ()
     """Nothing but time and commands wakes it."""
 
-    def __init__(self, work: TickWork, clock: Clock, must_end: Callable[[], str]) -> None:
+    def __init__(self, work: TickWork, clock: Clock, ending: Ending) -> None:
         self._work = work
         self._clock = clock
-        self._must_end = must_end
+        self._ending = ending
         self._is_paced, self._block_ticks = work.is_paced, work.block_ticks
         self._pacer = Pacer(clock, work.rate)
         self._cut: int | None = None
@@ -66,7 +67,7 @@ class TickDrive:
         while not (self.ended or (cut is not None and self._work.position >= cut)):
             if limit_ns <= until_ns:
                 return (yield Pause(limit_ns))
-            if (commands := (yield Pause(until_ns))) or self._must_end():
+            if (commands := (yield Pause(until_ns))) or self._ending.is_told:
                 return commands
             until_ns = self._step()
         return NOTHING

@@ -25,8 +25,10 @@ from jobengine.model.roots import MediaRoots
 from jobengine.ports.work import Work, WorkContext, goes_by_elements
 from jobengine.testing import ManualClock
 from jobengine.worker.course import Course, run_alone
+from jobengine.worker.ending import Ending
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
+from jobengine.worker.stop_signal import StopSignal
 
 ENGINE = "engine-1"
 
@@ -85,7 +87,7 @@ class Stage:
         self.goes_along = False
         self.clock = ManualClock()
         self.link = ScriptedLink(self.clock)
-        self.end_reason = ""
+        self.signals = StopSignal()
 
     def run(
         self,
@@ -116,7 +118,8 @@ class Stage:
             **self.context_members(),
         )
         reporter = Reporter(self.link, self.clock, told)  # type: ignore[arg-type]
-        runtime = Runtime(told, work, context, reporter, self.clock, lambda: self.end_reason)
+        ending = Ending(self.signals, lambda: False, 60.0)
+        runtime = Runtime(told, work, context, reporter, self.clock, ending)
         course = Course(runtime.steps())
         if self.goes_along and goes_by_elements(work):
             course.work = work

@@ -245,12 +245,16 @@ def test_fault_of_the_program_is_an_error_too(stage: Stage, monkeypatch: pytest.
 
 def test_reason_to_end_terminates_and_closes(stage: Stage) -> None:
     def stop() -> None:
-        stage.end_reason = "the worker was told to stop by a signal"
+        stage.signals.stop = True
 
     stage.link.at(1000, stop)
     stage.run(SyntheticWork(), [start()])
     [end] = stage.changed
-    assert (end.requested, end.state, end.info) == ("Terminate", "Terminated", {"reason": stage.end_reason})
+    assert (end.requested, end.state, end.info) == (
+        "Terminate",
+        "Terminated",
+        {"reason": "the worker was told to stop by a signal"},
+    )
     assert any(isinstance(report, OutputClosed) for report in stage.link.reports)
 
 
