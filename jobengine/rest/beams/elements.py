@@ -158,6 +158,8 @@ class ElementRoutes:
         """
         element, data = split_raw(variable(call, "reference"))
         if data:
+            if call.query.model_fields_set:
+                raise MalformedError("dry_run and tolerance_ms are possible for elements, not for a payload")
             return self._payloads.drop(call, element, data)
         refuse_conditions()
         reference = parse_reference(element)

@@ -400,6 +400,15 @@ def test_a_payload_is_let_go(packet: Beam, end: str) -> None:
     assert is_beam_error(packet.client.delete("/beams/test_url/0/packet_42.raw_0"), 400)
 
 
+@pytest.mark.parametrize("query", ["dry_run=1", "dry_run=0", "tolerance_ms=5"])
+@pytest.mark.parametrize("end", [".raw", "/data"])
+def test_a_payload_is_never_let_go_by_who_only_asks(packet: Beam, end: str, query: str) -> None:
+    packet.put_data("0/packet_42/data", b"x")
+    answer = packet.client.delete(f"/beams/test_url/0/packet_42{end}?{query}")
+    assert is_beam_error(answer, 400)
+    assert packet.get(f"0/packet_42{end}").data == b"x"
+
+
 def test_payloads_are_read_the_same_with_and_without_flask(small: Beam) -> None:
     app: Any = small.client.application
     front = app.wsgi_app
