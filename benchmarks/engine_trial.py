@@ -23,6 +23,9 @@ PER_COMMIT = 100
 """Transitions that the bare driver commits together."""
 APPENDED_TO = 1_000
 """Jobs that run while transitions are appended to them."""
+CHANGES_EACH = 4
+"""How often each of them pauses and goes on in a round, so that a round takes half a second: one of a seventh
+told mostly how warm caches were."""
 
 _COLUMN = {column.name: at for at, column in enumerate(jobs.columns)}
 _CHANGED = [at for name, at in _COLUMN.items() if name not in JOB_FIXED]
@@ -79,7 +82,7 @@ class EngineTrial:
             self._start_jobs()
         packed = [
             message(ChangeJob, next(self._numbers), job_id=job_id, drafts=(immediate(requested),))
-            for requested in ("Pause", "Start")
+            for requested in ("Pause", "Start") * CHANGES_EACH
             for job_id in self._running
         ]
         _, seconds = self._drive(packed)
