@@ -53,6 +53,8 @@ from jobengine.rest.shapes import CountShape, JobShape, JobsOrCount, PlanShape
 Json = Any
 JOBS = "/api/jobs"
 JOB = f"{JOBS}/<jobId>"
+PATCH_TRIES = 100
+"""How often a patch of any revision is merged anew because somebody else came first; half a second or so."""
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -172,8 +174,8 @@ class JobRoutes:
         job_id = job_id_of(call)
         value, _ = read_body(self._limit, MERGE_PATCH)
         patch = read(JobPatch, value)
-        while not self._is_patched(job_id, patch, call.actor):
-            continue  # somebody else came first, and any revision is meant
+        if not any(self._is_patched(job_id, patch, call.actor) for _ in range(PATCH_TRIES)):
+            raise ConflictError(f"others have changed the job {PATCH_TRIES} times meanwhile; try again")
         return self._answer(self._services.whole_jobs.get(job_id), call.actor)
 
     def _is_patched(self, job_id: str, patch: JobPatch, actor: Actor) -> bool:

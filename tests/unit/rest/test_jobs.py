@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
 
+from jobengine.rest.jobs import PATCH_TRIES
 from tests.unit.rest.bench import HOST, PIPE, Bench, immediate, on_event
 
 
@@ -163,6 +165,25 @@ def test_patches_of_any_revision_at_once_are_all_merged(
 
     monkeypatch.setattr(bench.engine, "ask", ask)
     assert patch({"c": 3})["clientData"] == {"a": 1, "b": 2, "c": 3}
+
+
+def test_a_patch_before_which_others_always_come_is_refused_in_the_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, asked, tries = bench.submit(on_event("Start"), clientData={}), bench.engine.ask, count()
+
+    def ask(request: Any, **members: Any) -> Any:
+        change = {"name": f"theirs {next(tries)}"}
+        asked(request, actor="other", job_id=job["jobId"], changes=change, revision=members["revision"])
+        return asked(request, **members)
+
+    monkeypatch.setattr(bench.engine, "ask", ask)
+    place, headers = f"/api/jobs/{job['jobId']}", {"If-Match": "*"}
+    response = bench.client.patch(place, json={"clientData": {"c": 3}}, headers=headers)
+    assert response.status_code == 409
+    assert f"{PATCH_TRIES} times" in response.get_json()["detail"]
+    assert next(tries) == PATCH_TRIES
+    assert bench.client.get(place).get_json()["clientData"] == {}
 
 
 def test_a_job_for_another_host_is_refused_in_a_sentence(bench: Bench) -> None:
