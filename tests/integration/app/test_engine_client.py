@@ -28,25 +28,26 @@ class Engine:
 
     @contextmanager
     def answering(self, context: zmq.Context[zmq.Socket[bytes]], *together: int) -> Iterator[None]:
-        thread = threading.Thread(target=self._answer, args=(context, together))
-        thread.start()
-        yield
-        thread.join(PATIENCE_S)
-
-    def _answer(self, context: zmq.Context[zmq.Socket[bytes]], together: tuple[int, ...]) -> None:
+        # Closed only when the client has read: who loses its peer forgets what it has not read (IMMEDIATE).
         with context.socket(zmq.ROUTER) as socket:
             socket.bind(self.address)
-            for count in together:
-                asked: list[list[bytes]] = []
-                while len(asked) < count and socket.poll(PATIENCE_MS):
-                    asked.append(socket.recv_multipart())
-                for client, packed in asked:
-                    self.clients.append(client)
-                    request = request_decoder.decode(packed)
-                    refused = Refused(request.request_id, "conflict", "no")
-                    is_refused = request.actor == "stranger"
-                    answer = refused if is_refused else Accepted(request.request_id, request.actor, 1, ())
-                    socket.send_multipart((client, encode(answer)))
+            thread = threading.Thread(target=self._answer, args=(socket, together))
+            thread.start()
+            yield
+            thread.join(PATIENCE_S)
+
+    def _answer(self, socket: zmq.Socket[bytes], together: tuple[int, ...]) -> None:
+        for count in together:
+            asked: list[list[bytes]] = []
+            while len(asked) < count and socket.poll(PATIENCE_MS):
+                asked.append(socket.recv_multipart())
+            for client, packed in asked:
+                self.clients.append(client)
+                request = request_decoder.decode(packed)
+                refused = Refused(request.request_id, "conflict", "no")
+                is_refused = request.actor == "stranger"
+                answer = refused if is_refused else Accepted(request.request_id, request.actor, 1, ())
+                socket.send_multipart((client, encode(answer)))
 
 
 @pytest.fixture
