@@ -132,10 +132,15 @@ class EngineService:
         self._garbage.look(is_quiet)
 
     def _finish(self) -> None:
-        """Finish all jobs in order; what has not ended in time is terminated and noted as such."""
+        """Finish all jobs in order; what has not ended in time is terminated and noted as such.
+
+        Who stood still until after the deadline hears what was said meanwhile all the same.
+        """
         self._log.info("service.finishing", jobs=self._engine.finish_all("the service stops"))
         deadline_ns = self._clock.monotonic_ns() + int(self._terms.finish_timeout_s * 1e9)
-        while self._engine.worker_count and self._clock.monotonic_ns() < deadline_ns:
+        is_late = False
+        while self._engine.worker_count and not is_late:
+            is_late = self._clock.monotonic_ns() >= deadline_ns
             self._turn(int(NEAR_MS))
         if self._engine.worker_count:
             self._engine.terminate_all("the job did not finish before the service stopped")
