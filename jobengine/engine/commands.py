@@ -68,9 +68,8 @@ class Commands:
         if job is None or job.state.is_final or worker is None or worker.process_id not in (0, process_id):
             self.fence(identity)
             return
-        if worker.is_gone:
+        if worker.is_gone or not self._workers.give_job(worker, process_id):
             return
-        self._workers.give_job(worker, process_id)
         worker.acknowledged = job.record.report_sequence
         job.record.worker_process_id = process_id
         job.has_worker = True

@@ -14,6 +14,7 @@ from jobengine.engine.live_job import LiveJob
 from jobengine.engine.resuming import resume_at
 from jobengine.engine.worker import Worker
 from jobengine.engine.workers import Workers
+from jobengine.messaging.worker_messages import Resume
 from jobengine.model.lifecycle import EngineRequest, JobState, decide
 
 Measure = Callable[[Path], int | None]
@@ -41,10 +42,16 @@ class Losses:
         self._end_streams = end_streams
 
     def lost(self, job: LiveJob, worker: Worker, cause: str, decisions: Decisions) -> None:
-        """Note the loss in the history; the job fails, or goes on with another worker."""
+        """Note the loss in the history; the job fails, or goes on with another worker.
+
+        With one that was not given the job yet nothing is lost: another is asked for, whatever the policy.
+        """
         record = job.record
         record.worker_process_id = 0
         job.has_worker = False
+        if not worker.is_assigned and worker.restarts < self._restart_limit:
+            self._succeed(job, _successor(worker, worker.return_to, worker.resume), decisions)
+            return
         position = last_position(job, worker)
         info = {"cause": cause, "lastConfirmedPosition": position, "stage": str(record.current_state)}
         self._close_outputs(job, decisions)
@@ -87,16 +94,12 @@ class Losses:
             state = decide(record.current_state, EngineRequest.UPDATE)
             at = at._replace(info={**at.info, "returnTo": former})
             decisions.implicit(job, EngineRequest.UPDATE, state, at)
-        successor = Worker(
-            record.job_id,
-            prepare_id=worker.prepare_id,
-            resume=resume_at(job, int(at.position.get("pts", 0)), reached),
-            return_to=former,
-            restarts=worker.restarts + 1,
-            group=worker.group,
-        )
+        resume = resume_at(job, int(at.position.get("pts", 0)), reached)
+        self._succeed(job, _successor(worker, former, resume), decisions)
+
+    def _succeed(self, job: LiveJob, successor: Worker, decisions: Decisions) -> None:
         job.forget_plan()
-        decisions.launching.add(record.job_id)
+        decisions.launching.add(job.record.job_id)
         decisions.after_commit(lambda: self._workers.start(successor))
 
     def _keep_awake(self, job: LiveJob, decisions: Decisions) -> None:
@@ -115,6 +118,18 @@ class Losses:
                     output.samples = self._measure(Path(output.path))
                 output.closed = True
                 decisions.output(output, "output.closed")
+
+
+def _successor(worker: Worker, return_to: str, resume: Resume | None) -> Worker:
+    """The next in a row."""
+    return Worker(
+        worker.job_id,
+        prepare_id=worker.prepare_id,
+        resume=resume,
+        return_to=return_to,
+        restarts=worker.restarts + 1,
+        group=worker.group,
+    )
 
 
 def _reached(job: LiveJob, worker: Worker, at: Passing) -> str:

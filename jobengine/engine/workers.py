@@ -114,7 +114,8 @@ class Workers:
     def given_up(self) -> list[Worker]:
         """Workers that never came forward; those not even forked are asked for again.
 
-        Not those that this engine gave their job: preparing it may take its time.
+        Not those that this engine gave their job: preparing it may take its time. Nor those that have yet to
+        be given theirs in a process that jobs share: it takes them when it gets on, and its end is told.
         """
         now_ns = self._clock.monotonic_ns()
         quiet = [w for w in self._by_job.values() if w.progress is None and w.armed_ns == 0 and not w.is_gone]
@@ -122,7 +123,7 @@ class Workers:
         for worker in silent:
             if worker.process_id == 0:
                 self.start(worker)
-        return [w for w in silent if w.process_id != 0]
+        return [w for w in silent if w.process_id != 0 and (w.is_assigned or not w.group)]
 
     def wait_anew(self) -> None:
         """Nobody's greeting could be taken for a while: their time begins now."""
@@ -140,12 +141,15 @@ class Workers:
         worker = self.assigned(job.record.job_id)
         return worker is not None and worker.identity == identity
 
-    def give_job(self, worker: Worker, process_id: int) -> None:
-        """The process has come forward and gets the job; its end will be noticed."""
+    def give_job(self, worker: Worker, process_id: int) -> bool:
+        """The process has come forward and gets the job; its end will be noticed. False if it is gone: it may
+        have ended before its greeting was read."""
+        if not self._launcher.watch(process_id):
+            return False
         worker.process_id = process_id
         worker.is_assigned = True
         worker.last_heard_ns = self._clock.monotonic_ns()
-        self._launcher.watch(process_id)
+        return True
 
     def beat(self, job_id: str, progress: Progress) -> Worker:
         """A heartbeat was heard of the worker of ``job_id``, which is given back."""

@@ -10,6 +10,7 @@ import pytest
 
 from jobengine.engine.admission import AdmissionTerms
 from jobengine.messaging.spool import ledger_of
+from jobengine.messaging.worker_messages import Assign, Release
 from jobengine.model.record import TransitionRecord
 from jobengine.testing import InMemoryEngine, ManualClock, Puppet, PuppetWorkers
 from tests.unit.engine.assigning import assigned
@@ -34,6 +35,13 @@ def orphaned(stage: InMemoryEngine, puppets: PuppetWorkers, job_id: str) -> Pupp
     stage.settle()
     assert stage.state(job_id) == "Updating"
     return first
+
+
+def unheard(puppets: PuppetWorkers) -> Puppet:
+    """The worker that was asked for last: it was forked, but the engine has not been told."""
+    late = Puppet(puppets, puppets.launched[-1], 4711)
+    puppets.alive.add(late.process_id)
+    return late
 
 
 def left_behind(puppet: Puppet) -> list[Path]:
@@ -81,7 +89,7 @@ def test_a_successor_that_is_never_forked_is_asked_for_again(
 def test_a_successor_that_greets_after_its_deadline_gets_its_job(
     stage: InMemoryEngine, puppets: PuppetWorkers, orphaned: Puppet, job_id: str
 ) -> None:
-    late = Puppet(puppets, puppets.launched[-1], 4711)
+    late = unheard(puppets)
     stage.advance(LONG_AFTER_THE_DEADLINE)
     late.hello()
     stage.settle()
@@ -92,7 +100,7 @@ def test_a_successor_that_greets_after_its_deadline_gets_its_job(
 def test_a_first_worker_that_greets_after_its_deadline_gets_its_job(
     stage: InMemoryEngine, puppets: PuppetWorkers, job_id: str
 ) -> None:
-    late = Puppet(puppets, puppets.launched[-1], 4711)
+    late = unheard(puppets)
     stage.advance(LONG_AFTER_THE_DEADLINE)
     late.hello()
     stage.settle()
@@ -193,3 +201,69 @@ def test_a_job_that_is_over_without_a_worker_leaves_nothing_of_those_it_had() ->
         stage.request(job_id, "Cancel")
         assert stage.state(job_id) == "Cancelled"
         assert not any(path.exists() for path in files)
+
+
+@pytest.fixture
+def plain_id(stage: InMemoryEngine) -> str:
+    """A job that is not to be taken up again once a worker has had it."""
+    return stage.submit(pipe_job(immediate("Start"), after(1000, "Finish")))
+
+
+class TestWorkerWithoutItsJob:
+    """One that was asked for and forked, but was not given the job: with it nothing is lost."""
+
+    def test_its_death_makes_another_one_begin(
+        self, stage: InMemoryEngine, puppets: PuppetWorkers, plain_id: str
+    ) -> None:
+        puppets.start(plain_id).die()
+        stage.settle()
+        second = assigned(stage, puppets, plain_id)
+        assert (second.assignment.state, second.assignment.resume) == ("Pending", None)
+        second.passed(second.assignment.transitions[0].transition_id, "Running")
+        stage.settle()
+        assert [row.current_proc_state for row in stage.history(plain_id)] == ["Running"]
+
+    def test_its_silence_does_too_and_it_is_sent_away(
+        self, stage: InMemoryEngine, puppets: PuppetWorkers, plain_id: str
+    ) -> None:
+        stopped = puppets.start(plain_id)
+        stage.advance(timedelta(seconds=12))
+        second = assigned(stage, puppets, plain_id)
+        stopped.hello()
+        stage.settle()
+        assert isinstance(stopped.commands[-1], Release)
+        assert second.assignment.job_id == plain_id
+        assert stage.state(plain_id) == "Pending"
+
+    def test_replacements_in_a_row_are_limited(self) -> None:
+        clock = ManualClock()
+        with InMemoryEngine(clock, PuppetWorkers(clock), restart_limit=2) as stage:
+            puppets = stage.workers
+            assert isinstance(puppets, PuppetWorkers)
+            job_id = stage.submit(pipe_job(immediate("Start")))
+            for _ in range(3):
+                puppets.start(job_id).die(1)
+                stage.settle()
+            assert (len(puppets.launched), stage.state(job_id)) == (3, "Error")
+
+    def test_its_greeting_that_is_read_behind_its_end_means_nothing(
+        self, stage: InMemoryEngine, puppets: PuppetWorkers, plain_id: str
+    ) -> None:
+        dead = puppets.start(plain_id)
+        dead.die()
+        stage.settle()
+        dead.hello()
+        stage.settle()
+        assert not [command for command in dead.commands if isinstance(command, Assign)]
+        assert assigned(stage, puppets, plain_id).assignment.job_id == plain_id
+
+    def test_in_a_process_that_others_share_it_is_waited_for(
+        self, stage: InMemoryEngine, puppets: PuppetWorkers
+    ) -> None:
+        job_id = stage.submit(restream_job("one"))
+        busy = puppets.start(job_id)
+        stage.advance(timedelta(minutes=5))
+        busy.hello()
+        stage.settle()
+        assert busy.assignment.job_id == job_id
+        assert len(puppets.launched) == 1
