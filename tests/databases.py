@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pytest
 from jobengine.history.database import Database
 from jobengine.ids import new_id
 from tests.needs import need
+from tests.ports import free_port
 from tests.waiting import PATIENCE_S
 
 SERVER_USER = "postgres"
@@ -36,7 +36,7 @@ class PostgresServer:
     def __init__(self, folder: Path, kept: Path | None = None, settings: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = ("listen_addresses=127.0.0.1", "max_connections=100", *settings)
         self._programs = _find_programs()
         if kept is not None:
@@ -46,13 +46,13 @@ class PostgresServer:
         self._run("initdb", "-D", str(self.data), "-U", "jobengine", "-A", "trust", "-E", "UTF8", "--no-sync")
 
     def start(self) -> None:
-        """Start and wait until it answers (at most 30 s)."""
+        """Start and wait until it answers."""
         options = " -c ".join((f"-p {self.port} -k {self.folder}", *self._settings))
-        self._control("start", "-w", "-t", "30", "-l", str(self.folder / "log"), "-o", options)
+        self._control("start", "-w", "-t", f"{PATIENCE_S:.0f}", "-l", str(self.folder / "log"), "-o", options)
 
     def stop(self, mode: str = "fast") -> None:
         """Cut every connection and stop; ``immediate`` is like a crash."""
-        self._control("stop", "-m", mode, "-w")
+        self._control("stop", "-m", mode, "-w", "-t", f"{PATIENCE_S:.0f}")
 
     def remove(self) -> None:
         """Delete the folder with everything in it; the server must be stopped."""
@@ -112,7 +112,8 @@ def postgres_server() -> Iterator[PostgresServer]:
             owner = pwd.getpwnam(SERVER_USER)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         # Tests end processes, not the machine: what the kernel has outlives them.
-        server = PostgresServer(folder, settings=("fsync=off",))
+        # Nobody but the tests takes locks or reads rows.
+        server = PostgresServer(folder, settings=("fsync=off", "autovacuum=off"))
         server.start()
         try:
             server.execute("CREATE DATABASE template")
@@ -152,10 +153,3 @@ def _find_programs() -> Path:
         return found[-1].parent
     on_path = shutil.which("initdb")
     return Path(on_path).parent if on_path else Path()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

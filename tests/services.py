@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import psycopg
 import pytest
 
 from jobengine.client import Client
+from tests.ports import free_port
 from tests.processes import await_end, has_ended
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -209,14 +209,6 @@ def new_service(tmp_path: Path) -> Iterator[NewService]:
         service.remove()
         if service.log.exists():
             print(f"--- the end of {service.log}:\n{service.log.read_text()[-4000:]}")
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _environment(data: Path, database_url: str | None, settings: dict[str, object]) -> dict[str, str]:

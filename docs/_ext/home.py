@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from shutil import rmtree
 
 import psutil
 
+from tests.ports import free_port
 from tests.processes import await_end
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -34,7 +34,7 @@ class Home:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="jobengine-docs-"))
         (self.folder / "docs").symlink_to(DOCS)
-        self.address = f"127.0.0.1:{_free_port()}"
+        self.address = f"127.0.0.1:{free_port()}"
         self._service: subprocess.Popen[bytes] | None = None
 
     @property
@@ -97,10 +97,3 @@ class Home:
             return process.environ().get(OWNER) == str(self.folder)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

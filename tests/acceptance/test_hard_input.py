@@ -24,7 +24,8 @@ from tests.acceptance.documents import (
     timeline,
 )
 from tests.acceptance.observing import history_of, output_of, reach
-from tests.services import Service, free_port
+from tests.ports import free_port
+from tests.services import Service
 from tests.waiting import wait_until
 
 MANY = 10_000

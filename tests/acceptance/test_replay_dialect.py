@@ -19,7 +19,8 @@ from jobengine.model.socket_options import SinkOptions
 from jobengine.ports.sink import SinkStream
 from tests.acceptance.observing import reach, worker_of
 from tests.integration.sockets import savant
-from tests.services import Service, free_port
+from tests.ports import free_port
+from tests.services import Service
 from tests.unit.rest.test_replay import changed
 from tests.waiting import wait_until
 

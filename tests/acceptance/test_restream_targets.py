@@ -19,7 +19,8 @@ from jobengine.model.element import Element, ElementKind, StoredElement
 from jobengine.model.message import Message, message_attributes
 from jobengine.ports.contents import PutElement
 from tests.acceptance.observing import reach, worker_of
-from tests.services import NewService, Service, free_port
+from tests.ports import free_port
+from tests.services import NewService, Service
 from tests.waiting import PATIENCE_MS, wait_until
 
 COUNT = 200

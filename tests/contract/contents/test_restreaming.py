@@ -26,7 +26,7 @@ from jobengine.worker.restream.content_writer import ContentWriter
 from jobengine.worker.restream.grouped_sink import GroupedSink
 from jobengine.worker.restream.shared_store import share
 from jobengine.worker.restream.work import RestreamWork
-from tests.services import free_port
+from tests.ports import free_port
 from tests.unit.worker.restream.at_once import AtOnce
 from tests.waiting import wait_until
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from jobengine.ports.contents import (
 )
 from tests.begun import begun
 from tests.integration.contents.cutting_proxy import CuttingProxy
+from tests.ports import free_port
 from tests.redis_servers import RedisServer, running
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -187,10 +187,8 @@ def test_forgotten_scripts_are_loaded_again(redis_server: RedisServer, redis_url
 
 
 def test_a_store_lies_in_one_slot_of_a_redis_cluster() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    with running("--cluster-enabled", "yes", "--cluster-port", port, "--bind", "127.0.0.1") as server:
+    settings = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--bind", "127.0.0.1")
+    with running(*settings) as server:
         with server.client() as client:
             client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
             wait_until(lambda: client.cluster("INFO")["cluster_state"] == "ok", "slots")

@@ -17,7 +17,7 @@ from jobengine.testing.clock import ManualClock
 from tests.contract.contents.backends import BACKENDS
 from tests.integration.convert.kitchen import Kitchen
 from tests.needs import need
-from tests.services import free_port
+from tests.ports import free_port
 from tests.waiting import PATIENCE_S, wait_until
 
 CONFIGURATION = """
