@@ -152,15 +152,19 @@ class NurseryLauncher:
     def _start_nursery(self) -> None:
         """Start the next one if it is time to.
 
-        What the dead one was asked for last the new one is asked for, but no third one: it may die of it.
-        Should the worker have been forked all the same, the engine sends one of the two away.
+        What the dead one was asked for last the new one is asked for, but no third one: it may die of it,
+        unless it has died before it could be asked. Should the worker have been forked all the same, the
+        engine sends one of the two away.
         """
         channel = self._nursery.start_next()
         if channel is None:
             return
         asked, self._asked = self._asked, {}
-        for fork in asked.values():
-            channel.send(encode(fork))
+        for job_id, fork in asked.items():
+            try:
+                channel.send(encode(fork))
+            except OSError:
+                self._asked[job_id] = fork
 
     def _read_nursery(self, channel: socket.socket) -> list[WorkerStarted | WorkerEnded]:
         news: list[WorkerStarted | WorkerEnded] = []

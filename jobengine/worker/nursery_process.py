@@ -55,11 +55,11 @@ def start_nursery(keep: Keep) -> NurseryProcess:
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
+        ours.send(encode(keep))  # while this end is open for certain: the process may end at once
         process_id = os.posix_spawn(
             sys.executable,
             [sys.executable, "-m", "jobengine.worker.nursery_entry", str(os.getpid())],
             {**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0)],
         )
-    ours.send(encode(keep))
     return NurseryProcess(ours, process_id)
