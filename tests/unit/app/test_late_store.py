@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import cast
 
 import pytest
 
+from jobengine.app import late_store
 from jobengine.app.late_store import PAUSE_S, LateStore
 from jobengine.errors import SettingsError, UnavailableError
 from jobengine.ports.contents import ContentStore, PutDocument
@@ -83,26 +85,61 @@ def test_whatever_keeps_it_from_opening_is_told(late: ContentStore, door: Door, 
         late.version()
 
 
-def test_who_comes_while_it_is_opened_waits_for_it(door: Door, clock: ManualClock) -> None:
-    opening, may_go_on = threading.Event(), threading.Event()
+class Turnstile:
+    """A lock that tells when somebody has to wait for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.is_waited_for = threading.Event()
+
+    def acquire(self, timeout: float) -> bool:
+        if self._lock.acquire(blocking=False):
+            return True
+        self.is_waited_for.set()
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def test_who_comes_while_it_is_opened_waits_for_it(
+    door: Door, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, lock = threading.Event(), Turnstile()
 
     def slowly() -> ContentStore:
         opening.set()
-        assert may_go_on.wait(PATIENCE_S)
+        assert lock.is_waited_for.wait(PATIENCE_S)
         return door.open()
 
     late = cast(ContentStore, LateStore(slowly, clock))
-    seen: list[int] = []
-    first = threading.Thread(target=lambda: seen.append(late.version()))
-    second = threading.Thread(target=lambda: seen.append(late.version()))
-    first.start()
-    assert opening.wait(PATIENCE_S)
-    second.start()
-    may_go_on.set()
-    first.join(PATIENCE_S)
-    second.join(PATIENCE_S)
+    monkeypatch.setattr(late, "_lock", lock)
+    monkeypatch.setattr(late_store, "WAIT_S", PATIENCE_S)
 
-    assert seen == [door.store.version()] * 2
+    def use() -> int:
+        return late.version()
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(use)
+        assert opening.wait(PATIENCE_S)
+        second = threads.submit(use)
+        assert [first.result(), second.result()] == [door.store.version()] * 2
+
+    assert door.tries == 1
+
+
+def test_who_waits_too_long_while_it_is_opened_is_refused(
+    door: Door, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly() -> ContentStore:
+        with pytest.raises(UnavailableError, match="is being opened"):
+            store.version()
+        return door.open()
+
+    store = cast(ContentStore, LateStore(slowly, clock))
+    monkeypatch.setattr(late_store, "WAIT_S", 0)
+
+    assert store.version() == door.store.version()
     assert door.tries == 1
 
 

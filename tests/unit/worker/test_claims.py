@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from jobengine.clock import SystemClock, to_us
-from jobengine.ports.contents import PutDocument
+from jobengine.ports.contents import Document, PutDocument
 from jobengine.testing.contents.store import MemoryContents
 from jobengine.worker.convert.derived.claims import Claims
 from jobengine.worker.convert.derived.holder import is_gone, this_process
@@ -38,9 +38,21 @@ def name_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def claimed_by(name: str) -> MemoryContents:
+class Watched(MemoryContents):
+    """Counts the looks at documents."""
+
+    def __init__(self) -> None:
+        super().__init__(CLOCK)
+        self.looks = 0
+
+    def document(self, collection: str, key: str) -> Document | None:
+        self.looks += 1
+        return super().document(collection, key)
+
+
+def claimed_by(name: str) -> Watched:
     """A store in which somebody holds the claim for a long time."""
-    store = MemoryContents(CLOCK)
+    store = Watched()
     until_us = to_us(CLOCK.now()) + 3_600_000_000
     store.commit([PutDocument("claims", "run", {"untilUs": until_us, "holder": name}, 0)])
     return store
@@ -86,7 +98,8 @@ def test_the_claim_of_a_living_process_is_waited_for(other: subprocess.Popen[str
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert not is_held.wait(0.2)
+    wait_until(lambda: store.looks > 1, "it has looked, and looks again")
+    assert not is_held.is_set()
     other.kill()
     assert is_held.wait(PATIENCE_S)
     thread.join()
