@@ -58,7 +58,7 @@ def footprint() -> Footprint:
 
 
 def leaked(before: Footprint, owned: Footprint) -> set[str]:
-    """What has come since ``before`` and no wider fixture owns; waits up to 2 s for it to go."""
+    """What has come since ``before`` and no wider fixture owns; waits for it to go."""
     if footprint() - (before | owned):
         try:
             wait_until(lambda: not footprint() - (before | owned), "everything given back")

@@ -40,7 +40,7 @@ class RedisServer:
         return f"unix://{self.socket}?prefix={prefix}"
 
     def start(self) -> None:
-        """Start and wait until it answers (at most 10 s)."""
+        """Start and wait until it answers."""
         command = ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder)]
         command += ["--save", "", "--daemonize", "no", "--hz", "100", *self._settings]
         with (self.folder / "log").open("ab") as log:

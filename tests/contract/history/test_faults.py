@@ -18,6 +18,7 @@ from jobengine.history.reader import JobReader
 from jobengine.history.store import SqlJobStore
 from tests.contract.history.records import a_job, a_job_with_history, commit
 from tests.databases import PostgresServer
+from tests.waiting import PATIENCE_MS
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_connections_that_were_cut_between_two_uses_are_made_again(postgres_url:
         commit(store, lambda batch: batch.insert_job(a_job()))
         assert reader.count_jobs() == 1
         with other.reading() as connection:
-            cut = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            cut = f"SELECT pg_terminate_backend(pid, {PATIENCE_MS}) FROM pg_stat_activity "
             others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             assert set(connection.exec_driver_sql(cut + others).scalars()) == {True}
         commit(store, lambda batch: batch.insert_job(a_job()))

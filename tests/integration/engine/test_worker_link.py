@@ -22,7 +22,6 @@ from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import (
     Acknowledge,
     Changed,
-    FromWorker,
     Hello,
     Position,
     Sync,
@@ -81,16 +80,17 @@ def engine(context: zmq.Context[Any], ends: Addresses) -> Iterator[EngineSockets
         sockets.close()
 
 
-def hear(sockets: EngineSockets, link: WorkerLink, count: int) -> list[FromWorker]:
-    """The next messages of the worker, which tries to send meanwhile."""
-    heard: list[FromWorker] = []
+def hear(sockets: EngineSockets, link: WorkerLink, count: int) -> list[Changed]:
+    """The next reports of the worker, which tries to send meanwhile."""
+    heard: list[Changed] = []
 
     def enough() -> bool:
         link.flush()
-        heard.extend(message for _, message in sockets.poll(10, (), 1000).reports)
+        arrived = [message for _, message in sockets.poll(10, (), 1000).reports]
+        heard.extend(message for message in arrived if isinstance(message, Changed))
         return len(heard) >= count
 
-    wait_until(enough, f"{count} messages of the worker")
+    wait_until(enough, f"{count} reports of the worker")
     return heard
 
 
@@ -101,7 +101,7 @@ def told(link: WorkerLink, command: Callable[[ToWorker], bool]) -> None:
 def test_reports_made_without_an_engine_arrive_in_order(
     context: zmq.Context[Any], ends: Addresses, link: WorkerLink
 ) -> None:
-    link.say(Hello(1, 4711))
+    assert not link.say(Hello(1, 4711))
     made = [report(n) for n in range(1, 2001)]
     for one in made:
         link.report(one)
@@ -156,8 +156,7 @@ def test_sync_of_the_next_engine_brings_what_was_not_committed(
         wait_until(lambda: _is_reached(sockets, link), "the worker is connected again")
         sockets.command(IDENTITY, Sync("e2", 2, 1))
         told(link, lambda c: isinstance(c, Sync))
-        again = [m for m in hear(sockets, link, 3) if isinstance(m, Changed)]
-        assert again[-3:] == made[2:]
+        assert hear(sockets, link, 3) == made[2:]
 
 
 def _is_reached(sockets: EngineSockets, link: WorkerLink) -> bool:

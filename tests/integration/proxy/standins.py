@@ -26,13 +26,18 @@ Behave = Callable[[socket.socket], None]
 class Running:
     """A proxy that runs. ``count``: how many answers were known."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, upstream: Path) -> None:
         self.listener = listener
         self.port: int = listener.getsockname()[1]
+        self.shared = Shared(str(upstream), SECRET, KeptAnswers(lambda: VERSION), self._add)
         self.count = 0
 
-    def add(self) -> None:
-        """One more was known."""
+    @property
+    def clients(self) -> int:
+        """How many were accepted and have not been let go."""
+        return len(self.shared.connections)
+
+    def _add(self) -> None:
         self.count += 1
 
 
@@ -55,10 +60,9 @@ def http_process(path: Path, behave: Behave) -> Iterator[None]:
 def proxy(upstream: Path, clock: Clock, max_connections: int = MAX_CONNECTIONS) -> Iterator[Running]:
     """A proxy before ``upstream``, stopped at the end if it was not before."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        running = Running(listener)
-        shared = Shared(str(upstream), SECRET, KeptAnswers(lambda: VERSION), running.add)
+        running = Running(listener, upstream)
         terminated = os.eventfd(0)
-        server = Proxy(listener.dup(), shared, clock, max_connections)
+        server = Proxy(listener.dup(), running.shared, clock, max_connections)
         thread = threading.Thread(target=server.run, args=(terminated,))
         thread.start()
         try:

@@ -208,12 +208,14 @@ def test_clients_beyond_the_bound_wait_until_one_has_gone(
         with tcp(running.port) as second:
             second.sendall(PLAIN)
             first.close()
+            wait_until(lambda: running.clients == 0, "the first has gone")
             clock.advance(timedelta(seconds=2))
             assert read_answer(second)[0].body == b"payload"
 
 
 def test_a_client_that_asks_nothing_is_let_go(at: Path, clock: ManualClock) -> None:
     with proxy(at, clock) as running, tcp(running.port) as client, tcp(running.port):
+        wait_until(lambda: running.clients == 2, "both are accepted")
         client.settimeout(0.2)
         with pytest.raises(TimeoutError):
             client.recv(1)

@@ -168,7 +168,7 @@ def test_another_worker_goes_on_with_the_same_stream(store: ContentStore, begin:
     run_until(first, lambda: first.elements == 1, "an element")
     first.close()
     second = begin()
-    wait_until(lambda: dealer.poll(1, zmq.POLLOUT), "the dealer to be there again")
+    run_until(second, lambda: counts(second)["peers"], "the dealer to be there again")
     dealer.send_multipart(codec.element(element(40), [b"data"]))
     run_until(second, lambda: second.elements == 2, "the second element")
     assert [each.element.pts for each in recorded(store, "cam")] == [0, 40]

@@ -162,4 +162,5 @@ def test_another_thread_may_look_at_the_process_too(log: list[Any]) -> None:
         first.kill()
         wait_until(lambda: first not in multiprocessing.active_children(), "it has ended")
         _started(kept, 2)
-    assert [(line["event"], line["exit_code"]) for line in log] == [("engine.ended", -signal.SIGKILL)]
+    # Not how it ended: who takes that from the kernel may be about to note it when the other asks.
+    assert [line["event"] for line in log] == ["engine.ended"]

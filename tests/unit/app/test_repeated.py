@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from threading import Event
-from typing import Any
 
 from structlog.testing import capture_logs
 
 from jobengine.app.repeated import Repeated
-from jobengine.clock import Clock, SystemClock
+from jobengine.clock import SystemClock
 from jobengine.errors import UnavailableError
 from jobengine.testing import ManualClock
 from tests.waiting import PATIENCE_S, wait_until
@@ -18,17 +17,16 @@ from tests.waiting import PATIENCE_S, wait_until
 class Steps:
     """Fails with each of the given errors in turn, then works."""
 
-    def __init__(self, *errors: Exception, pause_s: float = 60.0, clock: Clock | None = None) -> None:
+    def __init__(self, *errors: Exception) -> None:
         self._errors = list(errors)
-        self._pause_s = pause_s
         self.done = 0
-        self.task = Repeated("task", self.step, "task.failed", 0.01, clock or SystemClock())
+        self.task = Repeated("task", self.step, "task.failed", 0.01, SystemClock())
 
     def step(self) -> float:
         if self._errors:
             raise self._errors.pop(0)
         self.done += 1
-        return self._pause_s
+        return 60.0
 
     def wait_for(self, done: int) -> None:
         wait_until(lambda: self.done == done, "the steps are done")
@@ -68,17 +66,23 @@ def test_one_that_is_woken_does_not_wait_for_its_pause() -> None:
 
 
 def test_it_is_overdue_while_it_fails_and_not_while_it_pauses() -> None:
-    clock: Any = ManualClock()
-    steps = Steps(pause_s=5.0, clock=clock)
-    steps.task.start()
-    steps.wait_for(1)
-    wait_until(lambda: steps.task.overdue_s() == 0.0, "the step's end is noted")
-    clock.advance(timedelta(seconds=5))
-    assert steps.task.overdue_s() == 0.0
-    clock.advance(timedelta(seconds=7))
-    assert steps.task.overdue_s() == 7.0
+    clock, begun = ManualClock(), Event()
 
-    assert steps.task.end(PATIENCE_S)
+    def step() -> float:
+        clock.advance(timedelta(seconds=1))
+        begun.set()
+        return 5.0
+
+    task = Repeated("task", step, "task.failed", 0.01, clock)
+    task.start()
+    assert begun.wait(PATIENCE_S)
+    wait_until(lambda: task.overdue_s() == 0.0, "the step's end is noted")
+    clock.advance(timedelta(seconds=5))
+    assert task.overdue_s() == 0.0
+    clock.advance(timedelta(seconds=7))
+    assert task.overdue_s() == 7.0
+
+    assert task.end(PATIENCE_S)
 
 
 def test_the_end_waits_for_a_step_no_longer_than_it_is_told_to() -> None:

@@ -50,7 +50,7 @@ def test_opening_waits_for_writers_no_longer_either(tmp_path: Path) -> None:
 
 
 def test_one_that_writes_again_at_once_comes_behind_those_who_wait(tmp_path: Path) -> None:
-    greedy, patient = (WriteTurn(tmp_path, SystemClock(), 10) for _ in range(2))
+    greedy, patient = (WriteTurn(tmp_path, SystemClock(), PATIENCE_S) for _ in range(2))
     has_had_its_turns, writing = threading.Event(), []
 
     def write_on_and_on() -> None:

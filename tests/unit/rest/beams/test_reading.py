@@ -260,7 +260,7 @@ def test_a_read_waits_for_its_element(set10: Beam) -> None:
 
     def ask() -> None:
         client = set10.client.application.test_client()
-        answers.append(client.get("/beams/test_url/3/50+1d?wait=8000").get_json())
+        answers.append(client.get("/beams/test_url/3/50+1d?wait=30000").get_json())
 
     thread = threading.Thread(target=ask)
     thread.start()
