@@ -92,7 +92,7 @@ class _Nobody:
     def launch(self, process: WorkerProcess) -> None: ...
     def kill(self, process_id: int) -> None: ...
 
-    def watch(self, process_id: int) -> bool:
+    def watch(self, process_id: int, job_id: str = "") -> bool:
         return True
 
     def command(self, identity: str, command: ToWorker) -> None:

@@ -30,4 +30,5 @@ class SilenceWatch:
         return changes
 
     def _is_silent(self, worker: Worker, now_ns: int) -> bool:
-        return worker.progress is not None and now_ns - worker.last_heard_ns > self._timeout_ns
+        is_expected = worker.progress is not None or worker.is_taken_over
+        return is_expected and now_ns - worker.last_heard_ns > self._timeout_ns

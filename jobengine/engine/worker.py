@@ -36,6 +36,11 @@ class Worker:
     needs_sync: bool = False
 
     @property
+    def is_taken_over(self) -> bool:
+        """Whether a former service gave it its job, and this one has not heard of it yet."""
+        return self.is_assigned and self.armed_ns == 0 and self.progress is None
+
+    @property
     def identity(self) -> str:
         """The name under which it speaks and is spoken to."""
         return f"{self.job_id}:{self.process_id}"

@@ -114,8 +114,10 @@ class Workers:
     def given_up(self) -> list[Worker]:
         """Workers that never came forward; those not even forked are asked for again.
 
-        Not those that this engine gave their job: preparing it may take its time. Nor those that have yet to
-        be given theirs in a process that jobs share: it takes them when it gets on, and its end is told.
+        Not those that this engine gave their job: preparing it may take its time. Not one whose own process
+        a former service gave it: that lives. Nor one that is yet to be given its job in a process that jobs
+        share: it gets the job when that gets on, and its end is told. One that had its job there may have
+        left it while nobody was told.
         """
         now_ns = self._clock.monotonic_ns()
         quiet = [w for w in self._by_job.values() if w.progress is None and w.armed_ns == 0 and not w.is_gone]
@@ -123,7 +125,7 @@ class Workers:
         for worker in silent:
             if worker.process_id == 0:
                 self.start(worker)
-        return [w for w in silent if w.process_id != 0 and (w.is_assigned or not w.group)]
+        return [w for w in silent if w.process_id != 0 and w.is_assigned == bool(w.group)]
 
     def wait_anew(self) -> None:
         """Nobody's greeting could be taken for a while: their time begins now."""
@@ -172,7 +174,8 @@ class Workers:
         That service may have died before it could give it the job.
         """
         record = job.record
-        if record.worker_process_id == 0 or not self._launcher.watch(record.worker_process_id):
+        only_job = "" if group_of(record.kind) else record.job_id
+        if record.worker_process_id == 0 or not self._launcher.watch(record.worker_process_id, only_job):
             return False
         worker = self._take_over(job)
         worker.acknowledged = record.report_sequence

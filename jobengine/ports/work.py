@@ -248,8 +248,12 @@ class WorkerLauncher(Protocol):
         """Ask for a worker; returns at once, `WorkerStarted` follows. Until then it may be asked again."""
         ...
 
-    def watch(self, process_id: int) -> bool:
-        """Notice the end of a worker that was started before; False if it is gone already."""
+    def watch(self, process_id: int, job_id: str = "") -> bool:
+        """Notice the end of a worker that was started before; False if it is gone already.
+
+        ``job_id``: its job, if it is to have no other. Then False also of a process that is not that worker:
+        ids of processes are used again.
+        """
         ...
 
     def kill(self, process_id: int) -> None:

@@ -57,7 +57,7 @@ class InProcessWorkers:
         """None: there is nothing that makes workers."""
         return {}
 
-    def watch(self, process_id: int) -> bool:
+    def watch(self, process_id: int, job_id: str = "") -> bool:
         return process_id in self._workers
 
     def kill(self, process_id: int) -> None:

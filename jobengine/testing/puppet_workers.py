@@ -52,7 +52,7 @@ class PuppetWorkers:
         """None: there is nothing that makes workers."""
         return {}
 
-    def watch(self, process_id: int) -> bool:
+    def watch(self, process_id: int, job_id: str = "") -> bool:
         return process_id in self.alive
 
     def kill(self, process_id: int) -> None:

@@ -29,6 +29,7 @@ from jobengine.messaging.worker_messages import (
 )
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker.nursery_keeper import NurseryKeeper
+from jobengine.worker.process_name import name_for, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,17 @@ class NurseryLauncher:
         except OSError:
             self._replace_nursery()
 
-    def watch(self, process_id: int) -> bool:
+    def watch(self, process_id: int, job_id: str = "") -> bool:
         if process_id in self._pidfds:
             return True
         try:
-            self._pidfds[process_id] = os.pidfd_open(process_id)
+            descriptor = os.pidfd_open(process_id)
         except ProcessLookupError:
             return False
+        if job_id and name_of(process_id) != name_for(job_id):
+            os.close(descriptor)
+            return False
+        self._pidfds[process_id] = descriptor
         return True
 
     def kill(self, process_id: int) -> None:

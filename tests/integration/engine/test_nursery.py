@@ -194,7 +194,8 @@ def test_worker_of_a_former_service_is_watched(service: Service, tmp_path: Path)
     service.launcher = NurseryLauncher(
         surroundings("ipc:///nowhere", tmp_path), NurseryKeeper(service.keep, SystemClock())
     )
-    assert service.launcher.watch(process_id)
+    assert not service.launcher.watch(process_id, "another")
+    assert service.launcher.watch(process_id, "one")
     service.launcher.kill(process_id)
     assert service.ended(process_id) is None
 

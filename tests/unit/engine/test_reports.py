@@ -406,12 +406,21 @@ class TestLosses:
         stage.settle()
         assert stage.state(job_id) == "Running"
 
-    def test_adopted_worker_that_stays_silent_is_given_up(
+    def test_adopted_worker_that_stays_silent_may_still_be_at_work(
         self, stage: InMemoryEngine, puppet: Puppet, job_id: str
     ) -> None:
         stage.restart()
         stage.advance(timedelta(seconds=12))
-        assert stage.state(job_id) == "Error"
+        assert "has not been heard of" in stage.job(job_id).status_message
+        stage.advance(timedelta(minutes=5))
+        puppet.passed(ids(puppet)[1], "Running", 48_000)
+        puppet.beat("Running", 90_000)
+        stage.advance(timedelta(seconds=2))
+        assert stage.job(job_id).status_message == ""
+        assert [row.stream_position["samples"] for row in stage.history(job_id) if row.stream_position] == [
+            0,
+            48_000,
+        ]
 
     def test_worker_that_could_not_be_heard_by_an_engine_that_stood_still_is_not_given_up(
         self, stage: InMemoryEngine, puppet: Puppet, job_id: str

@@ -267,3 +267,14 @@ class TestWorkerWithoutItsJob:
         stage.settle()
         assert busy.assignment.job_id == job_id
         assert len(puppets.launched) == 1
+
+
+def test_in_a_process_that_others_share_an_adopted_worker_that_stays_silent_is_replaced(
+    stage: InMemoryEngine, puppets: PuppetWorkers
+) -> None:
+    """The job may have left that process while there was nobody to be told."""
+    job_id = stage.submit(restream_job("one"))
+    assigned(stage, puppets, job_id)
+    stage.restart()
+    stage.advance(timedelta(seconds=12))
+    assert assigned(stage, puppets, job_id).assignment.job_id == job_id

@@ -105,7 +105,7 @@ class NoWorkers:
     def failures(self) -> Mapping[str, int]:
         return {"nursery": 2}
 
-    def watch(self, process_id: int) -> bool:
+    def watch(self, process_id: int, job_id: str = "") -> bool:
         return False
 
     def kill(self, process_id: int) -> None:
