@@ -12,7 +12,7 @@ from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
-from jobengine.contents.embedded.maps import BLOCK_BITS, SegmentMap, SegmentMaps
+from jobengine.contents.embedded.maps import BLOCK_BITS, SegmentMap
 from jobengine.contents.embedded.record import (
     ALIGNMENT,
     FLAG_DTS,
@@ -26,6 +26,7 @@ from jobengine.contents.embedded.record import (
     UNPACK_SIZES,
 )
 from jobengine.contents.embedded.row import ATTRIBUTES, ATTRIBUTES_AT, FIELDS, Found, Place, Row
+from jobengine.contents.embedded.segments import Segments
 from jobengine.contents.embedded.stretches import Span, Stretches
 from jobengine.errors import UnavailableError
 from jobengine.model.element import Element, ElementKind, PayloadState, StoredElement
@@ -34,7 +35,8 @@ from jobengine.model.file_span import FileSpan
 CHECKED_EACH_TIME_BYTES: Final = 1 << BLOCK_BITS
 """Payloads below this size are checked whenever they are read: to know of each that it was checked would take
 more memory than it saves time."""
-_UNMAPPED: Final = SegmentMap(-1, 1)
+_NOT_KEPT: Final = bytearray()
+"""What was checked of something that is read anew each time: nothing."""
 _KINDS: Final = (ElementKind.PACKET, ElementKind.FRAME)
 _STATES: Final = {FLAG_HERE: PayloadState.HERE, FLAG_GONE: PayloadState.GONE}
 _MEANING: Final = [
@@ -57,15 +59,17 @@ class LogReader:
     can't be read.
     """
 
-    def __init__(self, maps: SegmentMaps) -> None:
-        self._maps = maps
+    def __init__(self, segments: Segments) -> None:
+        self._segments = segments
+        self._maps = segments.maps
 
     def elements(self, stream: int, found: Found) -> list[StoredElement]:
         """Elements as users of a store get them."""
         unpack, revision, sizes_at = FIELDS.unpack_from, found.revision, FIELDS.size
         rows = found.rows
-        stretches = Stretches(self._maps, len(rows), lambda number: _attributes(rows[number]))
-        mapped, current, low, high = _UNMAPPED, 0, 0, 0
+        stretches = Stretches(self._segments, len(rows), lambda number: _attributes(rows[number]))
+        data: SegmentMap | bytes = b""
+        base = low = high = current = 0
         elements: list[StoredElement] = []
         add = elements.append
         for sequence, row in zip(found.sequences, rows, strict=True):
@@ -78,9 +82,9 @@ class LogReader:
                 first = offset * ALIGNMENT + HEADER_BYTES
                 end = first + said
                 if segment != current or end > high or first < low:
-                    mapped, low, high = stretches.at(len(elements))
+                    data, base, low, high = stretches.at(len(elements))
                     current = segment
-                attributes = mapped[first:end]
+                attributes = data[first - base : end - base]
             sizes = UNPACK_SIZES[declared + stored](row, sizes_at)
             kind, has_dts, has_duration, is_key, payload = _MEANING[flags]
             planes = sizes[declared:]
@@ -109,14 +113,14 @@ class LogReader:
     def attributes(self, row: Row) -> bytes:
         """What is said of one element."""
         _, first, end = span = _attributes(row.encode())
-        mapped, _, _ = Stretches(self._maps, 1, lambda _: span).at(0)
-        return mapped[first:end]
+        data, base, _, _ = Stretches(self._segments, 1, lambda _: span).at(0)
+        return data[first - base : end - base]
 
     def payloads(self, places: Sequence[Place]) -> list[list[memoryview] | None]:
         """The planes of each; None where there are none."""
-        stretches = Stretches(self._maps, len(places), lambda number: _span(places[number]))
-        view, current, low, high, is_old = memoryview(_UNMAPPED), 0, 0, 0, False
-        checked = _UNMAPPED.checked
+        stretches = Stretches(self._segments, len(places), lambda number: _span(places[number]))
+        view, is_old, checked = memoryview(b""), False, _NOT_KEPT
+        base = low = high = current = 0
         found: list[list[memoryview] | None] = []
         for _, segment, first, sizes, checksum in places:
             if not segment:
@@ -124,14 +128,14 @@ class LogReader:
                 continue
             end = first + (sizes[0] if len(sizes) == 1 else sum(sizes))
             if segment != current or end > high or first < low:
-                mapped, low, high = stretches.at(len(found))
-                view, current, is_old = memoryview(mapped), segment, not self._maps.is_young(segment)
-                checked = mapped.checked
-            payload = view[first:end]
-            if is_old and not checked[first >> BLOCK_BITS]:
+                data, base, low, high = stretches.at(len(found))
+                view, current, is_old = memoryview(data), segment, not self._maps.is_young(segment)
+                checked = data.checked if isinstance(data, SegmentMap) else _NOT_KEPT
+            payload = view[first - base : end - base]
+            if is_old and not (checked and checked[first >> BLOCK_BITS]):
                 if xxh3_64_intdigest(payload) != checksum:
                     raise UnavailableError(f"the payload of segment {segment} at {first} is damaged on disk")
-                if end - first >= CHECKED_EACH_TIME_BYTES:
+                if checked and end - first >= CHECKED_EACH_TIME_BYTES:
                     checked[first >> BLOCK_BITS] = True
             found.append([payload] if len(sizes) == 1 else _cut(payload, sizes))
         return found

@@ -92,7 +92,7 @@ class Segments:
         """Return when everything written to it is on disk. Raises OSError, then nothing is known."""
         os.fdatasync(self._file(number))
 
-    def read(self, number: int, offset: int, length: int) -> memoryview:
+    def read(self, number: int, offset: int, length: int) -> bytes:
         """Bytes of any segment, read. Fewer where the file ends; raises FileNotFoundError."""
         file = os.open(self.path(number), os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -102,7 +102,7 @@ class Segments:
                 data += more
         finally:
             os.close(file)
-        return memoryview(data)
+        return data
 
     def size(self, number: int) -> int:
         """Bytes of the file, with what is reserved."""

@@ -56,7 +56,7 @@ class EmbeddedContents:
         self._clock = clock
         self._options = options
         self._opened = open_store(folder, options, clock)
-        self._reader = LogReader(self._opened.segments.maps)
+        self._reader = LogReader(self._opened.segments)
         self._log = Log(self._opened.segments, options, self._opened.salt)
         self._committer = Committer(
             self._opened.index, self._log, self._reader, self._opened.turn, options, clock

@@ -52,7 +52,7 @@ def cut_tail(segments: Segments, number: int, tail: int) -> int:
     end = tail
     size = segments.size(number)
     for offset in range(tail, size, _CHUNK):
-        chunk = bytes(segments.read(number, offset, min(_CHUNK, size - offset))).rstrip(b"\0")
+        chunk = segments.read(number, offset, min(_CHUNK, size - offset)).rstrip(b"\0")
         if not chunk:
             break
         end = offset + len(chunk)
