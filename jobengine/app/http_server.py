@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.reduction import DupFd, ForkingPickler
 from typing import Any
 
@@ -38,13 +40,20 @@ class HttpServer(MPServer):
         self._on_stop()
         super().signal_handler_interrupt(*args, **options)  # type: ignore[no-untyped-call]
 
+    def shutdown(self, exit_code: int = 0) -> None:
+        """granian exits with 1 if the process has ended before this one could see to it, as it may when a
+        whole group was told to stop. Here that is no failure: only who gives up exits with 1."""
+        with suppress(SystemExit):
+            super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+        if self._crashes.is_over:
+            sys.exit(1)
+
     def _respawn_workers(self, *args: Any, **options: Any) -> None:
         """granian takes any two ends within 5.5 s for a crash loop, as a process that is killed twice makes
         them. The rule is that of the other processes instead, and what granian does then is done here."""
         (ended,) = self.wrks
         self._crashes.note_end(self._words.served_s(ended.inner.pid, self._clock.monotonic_ns()))
         if self._crashes.is_over:
-            self.interrupt_children.append(ended.idx)  # by which it exits with 1
             self.interrupt_signal = True
             self.main_loop_interrupt.set()
             return

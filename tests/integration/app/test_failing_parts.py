@@ -26,6 +26,10 @@ def test_an_http_process_that_can_not_begin_is_tried_as_often_as_any_other_part(
     assert "it can't begin" in served.stderr
 
 
+def test_an_http_process_that_was_told_to_stop_with_its_group_has_not_failed() -> None:
+    assert run("-m", "tests.integration.app.late_told_http").returncode == 0
+
+
 @pytest.mark.parametrize(("is_there", "exit_code"), [(True, 0), (False, 1)])
 def test_a_process_goes_on_only_below_the_parent_that_it_shall_end_with(
     is_there: bool, exit_code: int
