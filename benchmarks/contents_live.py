@@ -24,7 +24,6 @@ from benchmarks.contents_rig import STREAMS, opened, packet
 from benchmarks.harness import Figure, Report, percentile
 from benchmarks.steadiness import Stretch, slow_stretches, watched
 from jobengine.contents.embedded import EmbeddedContents
-from jobengine.garbage import look_seldom
 from jobengine.ports.contents import PutElement
 
 RATE_HZ, WARM_UP_S = 30, 1
@@ -98,7 +97,7 @@ class Received:
 def received(store: EmbeddedContents | PlainFile, seconds: int, recorders: int) -> Received:
     """What came of so many seconds."""
     late_ms: list[list[tuple[float, float]]] = [[] for _ in range(recorders)]
-    with collecting_seldom(), watched() as watch:
+    with without_collections(), watched() as watch:
         due = [moments(number, recorders, seconds) for number in range(recorders)]
         gc.freeze()
         start, began_s = time.perf_counter() + 0.1, time.time() + 0.1
@@ -122,16 +121,14 @@ def _is_met(slow: Sequence[Stretch], since_s: float, until_s: float) -> bool:
 
 
 @contextmanager
-def collecting_seldom() -> Iterator[None]:
-    """Garbage is looked for as seldom as in a worker process, which freezes what it begins with."""
-    before = gc.get_threshold()
+def without_collections() -> Iterator[None]:
+    """Garbage is not looked for, as in a shared worker that is busy."""
     gc.collect()
-    look_seldom()
+    gc.disable()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
+        gc.enable()
 
 
 def moments(recorder: int, recorders: int, seconds: int) -> list[tuple[float, int, int]]:

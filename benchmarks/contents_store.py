@@ -36,7 +36,7 @@ from pathlib import Path
 from rocksdict import Options, Rdict, WriteBatch, WriteOptions
 from xxhash import xxh3_64_intdigest
 
-from benchmarks.contents_live import collecting_seldom, live
+from benchmarks.contents_live import live, without_collections
 from benchmarks.contents_rig import GROUP, PAYLOAD, PAYLOAD_BYTES, TICKS, opened, packet
 from benchmarks.harness import Figure, Report, median, percentile, run, scratch, take_turns
 from jobengine.clock import SystemClock, to_us
@@ -214,7 +214,7 @@ def read_file(path: Path, count: int, use: Callable[[bytes], int]) -> float:
 def look_ups(report: Report, folder: Path, sizes: Sequence[int]) -> None:
     """The slowest kind at each size."""
     ids: list[bytes] = []
-    with opened(folder / "look-ups") as store, collecting_seldom():
+    with opened(folder / "look-ups") as store, without_collections():
         count = 0
         for size in sizes:
             while count < size:

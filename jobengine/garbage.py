@@ -1,8 +1,8 @@
 """When garbage in cycles is looked for: a look stops every thread, the longer the more objects there are.
 
-So processes with a loop to keep in time look as seldom as `MANY` allows. The engine has quiet moments and
-looks in them, at everything (`Garbage`). A loop that sends elements has none: there the interpreter goes on
-looking by itself, at what is new, which is short (`look_seldom`).
+So processes with a loop to keep in time look by themselves, in quiet moments. The interpreter would look at
+what is new whenever that is `MANY`: with hundreds of jobs that read ahead, several times a second, 10 to
+100 ms each, and find nothing.
 """
 
 from __future__ import annotations
@@ -15,12 +15,7 @@ MANY = 50_000
 """New objects from which on a look is worth it. Most are no garbage: jobs in memory, what was read ahead for
 hundreds of them. There is little in cycles: of errors, of statements."""
 PATIENCE_NS = 60_000_000_000
-"""How long it may wait for a quiet moment."""
-
-
-def look_seldom() -> None:
-    """From now on the interpreter looks at what is new once that is much, for the rest of this process."""
-    gc.set_threshold(MANY)
+"""How long it may wait for a quiet moment, unless something else is said."""
 
 
 def look_no_more() -> None:
@@ -30,10 +25,12 @@ def look_no_more() -> None:
 
 
 class Garbage:
-    """Collected by whoever has a quiet moment, in place of when it comes to many objects."""
+    """Collected by whoever has a quiet moment, in place of when it comes to many objects; after
+    ``patience_ns`` without one, in any."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, patience_ns: int = PATIENCE_NS) -> None:
         self._clock = clock
+        self._patience_ns = patience_ns
         self._last_ns = clock.monotonic_ns()
 
     def begin(self) -> None:
@@ -47,6 +44,6 @@ class Garbage:
         if gc.get_count()[0] < MANY:
             return
         now_ns = self._clock.monotonic_ns()
-        if is_quiet or now_ns - self._last_ns > PATIENCE_NS:
+        if is_quiet or now_ns - self._last_ns > self._patience_ns:
             self._last_ns = now_ns
             gc.collect()

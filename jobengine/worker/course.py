@@ -15,7 +15,8 @@ from jobengine.worker.steps import NOTHING, Commands, Pause, Steps
 
 class Course:
     """The steps of one worker. ``work`` is set where what is planned may go along; ``went_along`` tells
-    whether the last turn was only that, so that nothing else of the job has changed."""
+    whether the last turn was only that, so that nothing else of the job has changed; ``hears`` whether the
+    next turn takes commands."""
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
@@ -23,6 +24,7 @@ class Course:
         self._along_until_ns = 0
         self.work: ElementWork | None = None
         self.went_along = False
+        self.hears = True
 
     def turn(self, commands: Commands, now_ns: int) -> int:
         """One turn; the monotonic time (ns) of the next. Raises StopIteration at the end, and whatever the
@@ -47,6 +49,7 @@ class Course:
 
     def _until(self, pause: Pause) -> int:
         self._along_until_ns = pause.along_until_ns
+        self.hears = pause.hears
         return pause.until_ns
 
 
@@ -56,6 +59,7 @@ def run_alone(course: Course, receive: Callable[[float], Commands], clock: Clock
     try:
         while True:
             until_ns = course.turn(commands, clock.monotonic_ns())
-            commands = receive(max(0.0, (until_ns - clock.monotonic_ns()) / 1e6))
+            wait_ms = max(0.0, (until_ns - clock.monotonic_ns()) / 1e6)
+            commands = receive(wait_ms) if course.hears else NOTHING
     except StopIteration:
         return

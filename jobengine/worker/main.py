@@ -31,7 +31,7 @@ from jobengine.worker.ending import Ending
 from jobengine.worker.reporter import Reporter
 from jobengine.worker.runtime import Runtime
 from jobengine.worker.solitude import Solitude
-from jobengine.worker.steps import Commands, Pause, Steps
+from jobengine.worker.steps import Commands, Pause, Steps, breath
 from jobengine.worker.stop_signal import StopSignal
 from jobengine.worker.works import new_work, release
 
@@ -118,7 +118,9 @@ class Worker:
             assign, work, self._context_of(assign), reporter, self._clock, self._ending(reporter)
         )
         self._runtime = runtime
+        yield breath(self._clock)
         yield from runtime.steps()
+        self._runtime = None  # which knows the worker: what a job leaves behind is no garbage in cycles
         self._log.info("worker.done", state=str(runtime.state))
         yield from self._hand_over(reporter, runtime.state)
 

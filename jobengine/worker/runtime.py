@@ -32,7 +32,7 @@ from jobengine.ports.work import TickWork, Work, WorkContext, goes_by_elements
 from jobengine.worker.element_drive import ElementDrive
 from jobengine.worker.ending import Ending
 from jobengine.worker.reporter import Reporter
-from jobengine.worker.steps import Pause, Steps, Waiting
+from jobengine.worker.steps import Pause, Steps, Waiting, breath
 from jobengine.worker.tick_drive import TickDrive
 
 IDLE_WAIT_NS = 200_000_000
@@ -96,6 +96,7 @@ class Runtime:
 
     def _prepare(self) -> Steps:
         self._work.prepare(self._assign.description, self._context)
+        yield breath(self._clock)
         settled = {place: Fraction(position) for place, position in self._assign.settled.items()}
         self._plan = Plan(self._work.rate, settled)
         self._drive = _drive(self._work, self._clock, self._ending)
@@ -145,6 +146,7 @@ class Runtime:
                 yield from self._enter(target)
         self._reporter.passed(due, self.state, moment, info, self._work)
         self._reporter.outputs(self._work)
+        yield breath(self._clock)
 
     def _enter(self, target: JobState) -> Steps:
         if target is JobState.RUNNING and self.state is not JobState.RUNNING:

@@ -22,27 +22,32 @@ import zmq
 
 from jobengine import logs
 from jobengine.clock import Clock, SystemClock
-from jobengine.garbage import look_seldom
+from jobengine.garbage import Garbage
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_channel import JobChannel, SharedChannel
 from jobengine.messaging.worker_link import WorkerLink
 from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Fork, Left, encode, fork_decoder
 from jobengine.ports.work import Work, goes_by_elements
 from jobengine.worker.course import Course
+from jobengine.worker.load import Load
 from jobengine.worker.main import Worker
 from jobengine.worker.steps import NOTHING
 from jobengine.worker.stop_signal import StopSignal
 from jobengine.worker.turns import Turns
 from jobengine.worker.works import new_work, release
 
-IDLE_S = 1.0
+IDLE_NS = 1_000_000_000
 LOOK_NS = 1_000_000
 """How long the loop may be busy with jobs until it looks for messages again."""
 GATHER_MAX_NS = 2_000_000
-GATHER_SHARE = 2
-"""What falls due within so many times what the last turn took, and within the maximum, shares a waking: a
-thread that is woken for each of ten thousand elements a second does little else than wake up. One job is on
-the dot; a loop that is busy for half of its time gathers for as long as it may."""
+GATHER_FROM = 0.25
+"""From this load on, what falls due within a while shares a waking, from twice that on within the maximum: a
+thread that is woken for each of ten thousand elements a second does little else than wake up. Some dozen jobs
+are on the dot."""
+QUIET_NS = 50_000_000
+"""Who rests for so long may look for garbage."""
+GARBAGE_PATIENCE_NS = 3_600_000_000_000
+"""Jobs that end leave none in cycles, and to look through the elements of four hundred takes 0.1 to 0.2 s."""
 
 
 class JobLog:
@@ -101,12 +106,13 @@ class SharedWorker:
         self._signals = signals
         self._new_work = new_work
         self._log = log
+        self._garbage = Garbage(clock, GARBAGE_PATIENCE_NS)
+        self._load = Load(clock)
         self._logger = structlog.get_logger("shared")
         self._jobs: dict[bytes, _Job] = {}
         self._turns: Turns[_Job] = Turns()
         self._short: deque[_Job] = deque()
         self._woken_ns = 0
-        self._gather_ns = 0
         self._watchers: dict[int, set[_Job]] = {}
         self._poller = select.epoll()
         self._poller.register(nursery, select.EPOLLIN)
@@ -115,25 +121,36 @@ class SharedWorker:
             self._poller.register(descriptor, select.EPOLLIN | select.EPOLLET)
 
     def run(self) -> None:
-        """Serve; blocks."""
+        """Serve; blocks. Garbage of the process is the loop's to collect from then on."""
+        self._garbage.begin()
         while self._jobs or (self._nursery is not None and not self._signals.stop):
             self._wake(channel.identity for channel in self._channel.distribute())
+            self._garbage.look(self._rest_ns() > QUIET_NS)
             self._wait()
             self._run_due()
         self._poller.close()
 
     def _wait(self) -> None:
         """Until the next moment, or something arrives; to the microsecond, which epoll alone would not."""
-        next_ns = self._turns.next_ns()
-        now_ns = self._clock.monotonic_ns()
-        wait_s = 0.0 if self._short else IDLE_S
-        if next_ns is not None and not self._short:
-            if next_ns > now_ns:
-                next_ns = max(next_ns, self._woken_ns + self._gather_ns)
-            wait_s = max(0, next_ns - now_ns) / 1e9
-        if select.select((self._poller,), (), (), wait_s)[0]:
+        if select.select((self._poller,), (), (), self._rest_ns() / 1e9)[0]:
             self._take_in()
         self._woken_ns = self._clock.monotonic_ns()
+
+    def _rest_ns(self) -> int:
+        """How long there is nothing to do if nothing arrives."""
+        if self._short:
+            return 0
+        now_ns = self._clock.monotonic_ns()
+        next_ns = self._turns.next_ns(now_ns)
+        if next_ns is None:
+            return IDLE_NS
+        if next_ns > now_ns:
+            next_ns = max(next_ns, self._woken_ns + self._gather_ns)
+        return max(0, next_ns - now_ns)
+
+    @property
+    def _gather_ns(self) -> int:
+        return int(GATHER_MAX_NS * min(1.0, max(0.0, self._load.share / GATHER_FROM - 1)))
 
     def _take_in(self) -> None:
         """Wake those for whom something has arrived."""
@@ -173,12 +190,13 @@ class SharedWorker:
             else:
                 break
             now_ns = self._clock.monotonic_ns()
-        self._gather_ns = min(GATHER_SHARE * (now_ns - self._woken_ns), GATHER_MAX_NS)
+        self._load.worked(self._woken_ns, now_ns)
 
     def _step(self, job: _Job, now_ns: int) -> None:
         self._log.path = job.log
         try:
-            wake_ns = job.course.turn(job.link.receive(0) if job.channel.arrived else NOTHING, now_ns)
+            is_told = job.channel.arrived and job.course.hears
+            wake_ns = job.course.turn(job.link.receive(0) if is_told else NOTHING, now_ns)
         except StopIteration:
             self._leave(job, 0)
         except Exception:
@@ -284,7 +302,6 @@ def run_shared(address: str, nursery: socket.socket, get_ready: Callable[[JobLog
     Jobs that come while it gets ready wait for that. It may have a job of its own then, with a log.
     """
     faulthandler.enable()
-    look_seldom()
     log = JobLog()
     logs.configure(style="json", stream=cast("TextIO", log))
     signals = StopSignal()

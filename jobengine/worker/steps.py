@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Final, NamedTuple
 
+from jobengine.clock import Clock
 from jobengine.messaging.worker_messages import ToWorker
 
 Commands = Sequence[ToWorker]
@@ -17,10 +18,16 @@ NOTHING: Final[Commands] = ()
 
 class Pause(NamedTuple):
     """There is nothing to do until ``until_ns``, in monotonic time, but for what a work has planned: that may
-    go along up to ``along_until_ns``."""
+    go along up to ``along_until_ns``. Unless it ``hears``, commands wait for the next pause."""
 
     until_ns: int
     along_until_ns: int = 0
+    hears: bool = True
+
+
+def breath(clock: Clock) -> Pause:
+    """Between two parts of a long step: a job whose moment has come goes first."""
+    return Pause(clock.monotonic_ns(), hears=False)
 
 
 Steps = Generator[Pause, Commands, None]

@@ -12,6 +12,8 @@ from typing import Final, Generic, Protocol, TypeVar
 PATIENCE: Final = 4
 """How many times the time that a job without a moment to meet has just taken belongs to those that have one,
 if they need it: a start takes about a millisecond, and hundreds at once may take a fifth of the loop."""
+COURTESY_NS: Final = 1_000_000
+"""How long one without a moment waits for those that are due within as long: its own turn may take that."""
 
 
 class Waiter(Protocol):
@@ -43,9 +45,9 @@ class Turns(Generic[Job]):
         else:
             heappush(heap, entry)
 
-    def next_ns(self) -> int | None:
-        """The earliest moment of all; None where there is no job."""
-        timely, patient = _first_ns(self._timely), _first_ns(self._patient)
+    def next_ns(self, now_ns: int) -> int | None:
+        """The earliest moment of all, as it is now; None where there is no job."""
+        timely, patient = _first_ns(self._timely), self._first_patient_ns(now_ns)
         if timely is None or patient is None:
             return patient if timely is None else timely
         return min(timely, patient)
@@ -78,8 +80,15 @@ class Turns(Generic[Job]):
         return job
 
     def _is_patient_due(self, now_ns: int) -> bool:
-        patient = _first_ns(self._patient)
+        patient = self._first_patient_ns(now_ns)
         return patient is not None and patient <= now_ns
+
+    def _first_patient_ns(self, now_ns: int) -> int | None:
+        """When the first of those without a moment has its turn, if nobody comes in between."""
+        patient, timely = _first_ns(self._patient), _first_ns(self._timely)
+        if patient is None or timely is None or max(patient, now_ns) + COURTESY_NS < timely:
+            return patient
+        return patient + COURTESY_NS
 
 
 def _first_ns(heap: list[tuple[int, int, Job]]) -> int | None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobengine.garbage import MANY, PATIENCE_NS, Garbage, look_seldom
+from jobengine.garbage import MANY, PATIENCE_NS, Garbage
 from jobengine.testing import ManualClock
 
 
@@ -70,14 +70,3 @@ def test_without_a_quiet_moment_it_goes_after_a_while(garbage: Garbage, clock: M
 
     assert ring() is None
     assert len(kept) == MANY
-
-
-def test_where_the_interpreter_looks_it_does_so_once_there_are_many_new_objects() -> None:
-    look_seldom()
-    gc.collect()
-    ring, kept = thrown_away(), many(MANY // 2)
-    assert ring() is not None
-    kept += many()
-
-    assert ring() is None
-    assert len(kept) > MANY

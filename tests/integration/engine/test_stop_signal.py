@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -87,6 +88,15 @@ def test_alone(signals: StopSignal, address: str, context: zmq.Context[Any], tmp
     assert signals.stop
 
 
+@pytest.fixture
+def _as_before() -> Iterator[None]:
+    """Garbage is the interpreter's to collect again."""
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("_as_before")
 def test_where_jobs_share_a_process(
     signals: StopSignal, address: str, context: zmq.Context[Any], tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from jobengine.messaging.worker_messages import Release
 from jobengine.ports.work import ElementWork
 from jobengine.testing.clock import ManualClock
 from jobengine.worker.course import Course, run_alone
-from jobengine.worker.steps import NOTHING, Commands, Pause, Steps
+from jobengine.worker.steps import NOTHING, Commands, Pause, Steps, breath
 
 STEP_NS, PLANNED_NS, LIMIT_NS = 100_000, 40_000, 150_000
 COMMANDS: Commands = (Release("engine"),)
@@ -106,3 +106,15 @@ def test_alone_it_waits_for_commands_until_each_step_is_due() -> None:
     run_alone(job.course, receive, clock)
     assert waits_ms == [STEP_NS / 1e6] * 3
     assert job.told == [NOTHING, COMMANDS, NOTHING]
+
+
+def test_commands_wait_where_a_step_only_takes_breath() -> None:
+    clock = ManualClock()
+    told = []
+
+    def steps() -> Steps:
+        told.append((yield breath(clock)))
+        told.append((yield Pause(clock.monotonic_ns())))
+
+    run_alone(Course(steps()), lambda wait_ms: COMMANDS, clock)
+    assert told == [NOTHING, COMMANDS]

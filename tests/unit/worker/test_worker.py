@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Iterator
 from datetime import timedelta
 
+import pytest
+
+from jobengine.ports.work import Work
 from jobengine.testing import InMemoryEngine, InProcessWorkers, ManualClock, SyntheticWork
 from tests.unit.engine.documents import after, immediate, pipe_job
+
+
+@pytest.fixture
+def _no_collection() -> Iterator[None]:
+    """Garbage in cycles stays."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def test_worker_outlives_its_service_and_hands_everything_over() -> None:
@@ -106,3 +120,20 @@ def test_killed_worker_is_replaced_and_the_gap_is_told() -> None:
         assert [row.current_proc_state for row in rows] == ["Running", "Updating", "Running", "Finished"]
         assert (rows[2].info or {})["reason"] == "resumed"
         assert (rows[3].stream_position or {})["samples"] == 480_000
+
+
+@pytest.mark.usefixtures("_no_collection")
+def test_a_job_that_has_ended_leaves_no_garbage_in_cycles() -> None:
+    made: list[weakref.ref[Work]] = []
+
+    def new_work(kind: str) -> Work:
+        work = SyntheticWork()
+        made.append(weakref.ref(work))
+        return work
+
+    clock = ManualClock()
+    with InMemoryEngine(clock, InProcessWorkers(clock, new_work)) as engine:
+        job_id = engine.submit(pipe_job(immediate("Start"), after(1000, "Finish")))
+        engine.advance(timedelta(seconds=2))
+        assert engine.state(job_id) == "Finished"
+        assert [work() for work in made] == [None]
