@@ -26,7 +26,7 @@ from tests.acceptance.documents import (
 from tests.acceptance.observing import history_of, output_of, reach
 from tests.ports import free_port
 from tests.services import Service
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 MANY = 10_000
 
@@ -34,7 +34,7 @@ MANY = 10_000
 def test_a_job_may_have_ten_thousand_transitions(service: Service) -> None:
     steps = [after(1) for _ in range(MANY - 1)]
     job = service.client.jobs.submit(recording("many", *steps[1:], after(1, "Finish"), live=False))
-    assert job.wait(timeout_s=120) == "Finished"
+    reach(job, "Finished")
     rows = history_of(service, job)
     assert [r["samples"] for r in rows] == [n * RATE_HZ // 1000 for n in range(MANY)]
     assert len(samples_of(output_of(job))) == (MANY - 1) * RATE_HZ // 1000
@@ -140,12 +140,13 @@ def test_the_command_line_ends_with_the_agreed_codes(service: Service) -> None:
             "lost", at_once("Start", pipe("l.wav", source={"name": "FileReader", "filePath": "lost.wav"}))
         )
     )
-    done = service.cli("job", "submit", "-", "--wait", "--timeout", "60", *url, stdin=good)
+    patient = ("--wait", "--timeout", str(PATIENCE_S))
+    done = service.cli("job", "submit", "-", *patient, *url, stdin=good)
     assert done.returncode == 0, done.stderr
     job_id = done.stdout.split()[0]
     ended = {
         "finish a finished one": (("job", "finish", job_id), "", 5),
-        "a job that fails": (("job", "submit", "-", "--wait", "--timeout", "60"), missing, 7),
+        "a job that fails": (("job", "submit", "-", *patient), missing, 7),
         "a wait too short": (
             ("job", "submit", "-", "--wait", "--timeout", "0.5"),
             json.dumps(timeline("slow", at_once("Start"))),

@@ -19,6 +19,7 @@ from jobengine.model.element import Element, ElementKind, StoredElement
 from jobengine.model.message import Message, message_attributes
 from jobengine.ports.contents import PutElement
 from tests.acceptance.observing import reach, worker_of
+from tests.acceptance.restreams import SLOWLY, hurry
 from tests.ports import free_port
 from tests.services import NewService, Service
 from tests.waiting import PATIENCE_MS, wait_until
@@ -123,12 +124,13 @@ def test_a_file_survives_kills_and_becomes_the_same_content_elsewhere(
 ) -> None:
     service = new_service().start()
     record(service)
-    job = submit(service, "file:vod/day.ndjson")
+    job = submit(service, "file:vod/day.ndjson", pacing=SLOWLY)
     path = service.media / "vod/day.ndjson"
-    wait_until(lambda: path.exists() and len(path.read_bytes()) > 50_000, "lines are written")
+    wait_until(lambda: path.exists() and len(path.read_bytes()) > 5_000, "lines are written")
     worker_of(job).kill()
     service.kill()
     service.start()
+    hurry(job)
     reach(job, "Finished")
     assert all(json.loads(line) for line in path.read_bytes().splitlines())
 
@@ -153,15 +155,15 @@ def test_a_push_survives_kills_of_both_sides_and_nothing_is_doubled(
     targets = json.dumps([{"url": f"http://127.0.0.1:{peer.port}"}])
     service = new_service(engine__push_targets=targets).start()
     record(service)
-    job = submit(service, f"http://127.0.0.1:{peer.port}/beams/copy/0")
+    job = submit(service, f"http://127.0.0.1:{peer.port}/beams/copy/0", pacing=SLOWLY)
 
     def arrived() -> int:
         there = "copy" in peer.client.contents.list()
         return int(peer.client.contents.size("copy")["elements"]) if there else 0
 
-    wait_until(lambda: arrived() > 40, "elements arrive")
+    wait_until(lambda: arrived() > 5, "elements arrive")
     worker_of(job).kill()
-    wait_until(lambda: arrived() > 80, "more elements arrive")
+    wait_until(lambda: arrived() > 10, "more elements arrive")
     peer.kill()
     wait_until(lambda: _counters(job).get("circuit") == "open", "the peer is left alone")
     assert _counters(job)["retries"] >= 3
@@ -170,6 +172,7 @@ def test_a_push_survives_kills_of_both_sides_and_nothing_is_doubled(
     assert "jobengine_restream_open_circuits 1.0" in metrics
     assert "jobengine_restream_dead_letters 0.0" in metrics
     peer.start()
+    hurry(job)
     reach(job, "Finished")
     assert_same(stored(peer, "copy"), stored(service, "camera"))
 

@@ -20,6 +20,7 @@ from jobengine.contents.opening import open_store
 from jobengine.model.element import Element, ElementKind
 from jobengine.ports.contents import PutElement
 from tests.acceptance.observing import reach, worker_of
+from tests.acceptance.restreams import SLOWLY, hurry
 from tests.services import NewService, Service
 from tests.waiting import PATIENCE_MS, wait_until
 
@@ -126,13 +127,15 @@ def test_g19_jobs_share_a_process_and_one_that_fails_touches_no_other(
 ) -> None:
     service = new_service().start()
     record(service)
-    jobs = [submit(service.client, f"vod-{n}", receiver.url) for n in range(4)]
+    jobs = [submit(service.client, f"vod-{n}", receiver.url, pacing=SLOWLY) for n in range(4)]
     lost = submit(service.client, "lost", f"dealer+connect:ipc://{tmp_path}/nobody", maxDeliveryMs=300)
     for job in jobs:
         reach(job, "Running")
     assert len({worker_of(job).pid for job in jobs}) == 1
     reach(lost, "Error")
     assert lost.history()[-1]["info"]["code"] == "delivery"
+    for job in jobs:
+        hurry(job)
     for number, job in enumerate(jobs):
         reach(job, "Finished")
         assert receiver.places[f"vod-{number}"] == list(range(COUNT))
@@ -144,13 +147,15 @@ def test_g17_a_killed_worker_and_a_killed_service_lose_no_element(
 ) -> None:
     service = new_service().start()
     record(service)
-    jobs = [submit(service.client, f"vod-{n}", receiver.url) for n in range(3)]
+    jobs = [submit(service.client, f"vod-{n}", receiver.url, pacing=SLOWLY) for n in range(3)]
     for job in jobs:
         reach(job, "Running")
-    wait_until(lambda: len(receiver.places.get("vod-2", ())) > 50, "elements arrive")
+    wait_until(lambda: len(receiver.places.get("vod-2", ())) > 5, "elements arrive")
     worker_of(jobs[0]).kill()
     service.kill()
     service.start()
+    for job in jobs:
+        hurry(job)
     for number, job in enumerate(jobs):
         reach(job, "Finished")
         assert_complete(receiver.places[f"vod-{number}"])

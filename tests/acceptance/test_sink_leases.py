@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from jobengine.client.job import Job
-from tests.acceptance.documents import at_once
 from tests.acceptance.observing import reach
+from tests.acceptance.restreams import SLOWLY, hurry
 from tests.acceptance.test_restreaming import COUNT, Receiver, record, submit
 from tests.services import NewService, Service
 from tests.waiting import wait_until
@@ -32,15 +32,10 @@ def receiver() -> Iterator[Receiver]:
 def two(service: Service, receiver: Receiver) -> list[Job]:
     """The first has sent something when the second is posted, and goes on for as long as a test may look."""
     record(service)
-    first = submit(service.client, "vod", receiver.url, pacing={"speed": 0.05})
+    first = submit(service.client, "vod", receiver.url, pacing=SLOWLY)
     reach(first, "Running")
     wait_until(lambda: receiver.places.get("vod"), "elements arrive")
     return [first, submit(service.client, "vod", receiver.url, pacing={"mode": "fast"})]
-
-
-def hurry(job: Job) -> None:
-    """It sends the rest of its stream at once."""
-    job.append(at_once("None", {"restreamSpec": {"pacing": {"mode": "fast"}}}))
 
 
 def queued(job: Job) -> dict[str, Any] | None:
@@ -111,7 +106,7 @@ def test_where_it_takes_over_the_first_finishes_before_its_first_element(
 def test_jobs_of_the_dialect_that_wait_are_told_apart(new_service: NewService, receiver: Receiver) -> None:
     service = new_service(engine__restream_jobs=1).start()
     record(service)
-    running = submit(service.client, "vod", receiver.url, pacing={"speed": 0.05})
+    running = submit(service.client, "vod", receiver.url, pacing=SLOWLY)
     reach(running, "Running")
     configuration = {
         "ts_sync": False,

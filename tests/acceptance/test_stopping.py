@@ -75,7 +75,7 @@ def test_whoever_listens_to_events_does_not_hold_up_a_stop(new_service: NewServi
 
 
 def test_finish_jobs_finishes_what_it_can_and_terminates_what_hangs(new_service: NewService) -> None:
-    service = new_service(engine__finish_timeout_s=8).start("--finish-jobs")
+    service = new_service(engine__finish_timeout_s=15).start("--finish-jobs")
     good, hanging = (
         reach(service.client.jobs.submit(recording(name)), "Running") for name in ("good", "hanging")
     )
@@ -98,10 +98,10 @@ def test_finish_jobs_finishes_what_it_can_and_terminates_what_hangs(new_service:
 
 def test_workers_of_a_service_that_never_returns_end_after_the_grace(new_service: NewService) -> None:
     service = new_service(engine__orphan_grace_s=2).start()
-    job = reach(service.client.jobs.submit(recording("orphan")), "Running")
-    output, worker = output_of(job), worker_of(job)
+    job = service.client.jobs.submit(recording("orphan"))
+    output = output_of(job)
     service.kill()
-    await_end([worker], "the orphan has ended by itself")
+    await_end(service.processes(), "the orphan has ended by itself")
     values = samples_of(output)
     assert_counts(values)
     service.start()

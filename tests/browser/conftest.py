@@ -50,6 +50,13 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+def new_page(browser: Browser) -> Page:
+    """A page that waits as long as all tests do, for what is clicked as well. The caller closes it."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    return page
+
+
 @pytest.fixture
 def dashboard(
     browser: Browser, tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
@@ -62,7 +69,7 @@ def dashboard(
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    page = browser.new_page()
+    page = new_page(browser)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)

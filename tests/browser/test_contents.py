@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import new_page
 from tests.integration.media.films import film
 from tests.services import Service, running_service
 from tests.waiting import wait_until
@@ -29,7 +30,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that may not complain."""
-    opened = browser.new_page()
+    opened = new_page(browser)
     complaints: list[str] = []
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
@@ -97,7 +98,7 @@ def test_a_gap_is_seen_and_told(page: Page, service: Service, tmp_path: Path) ->
 
 
 def test_what_is_not_there_is_told(browser: Browser, service: Service) -> None:
-    page = browser.new_page()
+    page = new_page(browser)
     page.goto(f"{service.client.url}/contents/nothing")
     expect(page.get_by_role("alert")).to_contain_text("nothing")
     page.close()
