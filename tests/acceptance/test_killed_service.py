@@ -25,14 +25,14 @@ from tests.services import NewService, Service
 from tests.waiting import wait_until
 
 
-def assert_whole(service: Service, job: Job, changes: int) -> None:
+def assert_whole(service: Service, job: Job, changes: int, end: str = "Finished") -> None:
     """One file with every sample, and a history that has each of the ``changes`` once."""
     (output,) = job.outputs()
     values = samples_of(output["path"])
     assert_counts(values)
     rows = history_of(service, job)
     assert rows[-1]["samples"] == output["samples"] == len(values)
-    assert [r["state"] for r in rows] == ["Running", *["Running"] * changes, "Finished"]
+    assert [r["state"] for r in rows] == ["Running", *["Running"] * changes, end]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -94,14 +94,16 @@ def test_parts_that_are_killed_again_within_seconds_are_put_back_again(new_servi
 
 
 def test_reports_that_a_dying_engine_never_stored_are_told_to_the_next(service: Service) -> None:
-    job = reach(service.client.jobs.submit(recording("untold", after(6_000, "Finish"))), "Running")
+    job = reach(service.client.jobs.submit(recording("untold")), "Running")
+    record_on(output_of(job), 0.3)
     worker, engine = worker_of(job), service.engine_process()
     engine.suspend()
+    worker.terminate()
     log = service.data / "logs" / f"{job.id}.log"
-    wait_until(lambda: "worker.done" in log.read_text(), "the worker has finished and waits to be heard")
+    wait_until(lambda: "worker.done" in log.read_text(), "the worker has ended its job and waits to be heard")
     engine.kill()
-    reach(job, "Finished")
-    assert_whole(service, job, changes=0)
+    reach(job, "Terminated")
+    assert_whole(service, job, changes=0, end="Terminated")
     await_end([worker], "the worker has gone")
 
 

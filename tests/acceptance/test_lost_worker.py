@@ -55,6 +55,11 @@ def has_files(job: Job, count: int) -> bool:
     return len(job.outputs()) == count
 
 
+def durations_of(service: Service, job: Job) -> list[int]:
+    """At which samples ``Duration`` transitions have passed."""
+    return [row["samples"] for row in history_of(service, job) if row["trigger"] == "Duration"]
+
+
 def assert_valid(path: str, samples: int) -> None:
     """By libsndfile, and by FFmpeg where it is installed."""
     values = samples_of(path)
@@ -160,19 +165,24 @@ def check_resumed(service: Service, job: Job) -> None:
 
 
 def test_a_file_is_taken_up_at_the_very_sample_where_the_worker_died(service: Service) -> None:
-    original = recording("original", after(8_000, "Finish"), live=False)
+    original = recording("original", after(60_000, "Finish"), live=False)
     reach(service.client.jobs.submit(original), "Finished")
     source = {"name": "FileReader", "filePath": "original.wav", "realTime": True}
     start = at_once("Start", pipe("copy.wav", source=source))
-    document = timeline("copy", start, after(7_000, "Finish"), restartPolicy="resume")
+    document = timeline("copy", start, after(1_500), restartPolicy="resume")
     job = reach(service.client.jobs.submit(document), "Running")
     record_on(output_of(job), 0.7)
     worker_of(job).kill()
+    wait_until(partial(has_files, job, 2), "another worker")
+    reach(job, "Running")
+    wait_until(lambda: durations_of(service, job), "the planned change")
+    job.finish()
     reach(job, "Finished")
     parts = [samples_of(output["path"]) for output in job.outputs()]
     assert len(parts) == 2
     assert_counts(np.concatenate(parts))
-    assert sum(map(len, parts)) == history_of(service, job)[-1]["samples"] == 7 * RATE_HZ
+    assert sum(map(len, parts)) == history_of(service, job)[-1]["samples"]
+    assert durations_of(service, job) == [3 * RATE_HZ // 2]
 
 
 def test_worker_and_service_die_together_and_the_job_is_taken_up_again(new_service: NewService) -> None:
