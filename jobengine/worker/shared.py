@@ -31,6 +31,7 @@ from jobengine.ports.work import Work, goes_by_elements
 from jobengine.worker.course import Course
 from jobengine.worker.load import Load
 from jobengine.worker.main import Worker
+from jobengine.worker.promptness import be_prompt
 from jobengine.worker.steps import NOTHING
 from jobengine.worker.stop_signal import StopSignal
 from jobengine.worker.turns import Turns
@@ -302,6 +303,7 @@ def run_shared(address: str, nursery: socket.socket, get_ready: Callable[[JobLog
     Jobs that come while it gets ready wait for that. It may have a job of its own then, with a log.
     """
     faulthandler.enable()
+    be_prompt()
     log = JobLog()
     logs.configure(style="json", stream=cast("TextIO", log))
     signals = StopSignal()
