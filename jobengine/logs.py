@@ -11,7 +11,8 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -32,7 +33,7 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     style: ``json``, ``console`` or ``auto`` (console on a terminal). ``bound`` keys go into every line.
     The standard library's logging (libraries) goes the same way, from WARNING on.
     """
-    target = stream or sys.stderr
+    target = cast("TextIO", _Lossy(stream or sys.stderr))
     is_json = style == "json" or (style == "auto" and not target.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -56,6 +57,25 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     _route_standard_logging(shared, final, target)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**bound)
+
+
+class _Lossy:
+    """A text stream whose full disk, or reader that has gone, costs lines and nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
 
 
 def get(**bound: Any) -> Logger:

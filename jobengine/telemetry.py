@@ -50,6 +50,13 @@ WORKER_FAILURES = Metric(
     " alone for a while because they end at once (spare, shared); since the engine's start.",
     ("part",),
 )
+ENGINE_FAULTS = Metric(
+    "jobengine_engine_faults_total",
+    "Errors that nobody expected in decisions of the engine, since its start: requests that were refused for"
+    " one (request), jobs that were set aside (job), and those that were left out as not even their end could"
+    " be decided (left_out).",
+    ("of",),
+)
 OPEN_CIRCUITS = Metric(
     "jobengine_restream_open_circuits", "Running jobs whose sink failed so often that it is left alone now."
 )

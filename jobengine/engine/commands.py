@@ -79,7 +79,7 @@ class Commands:
                 transition.wake_time = None
                 decisions.change_transition(job, transition)
         decisions.touch(job)
-        decisions.after_commit(lambda: self._assign(job, worker))
+        decisions.after_commit(job.record.job_id, lambda: self._assign(job, worker))
 
     def fence(self, identity: str) -> None:
         """Tell a worker that lost its job to end at once."""
@@ -111,7 +111,7 @@ class Commands:
                 self._send(worker, Release(self._engine_id))
                 self._workers.forget(worker)
 
-        decisions.after_commit(act)
+        decisions.after_commit(job.record.job_id, act)
 
     def arm(self, job: LiveJob, transitions: Sequence[TransitionRecord], decisions: Decisions) -> None:
         """The plan in the worker grows."""
@@ -119,7 +119,8 @@ class Commands:
         if worker is not None:
             plan = tuple(planned(t) for t in transitions)
             decisions.after_commit(
-                lambda: self._send_plan(worker, Arm(self._engine_id, job.record.revision, plan))
+                job.record.job_id,
+                lambda: self._send_plan(worker, Arm(self._engine_id, job.record.revision, plan)),
             )
 
     def arm_volatile(self, job: LiveJob, plan: tuple[Planned, ...]) -> bool:
@@ -135,7 +136,7 @@ class Commands:
         worker = self._workers.assigned(job.record.job_id)
         if worker is not None:
             command = Fire(self._engine_id, (transition_id,), raised)
-            decisions.after_commit(lambda: self._send(worker, command))
+            decisions.after_commit(job.record.job_id, lambda: self._send(worker, command))
 
     def withdraw(self, job_id: str, request_id: str, transition_id: str) -> None:
         """Ask the worker at once to let go of a transition, which it confirms under ``request_id``.

@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 
 from jobengine.engine.decisions import Decisions
-from jobengine.errors import JobEngineError, UnavailableError
+from jobengine.errors import UnavailableError
 from jobengine.history.store import Prepared, SqlJobStore
 
 
@@ -71,7 +71,7 @@ class Commits:
         """Leave what is under way, which is not written as the first of it was not; the groups."""
         lost = self.groups
         for _, future in self._under_way:
-            with suppress(JobEngineError):
+            with suppress(Exception):
                 future.result()
         self._under_way.clear()
         self._is_broken = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from jobengine.clock import Clock
@@ -13,8 +14,10 @@ from jobengine.messaging.engine_messages import Accepted, ReadProgress, ReadServ
 class Counters:
     """Answers what is known in memory of running jobs, and of those that wait to be admitted."""
 
-    def __init__(self, workers: Workers, clock: Clock) -> None:
+    def __init__(self, workers: Workers, faults: Mapping[str, int], clock: Clock) -> None:
+        """``faults``: how often somebody was to blame for an error that nobody expected, by who it was."""
         self._workers = workers
+        self._faults = faults
         self._clock = clock
 
     def read(self, request: ReadProgress) -> Accepted:
@@ -26,7 +29,8 @@ class Counters:
 
     def read_service(self, request: ReadService) -> Accepted:
         """What is counted of the service itself."""
-        return Accepted(request.request_id, data={"failures": dict(self._workers.failures)})
+        data = {"failures": dict(self._workers.failures), "faults": dict(self._faults)}
+        return Accepted(request.request_id, data=data)
 
     def _of(self, job_id: str, now_ns: int) -> dict[str, Any] | None:
         worker = self._workers.of(job_id)

@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from jobengine.clock import to_text
+from jobengine.engine.blame import own
 from jobengine.engine.live_job import LiveJob
 from jobengine.engine.outcome import NOTHING, Outcome
 from jobengine.history.batch import Batch
 from jobengine.ids import new_id
-from jobengine.messaging.engine_messages import Answer, AnyRequest
+from jobengine.messaging.engine_messages import Accepted, Answer, AnyRequest
 from jobengine.model.lifecycle import JobState, TriggerType
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
 
@@ -46,6 +47,8 @@ class Decisions:
         """Of worker processes, to be looked at again if nothing comes of it."""
         self.silence: dict[str, str] = {}
         """New status messages of jobs whose workers have fallen silent or speak again."""
+        self.dropped: list[Batch] = []
+        """What groups that this one has taken over would have written, in their order."""
         self.remembered: dict[tuple[str, str], Any] = {}
         """What is answered to requests with a key, by (key, scope)."""
         self.must_follow = False
@@ -57,7 +60,7 @@ class Decisions:
         self.evicted: dict[str, str] = {}
         """Jobs that have to finish to make room for another, each with the reason."""
         self.answers: list[tuple[bytes, Answer]] = []
-        self._after_commit: list[Callable[[], None]] = []
+        self._after_commit: list[tuple[str, Callable[[], None]]] = []
 
     def begin_round(self, now: datetime) -> None:
         """What is decided from here on is decided at ``now``."""
@@ -70,6 +73,8 @@ class Decisions:
         self.requests = failed.requests + self.requests
         self.news = failed.news + self.news
         self.silence = failed.silence | self.silence
+        self.answers = failed.answers + self.answers
+        self.dropped = [*failed.dropped, failed.batch, *self.dropped]
 
     def insert_job(self, job: LiveJob) -> None:
         """A new job; its transitions follow."""
@@ -178,16 +183,28 @@ class Decisions:
         """Tell a client, once everything is committed."""
         self.answers.append((client, answer))
 
-    def after_commit(self, act: Callable[[], None]) -> None:
-        """Something to do outside once everything is committed; must not raise."""
-        self._after_commit.append(act)
+    def after_commit(self, job_id: str, act: Callable[[], None]) -> None:
+        """Something to do outside for a job once everything is committed."""
+        self._after_commit.append((job_id, act))
 
-    def committed(self) -> None:
-        """The rows are safe: remember what the database holds, then act."""
+    def committed(self) -> dict[str, Exception]:
+        """The rows are safe: remember what the database holds, then act. The jobs for which an act failed,
+        with the error."""
         for job in self.touched.values():
             job.committed = (job.record.revision, job.record.epoch)
-        for act in self._after_commit:
-            act()
+        failed: dict[str, Exception] = {}
+        for job_id, act in self._after_commit:
+            try:
+                act()
+            except Exception as error:
+                failed[job_id] = own(error)
+        return failed
+
+    def requests_for(self, job_id: str) -> set[str]:
+        """The requests that want something of a job, or have made it."""
+        wanted = {r.request_id for _, r in self.requests if getattr(r, "job_id", "") == job_id}
+        made = {a.request_id for _, a in self.answers if isinstance(a, Accepted) and a.job_id == job_id}
+        return wanted | made
 
     def _note(self, job: LiveJob) -> None:
         self.touched[job.record.job_id] = self.fresh[job.record.job_id] = job

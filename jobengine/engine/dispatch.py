@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobengine.engine.blame import Blamed, own
 from jobengine.engine.counters import Counters
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.edits import Edits
@@ -56,7 +57,10 @@ class Dispatch:
     def take(
         self, requests: Sequence[tuple[bytes, AnyRequest]], decisions: Decisions, before: Iterable[Decisions]
     ) -> None:
-        """Decide about ``requests``. ``before``: the groups that are on their way to the disk."""
+        """Decide about ``requests``. ``before``: the groups that are on their way to the disk.
+
+        Raises Blamed.
+        """
         decisions.requests += requests
         ahead = {key: answer for group in before for key, answer in group.remembered.items()}
         keys = _keys(requests)
@@ -67,6 +71,8 @@ class Dispatch:
                 answer = self._carry_out(client, request, known, decisions)
             except JobEngineError as error:
                 decisions.answer(client, refusal(request, error))
+            except Exception as error:
+                raise Blamed(requests={request.request_id: own(error)}) from error
             else:
                 if answer is not None:
                     decisions.answer(client, answer)
@@ -102,6 +108,8 @@ class Dispatch:
                 return self._dispatch_to_job(client, request, decisions)
 
     def _dispatch_to_job(self, client: bytes, request: Any, decisions: Decisions) -> Accepted | None:
+        if self._jobs.is_left_out(request.job_id):
+            raise JobEngineError("the engine has left this job out; its log tells why")
         job = check_known(self._jobs.get(request.job_id), request.job_id)
         match request:
             case ChangeJob():

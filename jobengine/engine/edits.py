@@ -58,7 +58,7 @@ class Edits:
         self._check_pending(job, request.transition_id)
         if self._workers.assigned(job.record.job_id) is None:
             return self._carry_out(request, job, decisions)
-        decisions.after_commit(lambda: self._withdraw(client, request))
+        decisions.after_commit(job.record.job_id, lambda: self._withdraw(client, request))
         return None
 
     def withdrawn(
@@ -67,10 +67,10 @@ class Edits:
         """The worker has let go, or not. Raises ConflictError (with the waiting edit in its facts) if not."""
         waiting = self._end_waiting(message.request)
         if waiting is None:
-            decisions.after_commit(lambda: self._commands.sync(job))
+            decisions.after_commit(job.record.job_id, lambda: self._commands.sync(job))
             return None
         self._finishing.append(waiting)
-        decisions.after_commit(self._finishing.clear)
+        decisions.after_commit(job.record.job_id, self._finishing.clear)
         transition = job.pending.get(waiting.request.transition_id)
         if waiting.request.transition_id not in message.transition_ids or transition is None:
             raise ConflictError("the transition has just passed", waiting=waiting)

@@ -5,18 +5,24 @@ way to the disk the next one is decided, in rounds, about other jobs: about a jo
 what was decided last about it is on disk. A group whose commit fails leaves no trace, nor does the one after
 it: clients are told that nothing was accepted, workers keep their reports and hand them over again when the
 database is back.
+
+A group in which a decision ended in an error that nobody expected is given up as well, but what it was about
+is decided anew, without the request or the job that is to blame (`jobengine.engine.blame`,
+`jobengine.engine.set_aside`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
 
 from jobengine.clock import ClockWatch
+from jobengine.engine.blame import Blamed, blame, own, told
+from jobengine.engine.blamed_rows import blame_rows
 from jobengine.engine.commits import Commits
 from jobengine.engine.counters import Counters
 from jobengine.engine.decisions import Decisions
@@ -27,6 +33,7 @@ from jobengine.engine.groups import Groups
 from jobengine.engine.jobs import Jobs
 from jobengine.engine.live_job import LiveJob
 from jobengine.engine.parts import EngineParts
+from jobengine.engine.set_aside import SetAside
 from jobengine.engine.wakes import Wakes
 from jobengine.engine.worker_news import Heard, News, WorkerNews
 from jobengine.errors import ConflictError, JobEngineError, UnavailableError
@@ -67,7 +74,8 @@ class Engine:
         self._jobs = Jobs(parts.store, parts.clock, cache_limit, self._groups.await_jobs)
         self._edits = Edits(parts.workers, parts.commands, parts.host, parts.clock)
         self._events = EventFirer(parts.store, parts.workers, parts.commands)
-        counters = Counters(parts.workers, parts.clock)
+        self._aside = SetAside(parts.store, parts.workers, parts.commands, self._jobs, parts.clock)
+        counters = Counters(parts.workers, self._aside.counts, parts.clock)
         carriers = Carriers(parts.requests, self._edits, self._events, counters)
         self._dispatch = Dispatch(parts.store, self._jobs, carriers)
         self._news = WorkerNews(parts, self._edits, self._jobs)
@@ -76,6 +84,10 @@ class Engine:
         self._held: dict[str, set[str]] = {}
         """What was woken while the last decision about its job was on its way to the disk."""
         self._untaken: list[tuple[bytes, AnyRequest]] = []
+        self._is_away = False
+        """Whether the database was when it was last needed."""
+        self._is_anew = False
+        """Whether something was given up that can be decided anew at once."""
         self._log = structlog.get_logger("engine")
 
     def step(
@@ -88,8 +100,9 @@ class Engine:
 
         What is decided is handed over to be committed as soon as the group before it is on disk, so perhaps
         only by a later step or `settle`. Returns whether there is more to decide at once. Raises only for
-        faults of the program.
+        faults of the program that no job and no request is to blame for.
         """
+        self._is_anew = False
         self._untaken += requests
         self._news.note(news)
         has_more = False
@@ -99,12 +112,16 @@ class Engine:
             self._jobs.trim(self._groups.concern)
             has_due = self._wakes.has_due(decided)
             has_more = has_due or bool(self._ahead) or self._workers.admission.has_room
-        return has_more
+        return has_more or self._is_anew
 
     def settle(self) -> None:
         """Wait until everything that was decided is on disk and told, or given up."""
         with self._giving_up():
             self._groups.catch_up()
+        while self._is_anew:
+            self.step()
+            with self._giving_up():
+                self._groups.catch_up()
 
     def next_wake(self) -> str | None:
         """When something must be woken next, as far as it is known; the due table is read ahead by `step`."""
@@ -113,13 +130,14 @@ class Engine:
     def resume(self) -> None:
         """After a start: take up the workers that a former service left, and note which are gone.
 
-        Raises UnavailableError if the database is away.
+        Jobs that can't be taken up are set aside by the first `step`. Raises UnavailableError if the database
+        is away.
         """
-        for job in self._jobs.loaded(self._store.jobs_with_workers(self._service)):
-            if not self._workers.adopt(job):
-                process_id = job.record.worker_process_id
-                self._workers.note_gone(job)
-                self._news.note([WorkerEnded(process_id, None, job.record.job_id)])
+        for job in self._readable(self._store.jobs_with_workers(self._service)):
+            try:
+                self._take_up(job)
+            except Exception as error:
+                self._aside.note({job.record.job_id: own(error)})
         self._log.info("engine.resumed", workers=len(self._workers.all()))
 
     def finish_all(self, reason: str) -> int:
@@ -130,7 +148,7 @@ class Engine:
         self._groups.catch_up()
         decisions = self._groups.begin_round()
         workers = self._workers.all()
-        for job in self._jobs.loaded(worker.job_id for worker in workers):
+        for job in self._readable([worker.job_id for worker in workers]):
             if not job.state.is_final:
                 self._requests.finish(job, reason, decisions)
         self._groups.catch_up()
@@ -144,7 +162,7 @@ class Engine:
         self._groups.catch_up()
         decisions = self._groups.begin_round()
         left = self._workers.all()
-        self._jobs.load(worker.job_id for worker in left)
+        self._readable([worker.job_id for worker in left])
         for worker in left:
             self._workers.kill(worker)
             job = self._jobs.get(worker.job_id)
@@ -169,9 +187,25 @@ class Engine:
         if not self._groups.is_down:
             self._news.note_silence()
 
+    def _take_up(self, job: LiveJob) -> None:
+        if not self._workers.adopt(job):
+            process_id = job.record.worker_process_id
+            self._workers.note_gone(job)
+            self._news.note([WorkerEnded(process_id, None, job.record.job_id)])
+
+    def _readable(self, job_ids: Collection[str]) -> list[LiveJob]:
+        """Those of these jobs that can be read; the others are to be set aside."""
+        try:
+            self._jobs.load(job_ids)
+        except Blamed as blamed:
+            self._aside.note(blamed.jobs, is_stored=True)
+        return [job for job_id in job_ids if (job := self._jobs.get(job_id)) is not None]
+
     def _round(self, reports: Heard) -> datetime:
         """Decide about what has arrived and what is due; the moment for which that was decided."""
         self._groups.tell_done()
+        if self._aside.is_waiting:
+            self._end_set_aside()
         if self._wakes.is_blind(self._clock.now()):
             self._read_ahead()
         if not self._groups.open.touched.keys().isdisjoint(self._arrived(reports)):
@@ -211,8 +245,13 @@ class Engine:
         now = self._clock.now()
         self._ahead.extend(self._wakes.read_ahead(now))
         found = [self._ahead.popleft() for _ in range(min(PREPARED_AT_ONCE, len(self._ahead)))]
+        blamed: dict[str, Exception] = {}
         for job in self._jobs.loaded(job_id for job_id in found if not self._groups.concern(job_id)):
-            self._host.look_ahead(job, now)
+            try:
+                self._host.look_ahead(job, now)
+            except Exception as error:
+                blamed[job.record.job_id] = own(error)
+        blame(blamed)
 
     def _take_requests(self, decisions: Decisions) -> None:
         requests, self._untaken = self._untaken, []
@@ -225,25 +264,42 @@ class Engine:
             self._groups.conclude()
             due |= dict.fromkeys((job.record.job_id for job in self._jobs if not job.state.is_final), ())
         for _ in range(CASCADE_LIMIT):
-            for job_id in due:
-                job = self._jobs.get(job_id)
-                if job is not None:
-                    self._host.advance(job, decisions, woken.get(job_id, ()))
+            self._advance_each(due, woken, decisions)
             if not decisions.raised:
                 return
             fired = self._events.fire(decisions, self._jobs, self._groups.conclude)
             due = dict.fromkeys(fired, ())
 
+    def _advance_each(
+        self, due: Mapping[str, object], woken: Mapping[str, Collection[str]], decisions: Decisions
+    ) -> None:
+        """Raises Blamed, once all have been tried."""
+        blamed: dict[str, Exception] = {}
+        for job_id in due:
+            job = self._jobs.get(job_id)
+            if job is not None:
+                try:
+                    self._host.advance(job, decisions, woken.get(job_id, ()))
+                except Exception as error:
+                    blamed[job_id] = own(error)
+        blame(blamed)
+
     def _evict(self, decisions: Decisions) -> None:
         """Ask those to finish in whose place another job wants to begin."""
         for job in self._jobs.loaded(decisions.evicted):
             if not job.state.is_final and not _is_asked_to_finish(job):
-                self._requests.finish(job, decisions.evicted[job.record.job_id], decisions)
+                try:
+                    self._requests.finish(job, decisions.evicted[job.record.job_id], decisions)
+                except Exception as error:
+                    raise Blamed({job.record.job_id: own(error)}) from error
 
     def _tell(self, group: Decisions) -> None:
         """A group is on disk: act on it, and tell everybody."""
         self._wakes.note(group.batch.waking)
-        group.committed()
+        failed = group.committed()
+        if failed:
+            self._aside.note(failed)
+            self._is_anew = True
         for client, answer in group.answers:
             self._teller.answer(client, answer)
         if group.batch:
@@ -251,36 +307,94 @@ class Engine:
 
     def _come_back(self) -> None:
         """Workers may have reported into a group that was given up: have them say it again."""
-        self._log.info("database.back")
+        if self._is_away:
+            self._is_away = False
+            self._log.info("database.back")
         self._workers.admission.keep_only(worker.job_id for worker in self._workers.all())
         self._workers.wait_anew()
-        for job in self._jobs.loaded(worker.job_id for worker in self._workers.all()):
-            self._commands.sync(job)
+        for job in self._readable([worker.job_id for worker in self._workers.all()]):
+            try:
+                self._commands.sync(job)
+            except Exception as error:
+                self._aside.note({job.record.job_id: own(error)})
+
+    def _end_set_aside(self) -> None:
+        """Nothing else is decided about these jobs before their end is on disk."""
+        self._groups.catch_up()
+        self._aside.end(self._groups.begin_round())
+        self._groups.catch_up()
 
     @contextmanager
     def _giving_up(self) -> Iterator[None]:
-        """Give up everything that is not on disk when the database does not take it."""
+        """Give up everything that is not on disk when the database does not take it, or when a decision ended
+        in an error that nobody expected."""
         try:
             yield
         except UnavailableError as error:
-            self._give_up(error)
-        except ConflictError as error:
-            self._give_up(UnavailableError("another owner has changed these jobs; try again"))
-            self._log.error("group.refused", detail=error.detail)
+            self._refuse_all(self._drop(), error)
+        except Exception as error:
+            self._find_fault(error)
 
-    def _give_up(self, error: JobEngineError) -> None:
-        if not self._groups.is_down:
-            self._log.error("database.away", detail=error.detail)
+    def _find_fault(self, error: Exception) -> None:
+        """Decide anew about everything but who is to blame; raises ``error`` again if nobody is."""
+        failed = self._drop()
+        try:
+            blamed = error if isinstance(error, Blamed) else blame_rows(self._store, failed)
+        except UnavailableError as away:
+            self._refuse_all(failed, away)
+            return
+        if blamed is not None:
+            self._decide_anew(failed, blamed)
+        elif isinstance(error, ConflictError):
+            self._refuse_all(failed, UnavailableError("another owner has changed these jobs; try again"))
+            self._log.error("group.refused", detail=error.detail)
+        else:
+            raise error
+
+    def _drop(self) -> Decisions:
+        """Leave everything that is not on disk; one group that holds whoever waited for it."""
         failed = self._groups.give_up()
+        failed.requests += self._untaken
+        self._untaken = []
         self._news.note_again(failed)
         self._jobs.clear()
         self._wakes.forget()
         self._held.clear()
         self._events.forget()
-        requests, self._untaken = failed.requests + self._untaken, []
-        requests += [(edit.client, edit.request) for edit in self._edits.abandoned()]
-        for client, request in requests:
+        return failed
+
+    def _refuse_all(self, failed: Decisions, error: JobEngineError) -> None:
+        if not self._is_away:
+            self._is_away = True
+            self._log.error("database.away", detail=error.detail)
+        self._refuse_edits(error)
+        for client, request in failed.requests:
             self._teller.answer(client, refusal(request, error))
+
+    def _refuse_edits(self, error: JobEngineError) -> None:
+        """Their workers have let go, but nothing changed."""
+        for edit in self._edits.abandoned():
+            self._teller.answer(edit.client, refusal(edit.request, error))
+
+    def _decide_anew(self, failed: Decisions, blamed: Blamed) -> None:
+        """All is asked and told again, but for the requests that are to blame. A job is so only by itself:
+        where a request was about it, or has made it, that goes first."""
+        requests = dict(blamed.requests)
+        jobs = blamed.jobs
+        if not blamed.is_stored:
+            for job_id, error in blamed.jobs.items():
+                requests |= dict.fromkeys(failed.requests_for(job_id), error)
+            jobs = {i: error for i, error in jobs.items() if not failed.requests_for(i)}
+        for client, request in failed.requests:
+            if request.request_id in requests:
+                error = requests[request.request_id]
+                self._aside.note_request(request, error)
+                self._teller.answer(client, refusal(request, told(error)))
+            else:
+                self._untaken.append((client, request))
+        self._refuse_edits(UnavailableError("an internal error came in between; the transition is unchanged"))
+        self._aside.note(jobs, is_stored=blamed.is_stored)
+        self._is_anew = True
 
 
 def _is_asked_to_finish(job: LiveJob) -> bool:

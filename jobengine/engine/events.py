@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from jobengine.engine.blame import Blamed, own
 from jobengine.engine.commands import Commands
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.jobs import Jobs
@@ -44,7 +45,7 @@ class EventFirer:
     def fire(self, decisions: Decisions, jobs: Jobs, catch_up: Callable[[], None]) -> set[str]:
         """Fire everything that waits for the events raised so far; the ids of the jobs concerned.
 
-        ``catch_up`` sees to it that the database has what groups before this one have decided.
+        ``catch_up`` sees to it that the database has what groups before this one have decided. Raises Blamed.
         """
         if self._names is None:
             catch_up()
@@ -60,12 +61,13 @@ class EventFirer:
         for event_name, data in raised:
             for name, job_id, transition_id in waiting:
                 job = jobs.get(job_id)
-                if (
-                    name == event_name
-                    and job is not None
-                    and self._fire_one(job, transition_id, name, data, decisions)
-                ):
-                    fired.add(job_id)
+                if name != event_name or job is None:
+                    continue
+                try:
+                    if self._fire_one(job, transition_id, name, data, decisions):
+                        fired.add(job_id)
+                except Exception as error:
+                    raise Blamed({job_id: own(error)}) from error
         return fired
 
     def _waiting(self, names: set[str], decisions: Decisions) -> list[tuple[str, str, str]]:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from jobengine.clock import Clock
 from jobengine.engine.commits import Commits
 from jobengine.engine.decisions import Decisions
-from jobengine.errors import ConflictError, UnavailableError
 from jobengine.history.store import SqlJobStore
 
 
@@ -109,7 +108,7 @@ class Groups:
     def give_up(self) -> Decisions:
         """Drop everything that is not on disk; one group that holds whoever waited for it."""
         self._is_down = False  # what still gets through is no sign that it is back
-        with suppress(UnavailableError, ConflictError):  # it is given up along with the rest
+        with suppress(Exception):  # it is given up along with the rest
             self.conclude()
         for group in reversed(self._commits.give_up()):
             self.open.take_over(group)
@@ -129,11 +128,12 @@ class Groups:
         is_small = len(group.touched) < self._size
         if (group.batch or group.must_follow) and self._commits.is_under_way and is_small:
             return
-        self.open = self._new()
         if not group.batch:
+            self.open = self._new()
             self._tell(group)
             return
         self._commits.begin(group)
+        self.open = self._new()
         if self._is_down:
             self.conclude()
 

@@ -51,7 +51,7 @@ class HostRunner:
             if not job.state.is_final:
                 self._go_on(job, decisions, woken)
             if job.state.is_final and job.record.kind is not None:
-                decisions.after_commit(lambda: self._workers.clear_up(job_id))
+                decisions.after_commit(job_id, lambda: self._workers.clear_up(job_id))
         if job.state.is_final:
             self._workers.admission.release(job_id)
 

@@ -61,7 +61,7 @@ class Losses:
             return
         record.status_message = record.friendly_status_message = cause
         decisions.implicit(job, EngineRequest.FAIL, decide(record.current_state, EngineRequest.FAIL), at)
-        decisions.after_commit(lambda: self._leave(job, worker))
+        decisions.after_commit(record.job_id, lambda: self._leave(job, worker))
 
     def terminate(self, job: LiveJob, worker: Worker, reason: str, decisions: Decisions) -> None:
         """The worker had to be killed: what is known of it is all there will be."""
@@ -76,7 +76,7 @@ class Losses:
         decisions.implicit(
             job, EngineRequest.TERMINATE, state, Passing(decisions.now_text, position, info=info)
         )
-        decisions.after_commit(lambda: self._leave(job, worker))
+        decisions.after_commit(record.job_id, lambda: self._leave(job, worker))
 
     def _leave(self, job: LiveJob, worker: Worker) -> None:
         self._workers.forget(worker)
@@ -100,7 +100,7 @@ class Losses:
     def _succeed(self, job: LiveJob, successor: Worker, decisions: Decisions) -> None:
         job.forget_plan()
         decisions.launching.add(job.record.job_id)
-        decisions.after_commit(lambda: self._workers.start(successor))
+        decisions.after_commit(job.record.job_id, lambda: self._workers.start(successor))
 
     def _keep_awake(self, job: LiveJob, decisions: Decisions) -> None:
         """Nothing in the state says that one is missing: should this service end, the next one is woken."""
@@ -154,7 +154,8 @@ def describe_end(status: int | None) -> str:
     if status is None:
         return "the worker process is gone"
     if status < 0:
-        return f"the worker was killed by signal {-status} ({signal.Signals(-status).name})"
+        named = {member.value: member.name for member in signal.Signals}
+        return f"the worker was killed by signal {-status} ({named.get(-status, 'a real-time signal')})"
     return f"the worker ended by itself with exit code {status}"
 
 

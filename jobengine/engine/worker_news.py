@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from jobengine.engine.blame import blame, own
 from jobengine.engine.decisions import Decisions
 from jobengine.engine.edits import Edits
 from jobengine.engine.jobs import Jobs
@@ -71,29 +72,46 @@ class WorkerNews:
                 yield from (worker.job_id for worker in self._workers.ended(one))
 
     def take(self, heard: Heard, decisions: Decisions) -> None:
-        """Decide about all that was heard and noted. The jobs told by `jobs_of` must be in memory."""
+        """Decide about all that was heard and noted. The jobs told by `jobs_of` must be in memory.
+
+        Raises Blamed.
+        """
         self._take_heard(heard, decisions)
         self._take_news(decisions)
         self._take_silence(decisions)
 
     def _take_heard(self, heard: Heard, decisions: Decisions) -> None:
         in_order: dict[str, list[AnyReport]] = {}
+        blamed: dict[str, Exception] = {}
         for identity, message in heard:
-            job_id = _job_of(identity)
-            job = self._jobs.get(job_id)
-            if isinstance(message, Hello):
-                self._commands.greet(job, identity, message.process_id, decisions)
-            elif job is None or not self._workers.owns(job, identity):
-                self._commands.fence(identity)
-            elif isinstance(message, Progress):
-                self._commands.heard(job, message)
-            elif isinstance(message, Withdrawn):
-                self._finish_edit(message, job, decisions)
-            elif isinstance(message, Report):
-                in_order.setdefault(job_id, []).append(message)
+            try:
+                self._take_message(identity, message, in_order, decisions)
+            except Exception as error:
+                blamed[_job_of(identity)] = own(error)
         for job_id, messages in in_order.items():
-            if (job := self._jobs.get(job_id)) is not None:
-                self._reports.take(job, messages, decisions)
+            try:
+                if (job := self._jobs.get(job_id)) is not None:
+                    self._reports.take(job, messages, decisions)
+            except Exception as error:
+                blamed[job_id] = own(error)
+        blame(blamed)
+
+    def _take_message(
+        self, identity: str, message: FromWorker, in_order: dict[str, list[AnyReport]], decisions: Decisions
+    ) -> None:
+        """Reports are put ``in_order``, by job."""
+        job_id = _job_of(identity)
+        job = self._jobs.get(job_id)
+        if isinstance(message, Hello):
+            self._commands.greet(job, identity, message.process_id, decisions)
+        elif job is None or not self._workers.owns(job, identity):
+            self._commands.fence(identity)
+        elif isinstance(message, Progress):
+            self._commands.heard(job, message)
+        elif isinstance(message, Withdrawn):
+            self._finish_edit(message, job, decisions)
+        elif isinstance(message, Report):
+            in_order.setdefault(job_id, []).append(message)
 
     def _finish_edit(self, message: Withdrawn, job: LiveJob, decisions: Decisions) -> None:
         try:
@@ -108,12 +126,17 @@ class WorkerNews:
     def _take_news(self, decisions: Decisions) -> None:
         news, self._unsettled = self._unsettled, []
         decisions.news += news
+        blamed: dict[str, Exception] = {}
         for one in news:
             if isinstance(one, WorkerStarted):
                 self._workers.started(one)
                 continue
             for worker in self._workers.ended(one):
-                self._take_ended(worker.job_id, describe_end(one.status), decisions)
+                try:
+                    self._take_ended(worker.job_id, describe_end(one.status), decisions)
+                except Exception as error:
+                    blamed[worker.job_id] = own(error)
+        blame(blamed)
 
     def _take_ended(self, job_id: str, cause: str, decisions: Decisions) -> None:
         self._jobs.load([job_id])

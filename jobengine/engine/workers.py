@@ -91,7 +91,7 @@ class Workers:
         need.wake_time = to_text(decisions.now + timedelta(seconds=LAUNCH_RETRY_S))
         decisions.change_transition(job, need)
         worker = Worker(job_id, prepare_id=need.transition_id, group=group_of(job.record.kind))
-        decisions.after_commit(lambda: self.start(worker))
+        decisions.after_commit(job_id, lambda: self.start(worker))
 
     def start(self, worker: Worker) -> None:
         """Fork a worker, in the place of any that the job had before."""
@@ -102,9 +102,13 @@ class Workers:
 
     def forget(self, worker: Worker) -> None:
         """The job has no worker any more and is over."""
-        self._by_job.pop(worker.job_id, None)
-        self.admission.release(worker.job_id)
+        self.leave(worker.job_id)
         self.clear_up(worker.job_id)
+
+    def leave(self, job_id: str) -> None:
+        """The job has no worker any more, nor waits for one."""
+        self._by_job.pop(job_id, None)
+        self.admission.release(job_id)
 
     def clear_up(self, job_id: str) -> None:
         """The job is over: nobody needs what its workers left."""

@@ -8,7 +8,8 @@ little is left to do at the end of a long group.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jobengine.history.row_change import RowChange, Rows
@@ -31,6 +32,17 @@ _TRANSITION_CHANGED = [
     i for i, column in enumerate(transitions.columns) if column.name not in TRANSITION_FIXED
 ]
 _PENDING = TransitionStatus.PENDING.value
+_KEPT: dict[str, Callable[[Any, Any], str]] = {
+    "inserted_jobs": lambda job_id, _: job_id,
+    "updated_jobs": lambda job_id, _: job_id,
+    "advanced_jobs": lambda job_id, _: job_id,
+    "inserted_transitions": lambda _, transition: transition.job_id,
+    "updated_transitions": lambda _, transition: transition.job_id,
+    "settled_transitions": lambda _, settled: settled[0],
+    "_wakes_cleared": lambda _, job_id: job_id,
+    "_outputs": lambda _, output: output.job_id,
+}
+"""Members of a batch that are kept by key, each with how it tells the job that an item is about."""
 
 
 class Expected(NamedTuple):
@@ -59,6 +71,7 @@ class Batch:
         self.updated_transitions: dict[str, TransitionRecord] = {}
         self.settled_transitions: dict[str, tuple[str, tuple[Any, ...]]] = {}
         """The job and the row by the id of the transition."""
+        self._wakes_cleared: dict[str, str] = {}
         self._outputs: dict[tuple[str, int], OutputRecord] = {}
         self._events: Rows = []
         self._idempotency: Rows = []
@@ -113,6 +126,10 @@ class Batch:
         else:
             self.settled_transitions.pop(transition.transition_id, None)
             self.updated_transitions[transition.transition_id] = transition
+
+    def clear_wake(self, job_id: str, transition_id: str) -> None:
+        """A pending row of a job is to wake nobody any more, whatever else it holds."""
+        self._wakes_cleared[transition_id] = job_id
 
     def upsert_output(self, output: OutputRecord) -> None:
         """An output, new or changed."""
@@ -170,6 +187,7 @@ class Batch:
             Step(s.insert_job, [job_row(job) for job in self.inserted_jobs.values()]),
             Step(s.insert_transition, [transition_row(t) for t in self.inserted_transitions.values()]),
             *self._guarded(s),
+            Step(s.clear_wake, [(None, i, _PENDING) for i in self._wakes_cleared]),
             Step(s.upsert_output, [output_row(output) for output in outputs]),
             Step(s.upsert_variable, named),
             Step(s.delete_variable, [(name,) for name in self._removed_variables]),
@@ -177,6 +195,21 @@ class Batch:
             Step(s.insert_event, self._events),
         ]
         return [step for step in steps if step.rows]
+
+    def parts(self) -> dict[str, Batch]:
+        """What is in it by the job it is about; under the empty name what is about none."""
+        parts: defaultdict[str, Batch] = defaultdict(Batch)
+        for name, job_of in _KEPT.items():
+            for key, one in getattr(self, name).items():
+                getattr(parts[job_of(key, one)], name)[key] = one
+        for event in self._events:
+            parts[event[2] or ""]._events.append(event)
+        for answer in self._idempotency:
+            parts[answer[4] or ""]._idempotency.append(answer)
+        if self._variables or self._removed_variables:
+            parts[""]._variables = self._variables
+            parts[""]._removed_variables = self._removed_variables
+        return dict(parts)
 
     def __bool__(self) -> bool:
         return any(vars(self).values())

@@ -49,6 +49,57 @@ class LoadedJob(NamedTuple):
     """In the order of passing: every row with a description or a place in the list, and the last one."""
 
 
+class BareJob(NamedTuple):
+    """A job by its own row, without what its client says of it if that can't be read."""
+
+    job: JobRecord
+    position: dict[str, Any]
+    """Where its stream was when its last row passed."""
+    waking: list[str]
+    """Its pending transitions that have a wake time."""
+
+
+_BARE = select(*JOB_COLUMNS).where(jobs.c.job_id == bindparam("job_id"))
+_CLIENT_DATA = jobs.c.keys().index(jobs.c.client_data.key)
+_LAST_POSITION = (
+    select(transitions.c.stream_position)
+    .where(transitions.c.job_id == bindparam("job_id"), transitions.c.sequence.is_not(None))
+    .order_by(transitions.c.sequence.desc())
+    .limit(literal_column("1"))
+)
+
+_ITS_WAKING = select(transitions.c.transition_id).where(
+    transitions.c.job_id == bindparam("job_id"),
+    transitions.c.status == literal_column("'Pending'"),
+    transitions.c.wake_time.is_not(None),
+)
+
+
+def load_bare(connection: Connection, job_id: str) -> BareJob | None:
+    """None if there is no such job. Blocks for the database; raises DBAPIError, and TypeError if one of its
+    numbers is none."""
+    row = connection.execute(_BARE, {"job_id": job_id}).one_or_none()
+    if row is None:
+        return None
+    position = _position(connection.scalar(_LAST_POSITION, {"job_id": job_id}))
+    try:
+        record = job_from_row(row)
+    except msgspec.DecodeError:
+        record = job_from_row((*row[:_CLIENT_DATA], None, *row[_CLIENT_DATA + 1 :]))
+    numbers = (record.revision, record.epoch, record.history_length, record.transition_count)
+    if not all(isinstance(number, int) for number in numbers):
+        raise TypeError(f"numbers of the job are none: {numbers}")
+    return BareJob(record, position, list(connection.scalars(_ITS_WAKING, {"job_id": job_id})))
+
+
+def _position(text: str | None) -> dict[str, Any]:
+    """Of a job that never ran, and where it can't be read, the beginning."""
+    try:
+        return msgspec.json.decode(text or "null", type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {"pts": 0, "timeBase": "1/1"}
+
+
 class JobLoading:
     """For one kind of database."""
 

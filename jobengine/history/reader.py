@@ -29,11 +29,9 @@ from jobengine.history.rows import (
     ServiceRecord,
     StoredAnswer,
     decode,
-    event_from_row,
-    job_from_row,
     output_from_row,
-    transition_from_row,
 )
+from jobengine.history.salvage import shown_event, shown_job, shown_transition
 from jobengine.history.tables import events, jobs, outputs, services, transitions, variables
 from jobengine.model.query import Node, matches, parse_sort
 from jobengine.model.record import EventRecord, JobRecord, OutputRecord, TransitionRecord
@@ -101,7 +99,7 @@ class JobReader:
             wanted = wanted.where(after(orders, _read_cursor(cursor, sort, orders)))
         with self._database.reading() as connection:
             rows = connection.execute(wanted.limit(limit + 1).offset(max(skip, 0))).all()
-        found = [job_from_row(row[: len(JOB_COLUMNS)]) for row in rows[:limit]]
+        found = [shown_job(row[: len(JOB_COLUMNS)]) for row in rows[:limit]]
         more = bool(found) and len(rows) > limit
         return JobPage(found, _make_cursor(sort, rows[limit - 1][len(JOB_COLUMNS) :]) if more else None)
 
@@ -118,7 +116,7 @@ class JobReader:
         """
         wanted = select(*TRANSITION_COLUMNS).where(transitions.c.job_id == job_id).order_by(*LIST_ORDER)
         with self._of_job(job_id) as (connection, _):
-            return [transition_from_row(row) for row in connection.execute(wanted)]
+            return [shown_transition(row) for row in connection.execute(wanted)]
 
     def transition(self, job_id: str, transition_id: str) -> TransitionRecord:
         """One row of a job. Raises NotFoundError."""
@@ -129,7 +127,7 @@ class JobReader:
             row = connection.execute(wanted).one_or_none()
         if row is None:
             raise NotFoundError(f"job {job_id} has no transition {transition_id}")
-        return transition_from_row(row)
+        return shown_transition(row)
 
     def history(self, job_id: str) -> list[TransitionRecord]:
         """The rows that have passed or were skipped, in order. Raises NotFoundError."""
@@ -139,7 +137,7 @@ class JobReader:
             .order_by(transitions.c.sequence)
         )
         with self._of_job(job_id) as (connection, _):
-            return [transition_from_row(row) for row in connection.execute(wanted)]
+            return [shown_transition(row) for row in connection.execute(wanted)]
 
     def outputs(self, job_id: str) -> list[OutputRecord]:
         """What was really written, in order. Raises NotFoundError."""
@@ -154,7 +152,7 @@ class JobReader:
         """
         wanted = select(*EVENT_COLUMNS).where(events.c.sequence > sequence).order_by(events.c.sequence)
         with self._database.reading() as connection:
-            found = [event_from_row(row) for row in connection.execute(wanted.limit(limit))]
+            found = [shown_event(row) for row in connection.execute(wanted.limit(limit))]
         scanned = found[-1].sequence if found else sequence
         return EventPage([e for e in found if where is None or matches(where, _event_document(e))], scanned)
 
@@ -194,7 +192,7 @@ class JobReader:
             row = connection.execute(_ONE_JOB, {"job_id": job_id}).one_or_none()
             if row is None:
                 raise NotFoundError(f"there is no job {job_id}")
-            yield connection, job_from_row(row)
+            yield connection, shown_job(row)
 
     def _where(self, wanted: Select[Any], where: Node | None) -> Select[Any]:
         wanted = wanted.where(_NOT_DELETED)

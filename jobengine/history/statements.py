@@ -86,6 +86,8 @@ class Statements:
         self.advance_job = make.update(jobs, columns_without(jobs, JOB_RUN), JOB_EXPECTED)
         self.update_transition = make.update(transitions, TRANSITION_FIXED, TRANSITION_EXPECTED)
         self.settle_transition = make.update(transitions, unsettled, TRANSITION_EXPECTED)
+        not_waking = columns_without(transitions, ("wake_time",))
+        self.clear_wake = make.update(transitions, not_waking, TRANSITION_EXPECTED)
         self.upsert_output = make.upsert(outputs)
         self.upsert_variable = make.upsert(variables)
         self.delete_variable = make.delete(variables, "name")

@@ -7,7 +7,7 @@ from the one that commits.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
@@ -32,7 +32,7 @@ from jobengine.history.answers import find_answers
 from jobengine.history.batch import Batch, Step
 from jobengine.history.database import Database
 from jobengine.history.fixed_select import FixedSelect
-from jobengine.history.loading import JobLoading, LoadedJob
+from jobengine.history.loading import BareJob, JobLoading, LoadedJob, load_bare
 from jobengine.history.one_way import in_one_way
 from jobengine.history.row_change import rows_hit
 from jobengine.history.rows import StoredAnswer, output_from_row
@@ -75,6 +75,10 @@ _NEXT_WAKE = (
     .limit(literal_column("1"))
 )
 _EPOCH = select(services.c.epoch).where(services.c.name == bindparam("name")).with_for_update(read=True)
+
+
+class _Undone(Exception):
+    """Ends a transaction of which nothing is to be kept."""
 
 
 class Stale(Exception):
@@ -130,6 +134,15 @@ class SqlJobStore:
         except Stale as error:
             raise self._name_stale(prepared.batch) from error
 
+    def try_out(self, batch: Batch) -> None:
+        """Write a batch and keep nothing of it; raises what `commit` would."""
+        try:
+            with suppress(_Undone), self._database.writing() as connection:
+                self._run(connection, self.prepare(batch).steps)
+                raise _Undone
+        except Stale as error:
+            raise self._name_stale(batch) from error
+
     def get_ready(self) -> None:
         """Do what the first `write` would for its connection, ahead; nothing is written. Raises
         UnavailableError."""
@@ -144,6 +157,11 @@ class SqlJobStore:
             for chunk in _chunks(job_ids):
                 loaded |= self._loading.load(connection, chunk)
         return loaded
+
+    def load_bare(self, job_id: str) -> BareJob | None:
+        """A job by its own row, whatever else of it can't be read; None if there is none."""
+        with self._database.reading() as connection:
+            return load_bare(connection, job_id)
 
     def jobs_with_workers(self, service: str) -> list[str]:
         """Ids of the service's jobs that have a worker, had one at its end, or wait for another."""

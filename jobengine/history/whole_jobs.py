@@ -14,7 +14,8 @@ from jobengine.errors import NotFoundError
 from jobengine.history.database import Database
 from jobengine.history.fixed_select import FixedSelect, Wanted, read_together
 from jobengine.history.loading import LIST_ORDER
-from jobengine.history.rows import JOB_COLUMNS, TRANSITION_COLUMNS, job_from_row, transition_from_row
+from jobengine.history.rows import JOB_COLUMNS, TRANSITION_COLUMNS
+from jobengine.history.salvage import shown_job, shown_transition
 from jobengine.history.tables import jobs, transitions
 from jobengine.model.record import JobRecord, TransitionRecord
 
@@ -85,7 +86,7 @@ class WholeJobs:
         found: dict[str, list[TransitionRecord]] = {job_id: [] for job_id in job_ids}
         with self._database.reading() as connection:
             for row in connection.execute(_TRANSITIONS_OF_MANY, {"job_ids": list(job_ids)}):
-                transition = transition_from_row(row)
+                transition = shown_transition(row)
                 found[transition.job_id].append(transition)
         return found
 
@@ -94,4 +95,4 @@ class WholeJobs:
             found, *rows = read_together(connection, [(self._job, {"job_id": job_id}), *wanted])
         if not found:
             raise NotFoundError(f"there is no job {job_id}")
-        return WholeJob(job_from_row(found[0]), [transition_from_row(row) for some in rows for row in some])
+        return WholeJob(shown_job(found[0]), [shown_transition(row) for some in rows for row in some])

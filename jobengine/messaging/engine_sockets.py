@@ -17,7 +17,7 @@ import zmq
 
 from jobengine.messaging.addresses import Addresses
 from jobengine.messaging.engine_messages import Answer, AnyRequest, Committed, encode, request_decoder
-from jobengine.messaging.worker_messages import FromWorker, Release, ToWorker, from_worker
+from jobengine.messaging.worker_messages import UNREADABLE, FromWorker, Release, ToWorker, from_worker
 
 REQUEST_QUEUE = 20_000
 REPORT_QUEUE = 100_000
@@ -113,7 +113,7 @@ class EngineSockets:
         """Which worker speaks. One of many in its process names itself in a frame of its own."""
         if len(route) > 1:
             self._routes[route[1]] = route[0]
-        return route[-1].decode()
+        return route[-1].decode(errors="replace")
 
     def _read(
         self, socket: zmq.Socket[bytes], decoder: msgspec.msgpack.Decoder[Any], limit: int
@@ -126,7 +126,7 @@ class EngineSockets:
                 break
             try:
                 messages.append((route, decoder.decode(packed.buffer)))
-            except msgspec.MsgspecError as error:
+            except UNREADABLE as error:
                 self._log.warning("message.unreadable", detail=str(error))
         return messages
 

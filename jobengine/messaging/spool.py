@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from jobengine.messaging.worker_messages import AnyReport, encode
+from jobengine.messaging.worker_messages import UNREADABLE, AnyReport, encode
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - names are unique, modes 0600, links not followed
 _LENGTH = struct.Struct("<I")
@@ -66,7 +66,7 @@ def read_spool(path: Path) -> Iterator[AnyReport]:
             return
         try:
             yield _decoder.decode(content[offset : offset + length])
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             structlog.get_logger("spool").warning("spool.unreadable", path=str(path), detail=str(error))
             return
         offset += length

@@ -312,3 +312,5 @@ nursery_decoder = msgspec.msgpack.Decoder(FromNursery)
 from_worker = msgspec.msgpack.Decoder(FromWorker)
 to_worker = msgspec.msgpack.Decoder(ToWorker)
 encode = msgspec.msgpack.Encoder().encode
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoders raise for what is none of these messages."""

@@ -136,17 +136,18 @@ class _Facts(Collector):
         yield from (failed, late)
 
     def _engine(self) -> Iterator[Metric]:
-        """What it knows of its workers; nothing while it can't answer."""
+        """What it counts, and knows of its workers; nothing while it can't answer."""
         try:
-            failures = self._services.probe.ask(ReadService, actor="metrics").data["failures"]
+            service = self._services.probe.ask(ReadService, actor="metrics").data
             running = self._services.probe.ask(ReadProgress, actor="metrics", job_ids=()).data
         except UnavailableError:
             return
-        metric = telemetry.WORKER_FAILURES
-        failed = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
-        for part, count in failures.items():
-            failed.add_metric([part], count)
-        yield failed
+        counted = ((telemetry.WORKER_FAILURES, "failures"), (telemetry.ENGINE_FAULTS, "faults"))
+        for metric, member in counted:
+            family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
+            for label, count in service[member].items():
+                family.add_metric([label], count)
+            yield family
         yield from _sinks(running)
 
     def _jobs(self) -> Metric:

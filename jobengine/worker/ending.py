@@ -14,6 +14,11 @@ class Ending:
         self._signals = signals
         self._is_orphan = is_orphan
         self._orphan_grace_s = orphan_grace_s
+        self._is_fenced = False
+
+    def fence(self) -> None:
+        """The service has taken the job from this worker."""
+        self._is_fenced = True
 
     @property
     def is_told(self) -> bool:
@@ -24,6 +29,8 @@ class Ending:
         """In words; empty as long as there is none."""
         if self.is_told:
             return "the worker was told to stop by a signal"
+        if self._is_fenced:
+            return "the service has taken the job from this worker"
         if self._is_orphan():
             return f"no service was heard of for {self._orphan_grace_s:g} s"
         return ""

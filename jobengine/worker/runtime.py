@@ -20,6 +20,7 @@ from jobengine.messaging.worker_messages import (
     Assign,
     Counts,
     Fire,
+    Release,
     Resume,
     Sync,
     ToWorker,
@@ -241,6 +242,8 @@ class Runtime:
             case Fire(transition_ids=ids, raised=raised):
                 for transition_id in ids:
                     self._plan.fire(transition_id, from_text(raised))
+            case Release(fenced=True):
+                self._ending.fence()
             case _:
                 return
 

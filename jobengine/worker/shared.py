@@ -14,6 +14,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -198,14 +199,14 @@ class SharedWorker:
         try:
             is_told = job.channel.arrived and job.course.hears
             wake_ns = job.course.turn(job.link.receive(0) if is_told else NOTHING, now_ns)
+            if not job.course.went_along:
+                self._look_at(job)
         except StopIteration:
             self._leave(job, 0)
         except Exception:
             self._logger.exception("job.broken", job_id=job.job_id)
             self._leave(job, 1)
         else:
-            if not job.course.went_along:
-                self._look_at(job)
             self._turns.put(job, wake_ns)
 
     def _look_at(self, job: _Job) -> None:
@@ -225,7 +226,10 @@ class SharedWorker:
         """A fault is the job's: whoever reads on at its next turn meets it again, and tells it."""
         job.is_short = False
         if job.course.work is not None and job.channel.identity in self._jobs:
-            job.course.work.get_ahead()
+            try:
+                job.course.work.get_ahead()
+            except Exception:
+                self._logger.exception("job.not_read_ahead", job_id=job.job_id)
 
     def _watch(self, job: _Job, descriptors: Sequence[int]) -> None:
         """Look at the descriptors that the work may be woken by now; works of one sink have the same ones."""
@@ -242,7 +246,8 @@ class SharedWorker:
             watchers.discard(job)
             if not watchers:
                 del self._watchers[descriptor]
-                self._poller.unregister(descriptor)
+                with suppress(OSError):  # one that its work has closed is not watched any more
+                    self._poller.unregister(descriptor)
 
     def _take_from(self, nursery: socket.socket) -> None:
         """One job, or the word that there will be no more; what else has come is taken at the next turn."""

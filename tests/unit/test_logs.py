@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -61,3 +62,19 @@ def test_the_standard_librarys_warnings_go_the_same_way(stream: io.StringIO) -> 
     line = json.loads(stream.getvalue())
     assert line["event"] == "beware of postgresql://***@h/db"
     assert line["level"] == "warning"
+
+
+class Full(io.StringIO):
+    """A disk without room, or a pipe that nobody reads."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "no space left")
+
+
+def test_lines_that_can_not_be_written_are_lost_and_no_more(stream: io.StringIO) -> None:
+    logs.configure("info", "json", Full())
+    logs.get().error("disk.full")
+    logging.getLogger("library").error("disk full")
+    logs.configure("info", "json", stream)
+    logs.get().info("room.again")
+    assert "room.again" in stream.getvalue()

@@ -196,13 +196,19 @@ def test_full_disk_keeps_no_report_from_the_engine(context: zmq.Context[Any], en
         link.close()
 
 
+@pytest.mark.parametrize(
+    "packed",
+    [b"\xffnonsense", b"\x81\xa1a" * 5_000 + b"\xc0", b"\x81\xa4type\xa2\xff\xff"],
+    ids=["no object", "deep", "no text"],
+)
 def test_unreadable_message_is_dropped_and_the_next_one_read(
-    context: zmq.Context[Any], ends: Addresses, link: WorkerLink
+    context: zmq.Context[Any], ends: Addresses, link: WorkerLink, packed: bytes
 ) -> None:
     with engine(context, ends) as sockets:
         stranger = context.socket(zmq.DEALER)
+        stranger.setsockopt(zmq.IDENTITY, b"\xff")
         stranger.connect(ends.workers)
-        stranger.send(b"\xffnonsense")
+        stranger.send(packed)
         link.report(report(1))
         assert hear(sockets, link, 1) == [report(1)]
         stranger.close(linger=0)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -14,19 +12,8 @@ from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import RemoveTransition
 from jobengine.messaging.worker_messages import Assign, Sync
 from jobengine.testing import InMemoryEngine, PuppetWorkers
+from tests.unit.engine.databases import locked
 from tests.unit.engine.documents import after, immediate, job, on, pipe_job
-
-
-@contextmanager
-def locked(stage: InMemoryEngine) -> Iterator[None]:
-    """Another connection holds the database's write lock."""
-    connection = sqlite3.connect(str(stage.database.url.database), isolation_level=None)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("ROLLBACK")
-    finally:
-        connection.close()
 
 
 def all_jobs(stage: InMemoryEngine) -> int:

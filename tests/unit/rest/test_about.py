@@ -108,6 +108,10 @@ def test_metrics_tell_how_often_what_makes_workers_has_failed(bench: Bench) -> N
     assert line not in bench.client.get("/metrics").text
 
 
+def test_metrics_tell_how_many_jobs_were_set_aside(bench: Bench) -> None:
+    assert 'jobengine_engine_faults_total{of="left_out"} 0.0' in bench.client.get("/metrics").text
+
+
 def test_metrics_tell_what_the_process_fails_to_do_by_itself(bench: Bench) -> None:
     text = bench.client.get("/metrics").text
     assert 'jobengine_task_failures_total{task="content-events"} 3.0' in text

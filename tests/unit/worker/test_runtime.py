@@ -17,6 +17,7 @@ from jobengine.messaging.worker_messages import (
     OutputClosed,
     OutputOpened,
     Passed,
+    Release,
     Resume,
     Sync,
     Withdraw,
@@ -311,6 +312,15 @@ class TestCommands:
         stage.run(SyntheticWork(), [start(), planned(1, "Duration", "Cancel", duration=500), finish_at(2000)])
         assert stage.withdrawn[0].transition_ids == ("t1",)
         assert stage.passed[-1][1] == "Finished"
+
+    def test_worker_from_which_the_job_was_taken_stops_and_closes_its_files(self, stage: Stage) -> None:
+        stage.link.at(500, Release(ENGINE, fenced=True))
+        work = SyntheticWork()
+        stage.run(work, [start(), finish_at(2000)])
+        assert [(c.state, c.info["reason"]) for c in stage.changed] == [
+            ("Terminated", "the service has taken the job from this worker")
+        ]
+        assert any(isinstance(report, OutputClosed) for report in stage.link.reports)
 
     def test_event_takes_effect_when_it_is_told(self, stage: Stage) -> None:
         stage.link.at(750, Fire(ENGINE, ("t1",), moment(745)))
