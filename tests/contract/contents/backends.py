@@ -15,6 +15,7 @@ from jobengine.testing.contents.store import MemoryContents
 from tests import redis_servers
 from tests.begun import begun
 from tests.contract.contents.samples import OTHER, STREAM
+from tests.waiting import PATIENCE_S
 
 
 class StoreFactory(Protocol):
@@ -75,7 +76,7 @@ def memory(_folder: Path, clock: ManualClock) -> Iterator[StoreFactory]:
 def redis(_folder: Path, clock: ManualClock) -> Iterator[StoreFactory]:
     """A store on a private Redis server."""
     with redis_servers.running() as server:
-        factory = OpenedAgain(lambda: open_redis_store(server.url("test"), clock))
+        factory = OpenedAgain(lambda: open_redis_store(server.url("test"), clock, PATIENCE_S))
         yield factory
         factory.close()
 

@@ -26,7 +26,7 @@ LARGE = 70_000
 @pytest.fixture
 def stores(redis_url: str) -> Iterator[list[RedisContents]]:
     """As many processes would have."""
-    opened = [open_redis_store(redis_url, SystemClock()) for _ in range(STORES)]
+    opened = [open_redis_store(redis_url, SystemClock(), PATIENCE_S) for _ in range(STORES)]
     begun(opened[0], [STREAM])
     yield opened
     for store in opened:

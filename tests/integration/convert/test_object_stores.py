@@ -14,6 +14,7 @@ import pytest
 
 from jobengine.errors import MediaError
 from jobengine.testing.clock import ManualClock
+from jobengine.worker.convert import copy_places
 from tests.contract.contents.backends import BACKENDS
 from tests.integration.convert.kitchen import Kitchen
 from tests.needs import need
@@ -81,8 +82,11 @@ def _answers(url: str) -> bool:
 
 
 @pytest.fixture
-def kitchen(objects: Objects, tmp_path: Path, clock: ManualClock) -> Iterator[Kitchen]:
+def kitchen(
+    objects: Objects, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Kitchen]:
     """A kitchen that may copy to the server."""
+    monkeypatch.setattr(copy_places, "TIMEOUT_S", PATIENCE_S)
     with BACKENDS["memory"](tmp_path / "store", clock) as factory:
         yield Kitchen(factory.open(), clock, tmp_path, (objects.url,))
 

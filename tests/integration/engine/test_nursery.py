@@ -18,10 +18,11 @@ from jobengine.messaging.addresses import Addresses
 from jobengine.messaging.engine_sockets import EngineSockets
 from jobengine.messaging.worker_messages import Hello, Keep, Release
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
+from jobengine.worker import nursery_process
 from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
 from jobengine.worker.nursery_keeper import NurseryKeeper
 from tests.processes import await_end, has_ended
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 News = WorkerStarted | WorkerEnded
 _ENDS = ("requests", "notices", "workers", "http", "rehearsals")
@@ -237,7 +238,10 @@ def test_worker_that_waited_is_noticed_with_its_signal_like_any_other(warm_servi
 
 
 @pytest.mark.parametrize("has_work", [False, True], ids=["killed", "in order"])
-def test_workers_that_wait_for_jobs_end_with_their_nursery(warm_service: Service, has_work: bool) -> None:
+def test_workers_that_wait_for_jobs_end_with_their_nursery(
+    warm_service: Service, has_work: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nursery_process, "STOP_TIMEOUT_S", PATIENCE_S)
     waiting = [*warm_service.spares(2), warm_service.shared()]
     if has_work:  # which it has not said to be done, so it is not killed
         warm_service.launch_unheard("late")

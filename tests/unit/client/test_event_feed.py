@@ -15,6 +15,7 @@ from jobengine.client.http import Http
 from jobengine.clock import SystemClock
 from jobengine.errors import AuthenticationError, UnavailableError
 from tests.unit.client.scripted_service import Answer, Asked, ScriptedService, problem, sse
+from tests.waiting import PATIENCE_S
 
 PLACE = "/api/events/stream"
 
@@ -66,7 +67,7 @@ def test_a_full_house_is_asked_again_after_the_time_it_names(service: ScriptedSe
     full.headers["Retry-After"] = "10"
     service.on("GET", PLACE, full, says(sse(1)))
     pauses: list[float] = []
-    http = Http(service.url, None, 5, pauses.append)
+    http = Http(service.url, None, PATIENCE_S, pauses.append)
     feed = EventFeed(http).follow()
     assert [next(feed), next(feed) is not None] == [None, True]
     assert pauses == [10.0]
@@ -91,7 +92,7 @@ def test_a_silent_feed_ends_at_its_deadline(service: ScriptedService) -> None:
             yield b": keep-alive\n\n"
 
     service.on("GET", PLACE, Answer(stream=silence))
-    http, clock = Http(service.url, None, 5), SystemClock()
+    http, clock = Http(service.url, None, PATIENCE_S), SystemClock()
     start_ns = clock.monotonic_ns()
     assert set(EventFeed(http, deadline=Deadline(0.3)).follow()) <= {None}
     assert (clock.monotonic_ns() - start_ns) / 1e9 >= 0.3

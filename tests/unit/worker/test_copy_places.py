@@ -13,7 +13,9 @@ import pytest
 from jobengine.errors import MediaError
 from jobengine.model.element import ElementKind
 from jobengine.model.roots import MediaRoots
+from jobengine.worker.convert import copy_places
 from jobengine.worker.convert.copy_places import CopyPlaces, payload_path
+from tests.waiting import PATIENCE_S
 
 PATH = payload_path(1, ElementKind.PACKET, -42, 0)
 
@@ -79,8 +81,9 @@ def places(roots: MediaRoots) -> Iterator[CopyPlaces]:
 
 
 @pytest.fixture
-def far_places(roots: MediaRoots, objects: str) -> Iterator[CopyPlaces]:
+def far_places(roots: MediaRoots, objects: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CopyPlaces]:
     """Places in the object store too."""
+    monkeypatch.setattr(copy_places, "TIMEOUT_S", PATIENCE_S)
     with closing(CopyPlaces(roots, [objects])) as opened:
         yield opened
 

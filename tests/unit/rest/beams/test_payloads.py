@@ -317,12 +317,13 @@ def test_an_entity_tag_is_that_of_the_bytes(small: Beam) -> None:
 
 
 def test_a_payload_goes_after_its_time_and_may_come_back(packet: Beam) -> None:
+    before = SystemClock().now()
     packet.put_data("0/packet_42/data?expires_s=60", b"x")
-    now = SystemClock().now()
+    behind = SystemClock().now()
 
-    packet.store.expire(to_us(now + timedelta(seconds=50)))
+    packet.store.expire(to_us(before + timedelta(seconds=50)))
     assert packet.get("0/packet_42/data").status_code == 200
-    packet.store.expire(to_us(now + timedelta(seconds=70)))
+    packet.store.expire(to_us(behind + timedelta(seconds=70)))
 
     gone = packet.get("0/packet_42/data")
     assert is_beam_error(gone, 404)
@@ -334,23 +335,25 @@ def test_a_payload_goes_after_its_time_and_may_come_back(packet: Beam) -> None:
 
 def test_a_payload_that_is_read_to_be_kept_stays_longer(packet: Beam) -> None:
     packet.put_data("0/packet_42/data?expires_s=60", b"xyz")
-    now = SystemClock().now()
+    before = SystemClock().now()
 
     assert packet.get("0/packet_42/data?keep_s=5").data == b"xyz"
     assert packet.client.head("/beams/test_url/0/packet_42/data?keep_s=5000").status_code == 200
     assert packet.get("0/packet_42/data_0?keep_s=120", headers={"Range": "bytes=1-"}).data == b"yz"
-    packet.store.expire(to_us(now + timedelta(seconds=110)))
+    behind = SystemClock().now()
+    packet.store.expire(to_us(before + timedelta(seconds=110)))
     assert packet.get("0/packet_42/data").data == b"xyz"
-    packet.store.expire(to_us(now + timedelta(seconds=130)))
+    packet.store.expire(to_us(behind + timedelta(seconds=130)))
     assert is_beam_error(packet.get("0/packet_42/data?keep_s=120"), 404)
     assert is_beam_error(packet.get("0/packet_42/data?keep_s=0"), 400)
 
 
 def test_a_payload_is_kept_whatever_its_address(packet: Beam) -> None:
     packet.put_data("0/packet_42/data?expires_s=60", b"xyz")
+    before = SystemClock().now()
 
     assert packet.get("0/packet_42.raw?keep_s=120").data == b"xyz"
-    packet.store.expire(to_us(SystemClock().now() + timedelta(seconds=110)))
+    packet.store.expire(to_us(before + timedelta(seconds=110)))
 
     assert packet.get("0/packet_42.raw").data == b"xyz"
     assert is_beam_error(packet.get("0/packet_42?keep_s=120"), 400)

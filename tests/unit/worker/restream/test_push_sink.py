@@ -22,8 +22,9 @@ from jobengine.testing import ManualClock
 from jobengine.worker.restream.grouped_sink import GroupedSink, Offered, TryAgain
 from jobengine.worker.restream.push_pool import PushPool
 from jobengine.worker.restream.push_writer import PushWriter
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_MS, wait_until
 
+PATIENT = SinkTerms(send_timeout_ms=PATIENCE_MS, receive_timeout_ms=PATIENCE_MS)
 STREAM = SinkStream("vod", {"type": "demuxer"}, {"type": "Stream", "time_base": [1, 1000]})
 GROUP = [Offered(Element(ElementKind.PACKET, 0, plane_sizes=(4,), element_id=new_element_id()), [b"data"])]
 
@@ -89,7 +90,7 @@ Open = Callable[..., GroupedSink]
 def open_sink(pool: PushPool, peer: Peer) -> Open:
     def open_(key_file: str = "", allowed: str = "") -> GroupedSink:
         targets = (PushTarget(allowed or peer.url, key_file),)
-        return pool.open(place(peer), targets, SinkTerms(), STREAM)
+        return pool.open(place(peer), targets, PATIENT, STREAM)
 
     return open_
 
@@ -154,7 +155,7 @@ def test_nobody_there_is_tried_again_and_then_left_alone() -> None:
     assert dead is not None
     clock = ManualClock()
     pool = PushPool(clock)
-    sink = pool.open(dead, (PushTarget("http://127.0.0.1:9"),), SinkTerms(), STREAM)
+    sink = pool.open(dead, (PushTarget("http://127.0.0.1:9"),), PATIENT, STREAM)
     assert sink.offer([GROUP[0].element], [GROUP[0].planes])
 
     def refused(times: int) -> bool:
