@@ -84,9 +84,11 @@ class RedisServer:
     def _run(
         self, script: str, keys: Sequence[bytes], arguments: Command, ahead: Sequence[Command]
     ) -> list[Any]:
-        if script not in self._names:
-            [self._names[script]] = _without_errors(self._exchange([("SCRIPT", "LOAD", script)]))
-        return self._exchange([*ahead, ("EVALSHA", self._names[script], len(keys), *keys, *arguments)])
+        name = self._names.get(script)
+        if name is None:
+            [name] = _without_errors(self._exchange([("SCRIPT", "LOAD", script)]))
+            self._names[script] = name  # until any thread finds that Redis has forgotten it
+        return self._exchange([*ahead, ("EVALSHA", name, len(keys), *keys, *arguments)])
 
     def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Send and read; refusals are among the answers."""

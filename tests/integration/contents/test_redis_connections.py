@@ -58,6 +58,23 @@ def test_g14_the_eleventh_caller_waits_until_a_connection_is_given_back(redis_se
     server.close()
 
 
+class Forgotten(dict[str, bytes]):
+    """Names of scripts of which another thread finds at once that Redis has forgotten them."""
+
+    def __setitem__(self, script: str, name: bytes) -> None:
+        """Noted, and struck out by the other thread."""
+
+
+def test_a_script_is_run_whose_name_another_thread_has_just_struck_out(
+    redis_server: RealServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = RedisServer(f"unix://{redis_server.socket}", PATIENCE_S)
+    monkeypatch.setattr(server, "_names", Forgotten())
+
+    assert server.run("return 7", [], []) == 7
+    server.close()
+
+
 def test_g10_a_profile_is_a_file_of_settings(tmp_path: Path) -> None:
     profile = tmp_path / "test.toml"
     profile.write_text('[http]\nport = 13131\n[contents]\nurl = "redis://127.0.0.1:6379/15"\n')
