@@ -82,16 +82,14 @@ class Endpoint:
         send, count, sent_bytes = self._send, 0, 0
         try:
             for frames in messages:
-                size_bytes = 0
-                for part in frames[:-1]:
+                size_bytes, left = 0, len(frames)
+                for part in frames:
+                    left -= 1
                     part_bytes = len(part)
-                    send(part, _DONTWAIT_MORE, part_bytes < ZERO_COPY_BYTES)
+                    send(part, _DONTWAIT_MORE if left else _DONTWAIT, part_bytes < ZERO_COPY_BYTES)
                     size_bytes += part_bytes
-                last = frames[-1]
-                part_bytes = len(last)
-                send(last, _DONTWAIT, part_bytes < ZERO_COPY_BYTES)
                 count += 1
-                sent_bytes += size_bytes + part_bytes
+                sent_bytes += size_bytes
                 if sent_bytes >= until_bytes:
                     break
         except zmq.Again:

@@ -30,7 +30,7 @@ _FRAME: Final = ElementKind.FRAME
 _ID_BYTES = 16
 
 
-class _Header(msgspec.Struct, omit_defaults=True):
+class _Header(msgspec.Struct, omit_defaults=True, gc=False):
     version: int
     message: str
     source: str
@@ -44,6 +44,9 @@ class _Header(msgspec.Struct, omit_defaults=True):
     attributes: bytes = b""
     sizes: tuple[int, ...] = ()
     labels: tuple[str, ...] = ()
+
+
+class _DescribedHeader(_Header):
     format: dict[str, Any] = {}
     stream: dict[str, Any] = {}
 
@@ -54,7 +57,7 @@ class _Version(msgspec.Struct):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Header).decode
+_decode = msgspec.msgpack.Decoder(_DescribedHeader).decode
 _decode_version = msgspec.msgpack.Decoder(_Version).decode
 
 
@@ -120,8 +123,7 @@ class NativeEncoder:
         self._undescribed += 1
         if sequence == 1 or (element.is_key and self._undescribed >= DESCRIBED_EVERY):
             self._undescribed = 0
-            header.format = dict(self._stream.format)
-            header.stream = dict(self._stream.document)
+            header = self._described(header)
         return [self._topic, _encode(header), *planes]
 
     def end(self, labels: Sequence[str]) -> Sequence[Buffer]:
@@ -135,6 +137,10 @@ class NativeEncoder:
         )
         self._sequence = 0
         return self._topic, _encode(header)
+
+    def _described(self, header: _Header) -> _DescribedHeader:
+        format_, document = dict(self._stream.format), dict(self._stream.document)
+        return _DescribedHeader(**msgspec.structs.asdict(header), format=format_, stream=document)
 
 
 def _end(header: _Header) -> Element:

@@ -85,8 +85,8 @@ class SocketSink:
         encode = self._codec.element
         messages: list[Sequence[Buffer]] = []
         try:
-            for place in range(begin, end):
-                messages.append(encode(elements[place], planes[place]))
+            for element, of_element in zip(elements[begin:end], planes[begin:end], strict=True):
+                messages.append(encode(element, of_element))
         except SinkError:
             if not (begin or messages):
                 raise

@@ -111,25 +111,25 @@ class Conveyor:
         stretch = self._stretch
         if stretch is None or stretch.noted == stretch.sent:
             return
-        entries = stretch.entries[stretch.noted : stretch.sent]
-        first, last = entries[0], entries[-1]
-        due_ns = stretch.due_ns[stretch.sent - 1] if stretch.due_ns else stretch.sent_ns
-        stretch.noted = stretch.sent
+        begin, end, run = stretch.noted, stretch.sent, stretch.run
+        stretch.noted = end
+        first, last = run.timestamps[begin], run.timestamps[end - 1]
+        due_ns = stretch.due_ns[end - 1] if stretch.due_ns else stretch.sent_ns
         self._pacing.passed(self.feed.timestamp_ns(last), due_ns, stretch.sent_ns)
         if self._changes_elements:
             self._outgoing.sent(last)
-        self._counters.payload_bytes += sum([entry.payload_bytes for entry in entries])
-        elements = [entry.stored.element for entry in entries]
-        self._stream_clock.handed_on_in_order(elements, first.timestamp, last.timestamp)
-        self.feed.sent_plain(entries)
+        self._counters.payload_bytes += run.payload_bytes(begin, end)
+        self._stream_clock.handed_on_in_order(run.elements[begin:end], first, last)
+        self.feed.sent_plain(end - begin, run.sequence + end)
         if stretch.due_ns:
             self.feed.look_ahead()
 
     def drop_plan(self) -> None:
         """What was planned ahead is looked at anew, but for the next element, whose pause has begun."""
         stretch = self._stretch
+        has_begun_pause = stretch is not None and bool(stretch.due_ns) and not stretch.is_over
         self._leave_stretch()
-        if stretch is not None and stretch.due_ns and not stretch.is_over:
+        if has_begun_pause:
             self._take(self._clock.monotonic_ns())
 
     def close(self) -> None:
@@ -139,7 +139,9 @@ class Conveyor:
 
     def _leave_stretch(self) -> None:
         self.note()
-        self._stretch = None
+        if self._stretch is not None:
+            self._stretch.let_go()
+            self._stretch = None
 
     def _plan_ahead(self, milestone: Milestone | None, now_ns: int) -> Stretch | None:
         """Plan what is at hand in one go: plain media in order, short of the milestone; None: nothing is."""
@@ -148,19 +150,19 @@ class Conveyor:
             return None
         if feed.is_waiting and not pacing.is_fast:
             return None
-        entries = feed.plain(self._spec, FAST_BATCH if pacing.is_fast else BATCH)
-        if not entries or not pacing.is_in_order(feed.timestamp_ns(entries[0])):
+        run = feed.plain(self._spec, FAST_BATCH if pacing.is_fast else BATCH)
+        if not run or not pacing.is_in_order(feed.timestamp_ns(run.timestamps[0])):
             return None
-        if milestone is not None and not (entries := entries[: short_of(milestone, clock, entries)]):
+        if milestone is not None and not (run := run.first(short_of(milestone, clock, run))):
             return None
-        due_ns = [] if pacing.is_fast else pacing.plan([feed.timestamp_ns(entry) for entry in entries])
-        elements = self._outgoing.stretch(entries, due_ns[0] if due_ns else now_ns)
+        due_ns = [] if pacing.is_fast else pacing.plan([feed.timestamp_ns(each) for each in run.timestamps])
+        elements = self._outgoing.run(run, due_ns[0] if due_ns else now_ns)
         if not elements:
             return None
-        entries, due_ns = entries[: len(elements)], due_ns[: len(elements)]
-        planes = [entry.planes or () for entry in entries] if self._sends_payload else [()] * len(entries)
+        run, due_ns = run.first(len(elements)), due_ns[: len(elements)]
+        planes = [each or () for each in run.planes] if self._sends_payload else [()] * len(run)
         record = self._record(self._outgoing.retiming.planned)
-        self._stretch = Stretch(entries, elements, planes, due_ns, milestone, copy(clock), record)
+        self._stretch = Stretch(run, elements, planes, due_ns, milestone, copy(clock), record)
         self.phase = "streaming"
         return self._stretch
 
@@ -224,7 +226,7 @@ class Conveyor:
         if feed.is_end:
             self._due_ns = now_ns
         else:
-            self._due_ns = self._pacing.due_ns(feed.timestamp_ns(entry), now_ns, feed.has_waited)
+            self._due_ns = self._pacing.due_ns(feed.timestamp_ns(entry.timestamp), now_ns, feed.has_waited)
         return entry
 
     def _blocked(self, now_ns: int) -> int:
@@ -261,7 +263,7 @@ class Conveyor:
             if not delivery.offer((sent,), (planes,), now_ns):
                 return False
             if self._changes_elements:
-                self._outgoing.sent(entry)
+                self._outgoing.sent(entry.timestamp)
             self._counters.lateness.note(self._pacing.sent(now_ns))
             self._counters.payload_bytes += entry.payload_bytes
             clock.handed_on(element, entry.timestamp)
@@ -291,7 +293,7 @@ class Conveyor:
     def _pass_over(self, entry: Entry) -> None:
         """What a former worker is known to have sent, though its ledger is lost, is not sent again."""
         self._outgoing.retiming.plan(entry.timestamp, self._clock.monotonic_ns())
-        self._outgoing.sent(entry)
+        self._outgoing.sent(entry.timestamp)
         self._stream_clock.handed_on(entry.stored.element, entry.timestamp)
         self.feed.sent(entry)
         if self._stream_clock.position >= self.forward_us:

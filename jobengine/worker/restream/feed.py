@@ -13,7 +13,7 @@ from jobengine.model.restream import RestreamSpec
 from jobengine.ports.contents import Buffer
 from jobengine.worker.restream.counts import Counters
 from jobengine.worker.restream.failures import SourceGap, SourceIdle
-from jobengine.worker.restream.reader import Batch, Entry, Reader
+from jobengine.worker.restream.reader import Batch, Entry, Reader, Run
 from jobengine.worker.restream.shared_store import SharedStore
 from jobengine.worker.restream.source import Source, has_ended
 
@@ -77,9 +77,9 @@ class Feed:
         self._with_payload = True
         self._reader: Reader | None = None
 
-    def timestamp_ns(self, entry: Entry) -> int:
-        """The time of an entry."""
-        return entry.timestamp * self._tick_ns // self._tick_parts
+    def timestamp_ns(self, timestamp: int) -> int:
+        """A time of the stream, which is in its ticks."""
+        return timestamp * self._tick_ns // self._tick_parts
 
     def take(self, spec: RestreamSpec, counters: Counters, now_ns: int) -> Entry | None:
         """The next element to send; None: look again at ``wake_ns``, or it has ``ended``."""
@@ -105,7 +105,7 @@ class Feed:
         self.wake_ns = now_ns
         return None
 
-    def plain(self, spec: RestreamSpec, batch: Batch) -> Sequence[Entry]:
+    def plain(self, spec: RestreamSpec, batch: Batch) -> Run:
         """What comes next, as far as it is at hand and needs no second look; `sent_plain` takes it. If there
         is nothing at hand, at most so much is read."""
         reader = self._reader
@@ -129,14 +129,14 @@ class Feed:
         self.is_new_loop = False
         self.sequence = entry.stored.sequence + 1
 
-    def sent_plain(self, entries: Sequence[Entry]) -> None:
-        """These first ones of what was `plain` are on their way."""
+    def sent_plain(self, count: int, sequence: int) -> None:
+        """So many of what was `plain` are on their way; ``sequence`` is the place behind them."""
         if self._reader is None:
             raise RuntimeError("nothing was read")
-        self._reader.pass_over(len(entries))
+        self._reader.pass_over(count)
         self._idle_since_ns, self._poll_ns, self.is_end = None, POLL_NS, False
-        self._loop_count += len(entries)
-        self.sequence = entries[-1].stored.sequence + 1
+        self._loop_count += count
+        self.sequence = sequence
 
     def look_ahead(self) -> None:
         """Find out whether it is time to `get_ahead`."""

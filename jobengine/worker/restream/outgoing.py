@@ -9,7 +9,7 @@ from jobengine.model.element import Element
 from jobengine.model.message import AttributeCollision, TimeOutOfRange
 from jobengine.model.restream import RestreamSpec
 from jobengine.worker.restream.failures import AttributeTaken, TimestampBeyond
-from jobengine.worker.restream.reader import Entry
+from jobengine.worker.restream.reader import Entry, Run
 from jobengine.worker.restream.retiming import Retiming
 
 
@@ -42,20 +42,19 @@ class Outgoing:
         except TimeOutOfRange as error:
             raise TimestampBeyond(str(error)) from error
 
-    def stretch(self, entries: Sequence[Entry], now_ns: int) -> list[Element]:
-        """Elements whose times do not fall, up to one that can't be changed or is moved otherwise."""
-        elements = [entry.stored.element for entry in entries]
-        if self.is_plain or not elements:
-            return elements
-        shift = self.retiming.plan(entries[0].timestamp, now_ns)
-        del elements[self.retiming.alike(entries) :]
-        for place, element in enumerate(elements):
+    def run(self, run: Run, now_ns: int) -> Sequence[Element]:
+        """The elements of a run, up to one that can't be changed or is moved otherwise."""
+        if self.is_plain or not run.elements:
+            return run.elements
+        shift = self.retiming.plan(run.timestamps[0], now_ns)
+        elements: list[Element] = []
+        for element in run.elements[: self.retiming.alike(run.timestamps)]:
             try:
-                elements[place] = self._rewrite.of(element, shift)
+                elements.append(self._rewrite.of(element, shift))
             except (AttributeCollision, TimeOutOfRange):
-                return elements[:place]
+                break
         return elements
 
-    def sent(self, entry: Entry) -> None:
-        """The element asked for last, or a stretch up to this one, is on its way."""
-        self.retiming.sent(entry.timestamp)
+    def sent(self, timestamp: int) -> None:
+        """The element of this time, asked for last, or a run up to it is on its way."""
+        self.retiming.sent(timestamp)

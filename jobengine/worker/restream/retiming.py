@@ -18,7 +18,6 @@ from jobengine.clock import Clock, to_us
 from jobengine.model.pacing import PacingSpec
 from jobengine.model.restream import RestreamSpec, Timestamps
 from jobengine.worker.restream.ledger import Delivered
-from jobengine.worker.restream.reader import Entry
 
 _WHOLE: Final = frozenset({"preserve", "rebase"})
 """What keeps every step of the stored times."""
@@ -80,12 +79,12 @@ class Retiming:
         self.planned = self.shift if is_successor else self._begin(timestamp, due_ns)
         return self.planned
 
-    def alike(self, entries: Sequence[Entry]) -> int:
-        """How many of these, whose times do not fall, are moved like the first of them."""
+    def alike(self, timestamps: Sequence[int]) -> int:
+        """How many elements of these times, which do not fall, are moved like the first of them."""
         if self._timestamps in _WHOLE:
-            return len(entries)
-        steps = pairwise(entry.timestamp for entry in entries)
-        return next((n for n, (a, b) in enumerate(steps, 1) if b - a > self._longest), len(entries))
+            return len(timestamps)
+        steps = enumerate(pairwise(timestamps), 1)
+        return next((n for n, (a, b) in steps if b - a > self._longest), len(timestamps))
 
     def sent(self, timestamp: int) -> None:
         """The element that was planned, or a stretch from it up to this one, is on its way."""

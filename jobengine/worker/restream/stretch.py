@@ -18,20 +18,20 @@ from jobengine.model.element import Element
 from jobengine.ports.contents import Buffer
 from jobengine.worker.restream.counts import StreamClock
 from jobengine.worker.restream.ledger import Delivered
-from jobengine.worker.restream.reader import AHEAD_ELEMENTS, Entry
+from jobengine.worker.restream.reader import AHEAD_ELEMENTS, Run
 
 
 @dataclass(slots=True)
 class Stretch:
     """Plain media in order, all of it short of ``milestone``.
 
-    ``elements`` and ``planes`` are what leaves for each of the ``entries``, ``due_ns`` when; empty: all of it
-    at once. ``safe_clock`` is the stream clock and ``record`` what the ledger says behind the first ``safe``
+    ``elements`` and ``planes`` are what leaves for each of the ``run``, ``due_ns`` when; empty: all of it at
+    once. ``safe_clock`` is the stream clock and ``record`` what the ledger says behind the first ``safe``
     of them, none to begin with. So many have been ``sent``, and so many of these ``noted`` by the job. Up to
     ``look`` of them can be sent without a look at anything else.
     """
 
-    entries: Sequence[Entry]
+    run: Run
     elements: Sequence[Element]
     planes: Sequence[Sequence[Buffer]]
     due_ns: Sequence[int]
@@ -60,18 +60,24 @@ class Stretch:
         few = end - AHEAD_ELEMENTS + 1
         self.look = few if self.sent < few else end
 
+    def let_go(self) -> None:
+        """Nothing more of it is sent. Until all of it is safe only what the ledger may have to say is kept:
+        thousands of elements may be on their way, and what lives that long has left the processor's caches
+        when it is dropped."""
+        self.elements = self.planes = ()
+        self.run.let_go()
+
     def record_behind(self, count: int) -> Delivered:
-        """What the ledger says behind the first ``count`` entries, no fewer than when last asked."""
-        entries = self.entries[self.safe : count]
-        if not entries:
+        """What the ledger says behind the first ``count`` of them, no fewer than when last asked."""
+        begin, clock, run = self.safe, self.safe_clock, self.run
+        if begin >= count:
             return self.record
-        clock, last = self.safe_clock, entries[-1]
-        elements = [entry.stored.element for entry in entries]
-        clock.handed_on_in_order(elements, entries[0].timestamp, last.timestamp)
+        first, last = run.timestamps[begin], run.timestamps[count - 1]
+        clock.handed_on_in_order(run.elements[begin:count], first, last)
         self.safe = count
         self.record = msgspec.structs.replace(
             self.record,
-            sequence=last.stored.sequence + 1,
+            sequence=run.sequence + count,
             elements=clock.elements,
             key_elements=clock.key_elements,
             position=clock.position,
@@ -81,11 +87,11 @@ class Stretch:
         return self.record
 
 
-def short_of(milestone: Milestone, clock: StreamClock, entries: Sequence[Entry]) -> int:
+def short_of(milestone: Milestone, clock: StreamClock, run: Run) -> int:
     """How many of these leave the stream clock before the milestone."""
     clock = copy(clock)
-    for count, entry in enumerate(entries):
-        clock.handed_on(entry.stored.element, entry.timestamp)
+    for count, (element, timestamp) in enumerate(zip(run.elements, run.timestamps, strict=True)):
+        clock.handed_on(element, timestamp)
         if milestone.is_reached(clock):
             return count
-    return len(entries)
+    return len(run)

@@ -123,8 +123,8 @@ def test_big_elements_are_read_few_at_a_time(big: tuple[CountedStore, Reader]) -
 def test_more_of_them_are_read_at_once_where_they_are_sent_together(big: tuple[CountedStore, Reader]) -> None:
     store, reading = big
     seen = []
-    while entries := reading.plain(ElementKind.PACKET, FAST_BATCH):
-        seen += [pts_of(entry) for entry in entries]
-        reading.pass_over(len(entries))
+    while run := reading.plain(ElementKind.PACKET, FAST_BATCH):
+        seen += [element.pts for element in run.elements]
+        reading.pass_over(len(run))
     assert seen == list(range(64))
     assert max(store.limits) == 31

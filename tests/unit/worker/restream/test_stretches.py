@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from weakref import ref
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,13 @@ from hypothesis import strategies as st
 
 from jobengine.clock import to_text
 from jobengine.messaging.worker_messages import Resume
-from jobengine.model.element import ElementKind
+from jobengine.model.element import Element, ElementKind
 from jobengine.model.message import Message
 from jobengine.ports.contents import DeleteElements, DropPayloads
+from jobengine.worker.restream.counts import StreamClock
+from jobengine.worker.restream.ledger import Delivered
+from jobengine.worker.restream.reader import Run
+from jobengine.worker.restream.stretch import Stretch
 from tests.unit.worker.restream.scene import Scene, stop
 from tests.unit.worker.restream.sinks import Died
 
@@ -125,3 +130,17 @@ def test_what_a_sink_has_no_room_for_comes_later_and_once(scene: Scene, pacing: 
     scene.link.at(20, make_room)
     scene.restream(pacing=pacing)
     assert scene.sequences == list(range(200))
+
+
+def test_what_was_sent_is_let_go_of_before_it_is_safe() -> None:
+    payload = memoryview(b"x")
+    watched = ref(payload)
+    elements = [Element(ElementKind.PACKET, pts, element_id=bytes([pts]) * 16) for pts in (0, 40)]
+    run = Run(5, elements, [0, 40], [], [[payload], [payload]])
+    record = Delivered(1, ElementKind.PACKET, 5, 5, 0, 0, 0, 0, 0, 0, 0, b"")
+    stretch = Stretch(run, elements, [[payload], [payload]], [], None, StreamClock(), record)
+    del payload
+    stretch.let_go()
+    assert watched() is None
+    behind = stretch.record_behind(2)
+    assert (behind.sequence, behind.elements, behind.last_id) == (7, 2, elements[1].element_id)
