@@ -17,6 +17,7 @@ from jobengine.engine.decisions import Decisions
 from jobengine.engine.host import HostRunner
 from jobengine.engine.live_job import LiveJob
 from jobengine.engine.requests import check_revision, fill
+from jobengine.engine.silence import STOOD_STILL_NS
 from jobengine.engine.workers import Workers
 from jobengine.errors import ConflictError, NotFoundError, UnavailableError
 from jobengine.ids import new_id
@@ -51,6 +52,7 @@ class Edits:
         self._clock = clock
         self._waiting: dict[str, WaitingEdit] = {}
         self._finishing: list[WaitingEdit] = []
+        self._looked_ns = clock.monotonic_ns()
 
     def begin(self, client: bytes, request: Edit, job: LiveJob, decisions: Decisions) -> Accepted | None:
         """Carry the edit out now, or None: it waits for the worker and is answered later."""
@@ -80,8 +82,13 @@ class Edits:
         return waiting.client, self._carry_out(request, job, decisions)
 
     def expired(self) -> list[tuple[WaitingEdit, UnavailableError]]:
-        """Edits whose worker did not answer in time; they were not carried out."""
+        """Edits whose worker did not answer in time; they were not carried out. None for an engine that stood
+        still since it last asked: it is yet to hear what was answered meanwhile."""
         now_ns = self._clock.monotonic_ns()
+        stood_still = now_ns - self._looked_ns > STOOD_STILL_NS
+        self._looked_ns = now_ns
+        if stood_still:
+            return []
         late = [key for key, edit in self._waiting.items() if edit.deadline_ns <= now_ns]
         error = UnavailableError("the worker did not answer; the transition is unchanged")
         expired = [waiting for key in late if (waiting := self._end_waiting(key)) is not None]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from jobengine.engine.worker import Worker
 from jobengine.engine.workers import Workers
 
+STOOD_STILL_NS = 3_000_000_000
+"""Who looks every second for who says nothing, and finds that the last look was longer ago, stood still."""
 _SILENT = "the worker has not been heard of for more than {:g} s; it may be stuck"
 
 

@@ -12,6 +12,7 @@ from jobengine.engine.live_job import LiveJob
 from jobengine.engine.losses import describe_end
 from jobengine.engine.parts import EngineParts
 from jobengine.engine.reports import ReportTaker
+from jobengine.engine.silence import STOOD_STILL_NS
 from jobengine.errors import ConflictError
 from jobengine.messaging.engine_messages import Refused
 from jobengine.messaging.spool import read_spool
@@ -22,8 +23,6 @@ News = WorkerStarted | WorkerEnded
 """Of worker processes."""
 Heard = Sequence[tuple[str, FromWorker]]
 """Messages with the identities of the workers that sent them."""
-STOOD_STILL_NS = 3_000_000_000
-"""Who looks every second for silent workers, and finds that the last look was longer ago, stood still."""
 
 
 class WorkerNews:

@@ -178,6 +178,18 @@ class TestWithWorker:
         assert [p.transition_id for p in sync.transitions] == pending(stage, job_id)
         assert statuses(stage, job_id) == ["Passed", "Pending", "Pending"]
 
+    def test_an_engine_that_stood_still_hears_what_the_worker_has_answered(
+        self, stage: InMemoryEngine, puppet: Puppet, job_id: str
+    ) -> None:
+        gone = pending(stage, job_id)[0]
+        request = removal(job_id, gone)
+        stage.send(request)
+        stage.clock.advance(timedelta(minutes=1))
+        stage.engine.tick()
+        puppet.withdrawn()
+        stage.settle()
+        assert stage.answer_to(request).transition_ids == (gone,)
+
     def test_plan_sent_again_meanwhile_leaves_out_what_is_being_withdrawn(
         self, stage: InMemoryEngine, puppet: Puppet, job_id: str
     ) -> None:
