@@ -22,11 +22,15 @@ class Own(Recipe):
         marks: str = ""
 
     def run(self, task, parameters):
-        request = task.request
+        self.mark(parameters, task, "begun")
+        result = getattr(self, "do_" + parameters.do)(task)
+        self.mark(parameters, task, "made")
+        return result
+
+    def mark(self, parameters, task, word):
         if parameters.marks:
             with open(parameters.marks, "a") as marks:
-                marks.write(f"{request.path}\\n")
-        return getattr(self, "do_" + parameters.do)(task)
+                marks.write(f"{task.request.path} {word}\\n")
 
     def do_object(self, task):
         body = json.dumps({"groups": task.request.groups}).encode()
