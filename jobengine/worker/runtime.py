@@ -122,8 +122,8 @@ class Runtime:
             self._start_running()
         request = {JobState.RUNNING: RequestedState.START, JobState.PAUSED: RequestedState.PAUSE}
         self.state = target
-        self._reporter.changed(request.get(target, RequestedState.WAIT), target, info, self._work)
         self._reporter.outputs(self._work)
+        self._reporter.changed(request.get(target, RequestedState.WAIT), target, info, self._work)
 
     def _settle_due(self, until: datetime | None = None) -> Steps:
         while not self.state.is_final:
@@ -145,8 +145,9 @@ class Runtime:
                 if due.planned.description:
                     self._work.apply(due.planned.description)
                 yield from self._enter(target)
-        self._reporter.passed(due, self.state, moment, info, self._work)
+        # Whoever sees the job run finds its outputs listed.
         self._reporter.outputs(self._work)
+        self._reporter.passed(due, self.state, moment, info, self._work)
         yield breath(self._clock)
 
     def _enter(self, target: JobState) -> Steps:

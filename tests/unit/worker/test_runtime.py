@@ -208,6 +208,12 @@ def test_end_of_input_is_an_implicit_finish(stage: Stage) -> None:
     assert (opened.sequence < closed.sequence < end.sequence, closed.samples) == (True, 100_001)
 
 
+def test_who_hears_that_the_job_runs_has_heard_of_its_outputs(stage: Stage) -> None:
+    stage.run(SyntheticWork(is_paced=False, length_ticks=48_000), [start()])
+    kinds = [type(report) for report in stage.link.reports]
+    assert kinds.index(OutputOpened) < kinds.index(Passed)
+
+
 def test_transition_at_the_very_end_of_the_input_passes(stage: Stage) -> None:
     work = SyntheticWork(is_paced=False, length_ticks=48_000)
     stage.run(work, [start(), planned(1, "Duration", "Cancel", duration=1000)])
@@ -289,6 +295,8 @@ class TestResume:
         }
         assert stage.passed == [("t1", "Finished", 48_000)]
         assert [r.number for r in stage.link.reports if isinstance(r, OutputOpened)] == [3]
+        kinds = [type(report) for report in stage.link.reports]
+        assert kinds.index(OutputOpened) < kinds.index(Changed)
 
     def test_what_the_former_worker_still_wrote_is_not_in_the_gap(self, stage: Stage) -> None:
         stage.clock.advance(timedelta(seconds=3))
