@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import structlog
 
 from jobengine.clock import Clock
+from jobengine.contents.refusals import store_closed
 from jobengine.errors import SettingsError, UnavailableError
 from jobengine.ports.contents import ContentStore
 
@@ -22,7 +23,6 @@ PAUSE_S = 1.0
 """Between two tries to open it."""
 WAIT_S = 1.0
 """How long others wait for who is opening it."""
-_CLOSED = "the contents store is closed"
 
 
 class LateStore:
@@ -68,7 +68,7 @@ class LateStore:
 
     def _open(self) -> ContentStore:
         if self._is_closed:
-            raise UnavailableError(_CLOSED)
+            raise store_closed()
         if self._fault and self._clock.monotonic_ns() < self._retry_at_ns:
             self._refuse()
         try:

@@ -1,17 +1,17 @@
-"""What every backend refuses in the same words: writes that can't be meant or kept, wrong revisions, and
-elements for streams that aren't there.
+"""What is refused whatever a store holds: writes, pins and pages that can't be meant or kept.
 
-`check_writes` looks at nothing that is stored and names the write by its place in the commit.
+What is refused because of what a store holds is in `contents.refusals`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from jobengine.errors import MalformedError, RevisionMismatch, StreamGone
+from jobengine.contents.refusals import stream_gone
+from jobengine.errors import MalformedError
 from jobengine.model.element import PTS_MAX, PTS_MIN
 from jobengine.ports.contents import (
     DeleteDocument,
@@ -41,8 +41,8 @@ _ELEMENTS: Final = (PutElement, PutPlanes)
 def check_writes(writes: Sequence[Write]) -> set[int]:
     """The streams that must be there before the first write.
 
-    Raises MalformedError for a write that no store could do, and StreamGone for an element after the
-    commit's own `DropStream`.
+    Raises MalformedError, which names the write by its place in the commit, for one that no store could do,
+    and StreamGone for an element after the commit's own `DropStream`.
     """
     needed: set[int] = set()
     is_begun: dict[int, bool] = {}
@@ -59,16 +59,6 @@ def check_writes(writes: Sequence[Write]) -> set[int]:
     return needed
 
 
-def stream_gone(streams: Iterable[int]) -> StreamGone:
-    """The refusal of elements for streams that aren't there; ``streams`` in its facts names them."""
-    numbers = sorted(streams)
-    named = ", ".join(map(str, numbers))
-    return StreamGone(
-        f"the stream was deleted, or its content (number {named} of the store); nothing was stored",
-        streams=numbers,
-    )
-
-
 def document_json(write: PutDocument) -> bytes:
     """The document as JSON. Raises MalformedError for what JSON can't say."""
     try:
@@ -77,14 +67,6 @@ def document_json(write: PutDocument) -> bytes:
         raise MalformedError(
             f"document {write.key!r} of {write.collection!r} is not JSON: {fault}"
         ) from fault
-
-
-def must_match(collection: str, key: str, revision: int, expected: int | None) -> None:
-    """Raise RevisionMismatch unless a document's revision (0: it isn't there) is the one expected."""
-    if expected is not None and revision != expected:
-        raise RevisionMismatch(
-            f"document {key!r} of {collection!r} has revision {revision}, expected was {expected}"
-        )
 
 
 def check_pin(stream: int, first_sequence: int, last_sequence: int, until_us: int) -> None:

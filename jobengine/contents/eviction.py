@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from typing import NamedTuple
 
-from jobengine.errors import DiskFull
 from jobengine.ports.contents import PutElement, PutPlanes, Write
 
 
@@ -36,12 +35,4 @@ def bring_payload(writes: Sequence[Write]) -> bool:
     """Whether a commit stores bytes of payload."""
     return any(
         isinstance(write, PutPlanes) or (isinstance(write, PutElement) and write.planes) for write in writes
-    )
-
-
-def store_full() -> DiskFull:
-    """The refusal of payloads by a store that is full of pinned ones."""
-    return DiskFull(
-        "the contents store is full: what jobs are reading takes all of contents.capacity_bytes; "
-        "nothing was stored, try again when they have read on"
     )

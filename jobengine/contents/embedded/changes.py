@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from jobengine.contents.checks import stream_gone
 from jobengine.contents.embedded import keys
 from jobengine.contents.embedded.index import Index
 from jobengine.contents.embedded.ranks import bucket_bits, count_changes
@@ -19,6 +18,7 @@ from jobengine.contents.embedded.row import Row, decode_row
 from jobengine.contents.embedded.small_rows import SmallRows
 from jobengine.contents.embedded.tables import PinRow, SegmentRow, StreamRow
 from jobengine.contents.embedded.transaction import Transaction
+from jobengine.contents.refusals import stream_gone
 
 _NOTHING: Final = b""
 

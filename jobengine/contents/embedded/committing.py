@@ -15,7 +15,6 @@ from typing import Any, Final
 import lmdb
 
 from jobengine.clock import Clock
-from jobengine.contents.checks import stream_gone
 from jobengine.contents.embedded.appending import append
 from jobengine.contents.embedded.bell import ring
 from jobengine.contents.embedded.changes import Changes
@@ -33,12 +32,11 @@ from jobengine.contents.embedded.requests import Request
 from jobengine.contents.embedded.small_rows import SmallRows
 from jobengine.contents.embedded.transaction import Transaction
 from jobengine.contents.embedded.write_turn import WriteTurn
-from jobengine.contents.eviction import store_full
+from jobengine.contents.refusals import store_closed, store_full, stream_gone
 from jobengine.errors import DiskFull, JobEngineError, UnavailableError
 
 _MOMENTS: Final = 2
 """So many moments in which a caller that was answered comes again are in one interval."""
-_CLOSED: Final = "the contents store is closed"
 
 
 class Committer:
@@ -90,7 +88,7 @@ class Committer:
     def close(self) -> None:
         """Refuse what comes from now on, and wait for what is under way."""
         with self._lock:
-            self._fault = self._fault or _CLOSED
+            self._fault = self._fault or store_closed().detail
             self._news.wait_for(lambda: not self._is_led, self._options.timeout_s)
         self._log.spare.close()
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from jobengine.contents.checks import must_match
 from jobengine.contents.embedded.appending import append
 from jobengine.contents.embedded.changes import Changes
 from jobengine.contents.embedded.documents import DocumentRow, Documents
@@ -30,7 +29,7 @@ from jobengine.contents.embedded.record import (
 from jobengine.contents.embedded.requests import ReadyDocument, ReadyDrop, ReadyElement, plain_buffers
 from jobengine.contents.embedded.row import Row
 from jobengine.contents.embedded.tables import PinRow, StreamRow
-from jobengine.errors import ConflictError, NotFoundError
+from jobengine.contents.refusals import id_taken, must_match, no_element, pts_taken
 from jobengine.model.element import ElementKind
 from jobengine.ports.contents import (
     Buffer,
@@ -148,13 +147,12 @@ class Deciding:
         stream = self.changes.stream_there(ready.stream)
         there = None if ready.pts is None else self.changes.last_at(stream, ready.pts, ready.kind)
         if there is not None and ready.mode is PutMode.CREATE:
-            raise ConflictError(
-                f"the stream has a {ElementKind(ready.kind).name.lower()} with pts {ready.pts} already"
-            )
+            raise pts_taken(ElementKind(ready.kind), ready.pts)
         if there is not None:
             return self._replace(ready, stream, there)
-        if not ready.has_new_id and self.changes.find_id(stream, ready.element_id) is not None:
-            raise ConflictError(f"the stream has element {ready.element_id.hex()} already, at another time")
+        known = None if ready.has_new_id else self.changes.find_id(stream, ready.element_id)
+        if known is not None:
+            raise id_taken(ready.element_id, self._row(stream, known).pts)
         return append(self.changes, self.part, [ready])[0]
 
     def _row(self, stream: StreamRow, sequence: int) -> Row:
@@ -181,9 +179,7 @@ class Deciding:
         stream = self.changes.stream_there(write.stream)
         sequence = self.changes.last_at(stream, write.pts, int(write.kind))
         if sequence is None:
-            raise NotFoundError(
-                f"the stream has no {ElementKind(write.kind).name.lower()} with pts {write.pts}"
-            )
+            raise no_element(ElementKind(write.kind), write.pts)
         before = self._row(stream, sequence)
         planes = list(self.planes_of(before))
         planes += [b""] * (max(write.planes) + 1 - len(planes))

@@ -29,6 +29,7 @@ from jobengine.contents.embedded.reading import LogReader
 from jobengine.contents.embedded.requests import Request, make_ready
 from jobengine.contents.embedded.row import Found
 from jobengine.contents.embedded.tables import PinRow
+from jobengine.contents.refusals import store_closed
 from jobengine.errors import UnavailableError
 from jobengine.ids import new_id
 from jobengine.model.element import Gap, StoredElement, StreamFacts
@@ -238,7 +239,7 @@ class EmbeddedContents:
 
     def _must_be_open(self) -> None:
         if self._is_closed:
-            raise UnavailableError("the contents store is closed")
+            raise store_closed()
 
     def _element(self, stream: int, look_up: Callable[[], Found]) -> StoredElement | None:
         found = self._elements(stream, look_up)

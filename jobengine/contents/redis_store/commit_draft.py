@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from jobengine.clock import Clock, to_us
-from jobengine.contents.checks import stream_gone
-from jobengine.contents.eviction import bring_payload, store_full
+from jobengine.contents.eviction import bring_payload
 from jobengine.contents.redis_store.chunks import OWN_CHUNK_BYTES, ChunkNumbers
 from jobengine.contents.redis_store.document_draft import DocumentDrafts
 from jobengine.contents.redis_store.keys import Keys
@@ -25,6 +24,7 @@ from jobengine.contents.redis_store.stream_writes import (
     put_element,
     put_planes,
 )
+from jobengine.contents.refusals import store_full, stream_gone
 from jobengine.ports.contents import (
     DeleteDocument,
     DeleteElements,

@@ -9,11 +9,12 @@ from typing import Final
 
 import msgspec
 
-from jobengine.contents.checks import document_json, must_match
+from jobengine.contents.checks import document_json
 from jobengine.contents.redis_store.head import STAMP_BYTES
 from jobengine.contents.redis_store.keys import Keys
 from jobengine.contents.redis_store.request import Request
 from jobengine.contents.redis_store.wire import Command
+from jobengine.contents.refusals import must_match
 from jobengine.ports.contents import DeleteDocument, Document, Outcome, PutDocument
 
 Name = tuple[str, str]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from jobengine.clock import Clock
-from jobengine.contents.checks import check_page, check_pin, check_writes, stream_gone
+from jobengine.contents.checks import check_page, check_pin, check_writes
 from jobengine.contents.redis_store.commit_draft import CommitDraft
 from jobengine.contents.redis_store.committer import Committer
 from jobengine.contents.redis_store.document_draft import read_document
@@ -18,7 +18,7 @@ from jobengine.contents.redis_store.payloads import Payloads
 from jobengine.contents.redis_store.pins import Pin, forget_past_pins, put_pin
 from jobengine.contents.redis_store.reader import PAGE, Reader
 from jobengine.contents.redis_store.server import RedisServer
-from jobengine.errors import UnavailableError
+from jobengine.contents.refusals import store_closed, stream_gone
 from jobengine.ids import new_id
 from jobengine.model.element import Gap, StoredElement, StreamFacts
 from jobengine.model.file_span import FileSpan
@@ -203,4 +203,4 @@ class RedisContents:
 
     def _must_be_open(self) -> None:
         if self._is_closed:
-            raise UnavailableError("the contents store is closed")
+            raise store_closed()

@@ -11,7 +11,7 @@ from jobengine.contents.redis_store.order import place_bytes
 from jobengine.contents.redis_store.pins import Pins
 from jobengine.contents.redis_store.row import NOWHERE, Place, Row, pack_row
 from jobengine.contents.redis_store.stream_draft import StreamDraft, TornError
-from jobengine.errors import ConflictError, NotFoundError
+from jobengine.contents.refusals import id_taken, no_element, pts_taken
 from jobengine.ids import new_element_id
 from jobengine.model.element import PayloadState
 from jobengine.ports.contents import (
@@ -36,13 +36,10 @@ def put_element(draft: StreamDraft, write: PutElement, now_us: int) -> Outcome:
     there = None if element.pts is None else draft.last_at(pts, element.kind)
     if there is not None:
         if write.mode is PutMode.CREATE:
-            raise ConflictError(f"the stream has a {element.kind.name.lower()} with pts {pts} already")
+            raise pts_taken(element.kind, pts)
         return _replace(draft, there, write)
     if known is not None:
-        raise ConflictError(
-            f"the stream has element {element.element_id.hex()} already, "
-            f"with pts {_row(draft, known).element.pts}"
-        )
+        raise id_taken(element.element_id, _row(draft, known).element.pts)
     return _append(draft, write, pts, now_us)
 
 
@@ -50,7 +47,7 @@ def put_planes(draft: StreamDraft, write: PutPlanes) -> Outcome:
     """Store planes of an element that is there. Raises NotFoundError."""
     sequence = draft.last_at(write.pts, write.kind)
     if sequence is None:
-        raise NotFoundError(f"the stream has no {write.kind.name.lower()} with pts {write.pts}")
+        raise no_element(write.kind, write.pts)
     row = _row(draft, sequence)
     places = [*row.places, *[NOWHERE] * (max(write.planes) + 1 - len(row.places))]
     is_new = all(places[plane] == NOWHERE for plane in write.planes)

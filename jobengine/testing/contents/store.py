@@ -20,11 +20,17 @@ from jobengine.contents.checks import (
     check_pin,
     check_writes,
     document_json,
+)
+from jobengine.contents.eviction import bring_payload
+from jobengine.contents.refusals import (
+    id_taken,
     must_match,
+    no_element,
+    pts_taken,
+    store_closed,
+    store_full,
     stream_gone,
 )
-from jobengine.contents.eviction import bring_payload, store_full
-from jobengine.errors import ConflictError, NotFoundError, UnavailableError
 from jobengine.ids import new_element_id, new_id
 from jobengine.model.element import ElementKind, Gap, PayloadState, StoredElement, StreamFacts
 from jobengine.model.file_span import FileSpan
@@ -239,7 +245,7 @@ class MemoryContents:
 
     def _must_be_open(self) -> None:
         if self._closed:
-            raise UnavailableError("the contents store is closed")
+            raise store_closed()
 
     def _must_have(self, streams: Set[int]) -> None:
         if not streams <= self._streams.keys():
@@ -276,16 +282,11 @@ class MemoryContents:
         else:
             there = None if write.element.pts is None else stream.last_at(pts, write.element.kind)
             if there and write.mode is PutMode.CREATE:
-                raise ConflictError(
-                    f"the stream has a {write.element.kind.name.lower()} with pts {pts} already"
-                )
+                raise pts_taken(write.element.kind, pts)
             if there:
                 return _put(_with_payload(there.described_by(write.element), write), stream, undo)
             if known:
-                raise ConflictError(
-                    f"the stream has element {write.element.element_id.hex()} already, "
-                    f"with pts {known.stored.element.pts}"
-                )
+                raise id_taken(write.element.element_id, known.stored.element.pts)
         stream.next_sequence += 1
         undo.append(lambda: setattr(stream, "next_sequence", sequence))
         element_id = write.element.element_id or new_element_id()
@@ -299,7 +300,7 @@ class MemoryContents:
         stream = self._read(write.stream)
         there = stream.last_at(write.pts, ElementKind(write.kind))
         if there is None:
-            raise NotFoundError(f"the stream has no {write.kind.name.lower()} with pts {write.pts}")
+            raise no_element(write.kind, write.pts)
         planes = list(there.planes or ())
         planes += [b""] * (max(write.planes) + 1 - len(planes))
         is_new = not any(planes[place] for place in write.planes)

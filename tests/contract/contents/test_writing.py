@@ -196,7 +196,7 @@ def test_creating_what_is_there_refuses_the_whole_commit(store: ContentStore) ->
     store.commit([put(1, b"first")])
     version = store.version()
 
-    with pytest.raises(ConflictError):
+    with pytest.raises(ConflictError, match=r"the stream has a packet with pts 1 already$"):
         store.commit([put(2), put(1, kind=FRAME), put(1, b"second", mode=PutMode.CREATE)])
 
     assert sequences(store.scan(STREAM, 0, 9)) == [0]
@@ -208,7 +208,7 @@ def test_creating_what_is_there_refuses_the_whole_commit(store: ContentStore) ->
 def test_an_id_that_stands_elsewhere_refuses_the_commit(store: ContentStore, mode: PutMode) -> None:
     store.commit([put(1, id_=element_id(1))])
 
-    with pytest.raises(ConflictError):
+    with pytest.raises(ConflictError, match=f"has element {element_id(1).hex()} already, with pts 1$"):
         store.commit([put(2, id_=element_id(1), mode=mode)])
 
     assert store.facts(STREAM).count == 1
@@ -295,7 +295,7 @@ def test_planes_are_stored_one_by_one(store_factory: StoreFactory) -> None:
 def test_planes_of_a_missing_element_are_refused(store: ContentStore) -> None:
     store.commit([put(1)])
 
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError, match=r"the stream has no frame with pts 1$"):
         store.commit([put(5), PutPlanes(STREAM, FRAME, 1, {0: b"x"})])
 
     assert store.facts(STREAM).count == 1
