@@ -42,10 +42,11 @@ from jobengine.history.store import SqlJobStore
 from jobengine.ids import new_id
 from jobengine.messaging.addresses import addresses
 from jobengine.messaging.engine_sockets import EngineSockets
+from jobengine.messaging.worker_messages import WorkerSurroundings
 from jobengine.ports.contents import Capacity
 from jobengine.ready_word import say_ready
 from jobengine.settings import Settings
-from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
+from jobengine.worker.launcher import NurseryLauncher
 from jobengine.worker.nursery_keeper import NurseryKeeper
 from jobengine.worker.nursery_process import NurseryProcess
 
@@ -171,7 +172,6 @@ def _measure(path: Path) -> int | None:
 def _surroundings(settings: Settings, address: str) -> WorkerSurroundings:
     return WorkerSurroundings(
         address=address,
-        logs=str(settings.log_folder),
         media_base=str(settings.media_base),
         media_roots=tuple(str(root) for root in settings.media_roots),
         url_schemes=settings.media.url_schemes,

@@ -216,16 +216,13 @@ class Withdrawn(msgspec.Struct, frozen=True, tag=True, tag_field="report", omit_
     counts: Counts | None = None
 
 
-class Fork(msgspec.Struct, frozen=True):
-    """The engine asks the nursery for a worker; ``group``: for a place in a worker that jobs share.
+class WorkerSurroundings(msgspec.Struct, frozen=True):
+    """What every worker of one service gets to know, as in `jobengine.ports.work.WorkContext`.
 
-    ``push_targets`` are URLs, each with the file of its key, or nothing.
+    ``address`` is the engine's. ``push_targets`` are URLs, each with the file of its key, or nothing.
     """
 
-    job_id: str
     address: str
-    spool: str
-    log: str
     media_base: str
     media_roots: tuple[str, ...]
     url_schemes: tuple[str, ...]
@@ -235,6 +232,15 @@ class Fork(msgspec.Struct, frozen=True):
     result_lifetime_s: float = 10.0
     copy_urls: tuple[str, ...] = ()
     push_targets: tuple[tuple[str, str], ...] = ()
+
+
+class Fork(msgspec.Struct, frozen=True):
+    """The engine asks the nursery for a worker; ``group``: for a place in a worker that jobs share."""
+
+    job_id: str
+    spool: str
+    log: str
+    surroundings: WorkerSurroundings
     group: str = ""
 
 

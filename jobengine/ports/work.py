@@ -29,7 +29,6 @@ class WorkContext:
     """
 
     job_id: str
-    job_name: str
     host: str
     roots: MediaRoots
     first_running: datetime | None = None

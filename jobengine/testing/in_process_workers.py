@@ -17,7 +17,14 @@ from jobengine.clock import Clock
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_channel import BEAT_NS
 from jobengine.messaging.worker_link import WorkerLink
-from jobengine.messaging.worker_messages import Fork, FromWorker, ToWorker, encode, from_worker
+from jobengine.messaging.worker_messages import (
+    Fork,
+    FromWorker,
+    ToWorker,
+    WorkerSurroundings,
+    encode,
+    from_worker,
+)
 from jobengine.ports.work import Work, WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker.main import Worker
 from jobengine.worker.stop_signal import StopSignal
@@ -122,16 +129,8 @@ class InProcessWorkers:
             self.kill(process_id)
 
     def _fork(self, process: WorkerProcess) -> Fork:
-        return Fork(
-            job_id=process.job_id,
-            address="in-process",
-            spool=str(process.spool),
-            log=str(process.log),
-            media_base="/media",
-            media_roots=(),
-            url_schemes=(),
-            orphan_grace_s=self._orphan_grace_s,
-        )
+        around = WorkerSurroundings("in-process", "/media", (), (), self._orphan_grace_s)
+        return Fork(process.job_id, str(process.spool), str(process.log), around)
 
 
 class _ThreadedWorker:

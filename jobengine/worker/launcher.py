@@ -11,7 +11,6 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
 
@@ -24,29 +23,13 @@ from jobengine.messaging.worker_messages import (
     FromNursery,
     Left,
     NurseryReady,
+    WorkerSurroundings,
     encode,
     nursery_decoder,
 )
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker.nursery_keeper import NurseryKeeper
 from jobengine.worker.process_name import name_for, name_of
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSurroundings:
-    """What every worker of one service gets to know, as in `jobengine.ports.work.WorkContext`."""
-
-    address: str
-    logs: str
-    media_base: str
-    media_roots: tuple[str, ...]
-    url_schemes: tuple[str, ...]
-    orphan_grace_s: float
-    contents: str = ""
-    results: str = ""
-    result_lifetime_s: float = 10.0
-    copy_urls: tuple[str, ...] = ()
-    push_targets: tuple[tuple[str, str], ...] = ()
 
 
 class NurseryLauncher:
@@ -73,22 +56,7 @@ class NurseryLauncher:
         """Ask the nursery, unless it has been asked for the same and is only late: it would fork both."""
         if process.job_id in self._asked:
             return
-        fork = Fork(
-            job_id=process.job_id,
-            address=self._surroundings.address,
-            spool=str(process.spool),
-            log=str(process.log),
-            group=process.group,
-            media_base=self._surroundings.media_base,
-            media_roots=self._surroundings.media_roots,
-            url_schemes=self._surroundings.url_schemes,
-            orphan_grace_s=self._surroundings.orphan_grace_s,
-            contents=self._surroundings.contents,
-            results=self._surroundings.results,
-            result_lifetime_s=self._surroundings.result_lifetime_s,
-            copy_urls=self._surroundings.copy_urls,
-            push_targets=self._surroundings.push_targets,
-        )
+        fork = Fork(process.job_id, str(process.spool), str(process.log), self._surroundings, process.group)
         self._asked[process.job_id] = fork
         channel = self._nursery.channel
         if channel is None:

@@ -21,7 +21,15 @@ from jobengine.clock import Clock, SystemClock, from_text
 from jobengine.messaging.spool import Spool, ledger_of
 from jobengine.messaging.worker_channel import DealerChannel
 from jobengine.messaging.worker_link import WorkerLink
-from jobengine.messaging.worker_messages import PROTOCOL_VERSION, Assign, Fork, Hello, Release, ToWorker
+from jobengine.messaging.worker_messages import (
+    PROTOCOL_VERSION,
+    Assign,
+    Fork,
+    Hello,
+    Release,
+    ToWorker,
+    WorkerSurroundings,
+)
 from jobengine.model.lifecycle import JobState
 from jobengine.model.push import PushTarget
 from jobengine.model.roots import MediaRoots
@@ -56,7 +64,7 @@ class WorkerHost:
         structlog.contextvars.bind_contextvars(job_id=fork.job_id)
         signals = StopSignal()
         signals.install()
-        channel = DealerChannel(self._context, fork.address, f"{fork.job_id}:{os.getpid()}")
+        channel = DealerChannel(self._context, fork.surroundings.address, f"{fork.job_id}:{os.getpid()}")
         link = WorkerLink(channel, Spool(Path(fork.spool)))
         try:
             Worker(fork, link, SystemClock(), signals, os.getpid(), new_work).run()
@@ -82,6 +90,7 @@ class Worker:
         new_work: Callable[[str], Work],
     ) -> None:
         self._fork = fork
+        self._orphan_grace_s = fork.surroundings.orphan_grace_s
         self._link = link
         self._clock = clock
         self._signals = signals
@@ -151,35 +160,37 @@ class Worker:
         def is_orphan() -> bool:
             return self._is_orphan(reporter.last_heard_ns)
 
-        return Ending(self._signals, is_orphan, self._fork.orphan_grace_s)
+        return Ending(self._signals, is_orphan, self._orphan_grace_s)
 
     def _is_orphan(self, last_heard_ns: int) -> bool:
         lasts_ns = self._solitude.lasts_ns(last_heard_ns, BEATS_UNHEARD * self._link.beat_ns)
-        return lasts_ns > self._fork.orphan_grace_s * 1e9
+        return lasts_ns > self._orphan_grace_s * 1e9
 
     def _context_of(self, assign: Assign) -> WorkContext:
-        resume = assign.resume
+        around, resume = self._fork.surroundings, assign.resume
+        outputs = resume.outputs if resume else ()
         return WorkContext(
             job_id=assign.job_id,
-            job_name=assign.name,
             host=assign.host,
-            roots=MediaRoots(
-                PurePosixPath(self._fork.media_base),
-                tuple(PurePosixPath(root) for root in self._fork.media_roots),
-                self._fork.url_schemes,
-                tuple(PushTarget(url, key_file) for url, key_file in self._fork.push_targets),
-            ),
+            roots=_roots(around),
             first_running=_moment(assign.first_running),
             resume_position=resume.position if resume else 0,
-            previous_outputs=[(o.graph, Path(o.path), o.start_position) for o in resume.outputs]
-            if resume
-            else (),
-            contents=self._fork.contents,
+            previous_outputs=[(o.graph, Path(o.path), o.start_position) for o in outputs],
+            contents=around.contents,
             ledger=str(ledger_of(Path(self._fork.spool))),
-            results=self._fork.results,
-            result_lifetime_s=self._fork.result_lifetime_s,
-            copy_urls=self._fork.copy_urls,
+            results=around.results,
+            result_lifetime_s=around.result_lifetime_s,
+            copy_urls=around.copy_urls,
         )
+
+
+def _roots(around: WorkerSurroundings) -> MediaRoots:
+    return MediaRoots(
+        PurePosixPath(around.media_base),
+        tuple(PurePosixPath(root) for root in around.media_roots),
+        around.url_schemes,
+        tuple(PushTarget(url, key_file) for url, key_file in around.push_targets),
+    )
 
 
 def _moment(text: str | None) -> datetime | None:

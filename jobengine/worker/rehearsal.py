@@ -41,7 +41,7 @@ def rehearse_recording(place: Path, clock: Clock) -> None:
     """Record a tone, then what was recorded, in a folder below ``place`` that is gone afterwards. Blocks for
     some 30 ms. Raises MediaError or OSError."""
     with tempfile.TemporaryDirectory(dir=place) as folder:
-        context = WorkContext("rehearsal", "", "", MediaRoots(PurePosixPath(folder)))
+        context = WorkContext("rehearsal", "", MediaRoots(PurePosixPath(folder)))
         for source, target in (
             (_TONE, _FIRST),
             ({"name": "FileReader", "filePath": _FIRST, "realTime": True}, _SECOND),

@@ -30,6 +30,7 @@ from jobengine.messaging.worker_messages import (
     Hello,
     Report,
     ToWorker,
+    WorkerSurroundings,
     encode,
     from_worker,
 )
@@ -141,14 +142,9 @@ def _fork(place: Path) -> Fork:
     """The job's files are in the folder, but for its ledger, whose name is the folder's."""
     return Fork(
         job_id="rehearsal",
-        address="",
         spool=str(place / f"{place.name}.reports"),
         log=str(place / "log"),
-        media_base=str(place),
-        media_roots=(),
-        url_schemes=(),
-        orphan_grace_s=_LIMIT_MS / 1000,
-        contents="rehearsal",
+        surroundings=WorkerSurroundings("", str(place), (), (), _LIMIT_MS / 1000, "rehearsal"),
     )
 
 

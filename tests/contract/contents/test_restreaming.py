@@ -31,7 +31,7 @@ from tests.unit.worker.restream.at_once import AtOnce
 from tests.waiting import wait_until
 
 DOCUMENT = {"type": "Stream", "index": 0, "time_base": [1, 1000], "codecpar": {"codec_type": "video"}}
-CONTEXT = WorkContext("job", "Job", "host", MediaRoots(PurePosixPath("/media")))
+CONTEXT = WorkContext("job", "host", MediaRoots(PurePosixPath("/media")))
 RECORDS, GROUP, JOBS = 10_000, 100, 8
 
 

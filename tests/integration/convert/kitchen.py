@@ -46,7 +46,7 @@ class Kitchen:
         self.relations = Relations(store, self.catalogue)
         self.passed = 0
         roots = MediaRoots(PurePosixPath(folder / "media"))
-        self._context = WorkContext("job", "", "host", roots, results=str(folder), copy_urls=copy_urls)
+        self._context = WorkContext("job", "host", roots, results=str(folder), copy_urls=copy_urls)
 
     def bring_in(self, name: str, film: Path) -> Content:
         """Every packet of a file as a content."""

@@ -21,6 +21,7 @@ from jobengine.messaging.worker_messages import (
     Fork,
     Hello,
     Left,
+    WorkerSurroundings,
     encode,
     from_worker,
     left_decoder,
@@ -183,11 +184,7 @@ def test_others_end_as_they_would(
 def _fork(job_id: str, address: str, folder: Path) -> Fork:
     return Fork(
         job_id=job_id,
-        address=address,
         spool=str(folder / f"{job_id}.reports"),
         log=str(folder / f"{job_id}.log"),
-        media_base=str(folder),
-        media_roots=(),
-        url_schemes=(),
-        orphan_grace_s=3600,
+        surroundings=WorkerSurroundings(address, str(folder), (), (), 3600),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 import zmq
@@ -16,10 +16,10 @@ import zmq
 from jobengine.clock import SystemClock
 from jobengine.messaging.addresses import Addresses
 from jobengine.messaging.engine_sockets import EngineSockets
-from jobengine.messaging.worker_messages import Hello, Keep, Release
+from jobengine.messaging.worker_messages import Hello, Keep, Release, WorkerSurroundings
 from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker import nursery_process
-from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
+from jobengine.worker.launcher import NurseryLauncher
 from jobengine.worker.nursery_keeper import NurseryKeeper
 from tests.processes import await_end, has_ended
 from tests.waiting import PATIENCE_S, wait_until
@@ -29,7 +29,7 @@ _ENDS = ("requests", "notices", "workers", "http", "rehearsals")
 
 
 def surroundings(address: str, folder: Path) -> WorkerSurroundings:
-    return WorkerSurroundings(address, str(folder), str(folder), (), (), 30.0)
+    return WorkerSurroundings(address, str(folder), (), (), 30.0)
 
 
 def _name(process: psutil.Process) -> str:
@@ -48,7 +48,7 @@ class Service:
         self.context: zmq.Context[Any] = zmq.Context()
         ends = Addresses(*(f"ipc://{folder}/{name}" for name in _ENDS))
         self.sockets = EngineSockets(self.context, ends)
-        known = replace(surroundings(ends.workers, folder), contents=contents)
+        known = msgspec.structs.replace(surroundings(ends.workers, folder), contents=contents)
         self.keep = Keep(spares, ends.workers, str(folder), str(folder / "rehearsals"), contents)
         self.launcher = NurseryLauncher(known, NurseryKeeper(self.keep, SystemClock()))
         self.news: list[News] = []

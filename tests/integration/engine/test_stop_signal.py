@@ -18,7 +18,7 @@ from jobengine.clock import SystemClock
 from jobengine.messaging.spool import Spool
 from jobengine.messaging.worker_channel import DealerChannel, SharedChannel
 from jobengine.messaging.worker_link import WorkerLink
-from jobengine.messaging.worker_messages import Fork, encode
+from jobengine.messaging.worker_messages import Fork, WorkerSurroundings, encode
 from jobengine.testing import SyntheticWork
 from jobengine.worker import main
 from jobengine.worker.main import Worker
@@ -70,13 +70,9 @@ def context() -> Iterator[zmq.Context[Any]]:
 def fork(address: str, tmp_path: Path) -> Fork:
     return Fork(
         job_id="job",
-        address=address,
         spool=str(tmp_path / "job.reports"),
         log=str(tmp_path / "job.log"),
-        media_base=str(tmp_path),
-        media_roots=(),
-        url_schemes=(),
-        orphan_grace_s=3600,
+        surroundings=WorkerSurroundings(address, str(tmp_path), (), (), 3600),
     )
 
 

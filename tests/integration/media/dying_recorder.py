@@ -17,7 +17,7 @@ from tests.integration.media.sounds import AT
 
 def prepared(folder: Path, source: Any, sink: list[Any], form: Any = None, **context: Any) -> PipeWork:
     """A prepared work with one input and one output, on media and contents in ``folder``."""
-    told: dict[str, Any] = {"job_id": "job-1", "job_name": "", "host": "studio-1", **context}
+    told: dict[str, Any] = {"job_id": "job-1", "host": "studio-1", **context}
     told.setdefault("contents", f"file://{folder / 'contents'}")
     work = PipeWork()
     specification = {

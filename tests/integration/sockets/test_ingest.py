@@ -27,7 +27,7 @@ from jobengine.worker.ingest.work import IngestWork
 from tests.integration.sockets import savant
 from tests.waiting import PATIENCE_MS, wait_until
 
-CONTEXT = WorkContext("job", "Job", "host", MediaRoots(PurePosixPath("/media")))
+CONTEXT = WorkContext("job", "host", MediaRoots(PurePosixPath("/media")))
 DOCUMENT = {"type": "Stream", "time_base": [1, 1000], "codecpar": {"codec_type": "video", "name": "h264"}}
 
 

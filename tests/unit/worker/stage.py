@@ -111,7 +111,6 @@ class Stage:
         told = Assign(engine=ENGINE, transitions=tuple(transitions), resume=resume, **members | assign)
         context = WorkContext(
             "job",
-            "",
             "test",
             MediaRoots(PurePosixPath("/media")),
             resume_position=resume.position if resume else 0,

@@ -22,7 +22,7 @@ CLOCK = ManualClock()
 @pytest.fixture
 def context(tmp_path: Path) -> WorkContext:
     roots = MediaRoots(PurePosixPath(tmp_path / "media"))
-    return WorkContext("job", "", "host", roots, results=str(tmp_path / "results"), result_lifetime_s=10)
+    return WorkContext("job", "host", roots, results=str(tmp_path / "results"), result_lifetime_s=10)
 
 
 def aged(path: Path, age_s: float) -> Path:

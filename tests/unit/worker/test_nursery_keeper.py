@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from jobengine.crash_loop import LIMIT, QUICK_S
-from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Keep, fork_decoder
+from jobengine.messaging.worker_messages import MAX_FORK_BYTES, Keep, WorkerSurroundings, fork_decoder
 from jobengine.ports.work import WorkerProcess
 from jobengine.testing import ManualClock
 from jobengine.worker import nursery_keeper
-from jobengine.worker.launcher import NurseryLauncher, WorkerSurroundings
+from jobengine.worker.launcher import NurseryLauncher
 from jobengine.worker.nursery_keeper import NurseryKeeper
 from jobengine.worker.nursery_process import NurseryProcess, start_nursery
 
@@ -72,7 +72,7 @@ def test_one_that_was_ready_for_long_is_followed_at_once(keeper: NurseryKeeper, 
 def test_what_none_of_those_that_ended_could_be_asked_is_asked_of_the_next(
     keeper: NurseryKeeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    launcher = NurseryLauncher(WorkerSurroundings("", "", "", (), (), 0.0), keeper)
+    launcher = NurseryLauncher(WorkerSurroundings("", "", (), (), 0.0), keeper)
     launcher.launch(WorkerProcess("job", tmp_path / "spool", tmp_path / "log"))
     assert keeper.failures == 1
 
