@@ -15,8 +15,8 @@ from jobengine.model.merge import fold
 from jobengine.model.record import JobRecord, TransitionRecord
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Actor
+from jobengine.rest.job_address import JOB, job_id_of
 from jobengine.rest.job_view import disclosed, output_view, transition_view
-from jobengine.rest.jobs import JOB, job_id_of
 from jobengine.rest.parameters import DescriptionQuery, LogQuery, NoQuery
 from jobengine.rest.planned import planned_future
 from jobengine.rest.revision import etag

@@ -14,7 +14,8 @@ from flask import Flask
 from jobengine.errors import JobEngineError, NotFoundError
 from jobengine.rest.api import Call
 from jobengine.rest.auth import LOCAL
-from jobengine.rest.jobs import JOBS, JobRoutes
+from jobengine.rest.job_address import JOBS
+from jobengine.rest.jobs import JobRoutes
 from jobengine.rest.parameters import SubmitQuery
 from jobengine.rest.services import HttpServices
 

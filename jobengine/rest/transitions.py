@@ -23,11 +23,11 @@ from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Actor, Role
 from jobengine.rest.body import MERGE_PATCH, read_body
 from jobengine.rest.drafts import appended_drafts, draft, stored_document, surroundings
+from jobengine.rest.job_address import JOB, JOBS, job_id_of
 from jobengine.rest.job_view import disclosed, transition_view
-from jobengine.rest.jobs import JOB, JOBS, idempotency_key, job_id_of
 from jobengine.rest.parameters import NoQuery
 from jobengine.rest.priors import in_force, prior_of
-from jobengine.rest.repetition import REPLAYED, transitions_made
+from jobengine.rest.repetition import REPLAYED, idempotency_key, transitions_made
 from jobengine.rest.revision import etag, expected_revision, is_known, not_modified
 from jobengine.rest.services import HttpServices
 from jobengine.rest.shapes import Object, TransitionList, TransitionsBody, TransitionShape

@@ -24,8 +24,7 @@ from jobengine.rest.beams.revisions import check_match, etag, is_known, not_modi
 from jobengine.rest.beams.shapes import FormatShape, MergePatch, NamesOrCount, RemovalShape
 from jobengine.rest.beams.shelf import Shelf
 from jobengine.rest.body import MERGE_PATCH
-from jobengine.rest.jobs import idempotency_key
-from jobengine.rest.repetition import REPLAYED
+from jobengine.rest.repetition import REPLAYED, idempotency_key
 
 Json = Any
 CONTENT = f"{BEAMS}/<content>"

@@ -35,8 +35,8 @@ from jobengine.rest.api import Call, json_response
 from jobengine.rest.auth import Actor
 from jobengine.rest.body import MERGE_PATCH, read_body
 from jobengine.rest.drafts import draft, new_drafts, surroundings
+from jobengine.rest.job_address import is_job_id
 from jobengine.rest.job_view import disclosed
-from jobengine.rest.jobs import is_job_id
 from jobengine.rest.parameters import NoQuery
 from jobengine.rest.priors import in_force, prior_of
 from jobengine.rest.replay.shapes import JobsQuery

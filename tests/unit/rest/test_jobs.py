@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobengine.rest.jobs import PATCH_TRIES
+from jobengine.rest.job_changes import PATCH_TRIES
 from tests.unit.rest.bench import HOST, PIPE, Bench, immediate, on_event
 
 
