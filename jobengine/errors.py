@@ -29,9 +29,9 @@ REST, CLI and client map from ``code``, ``status`` and ``exit_code``; nothing el
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +227,12 @@ class WorkerError(JobEngineError):
 
 def error_class(code: str) -> type[JobEngineError]:
     """The class with this code; the base of all for an unknown one."""
-    return _CLASSES.get(code, JobEngineError)
+    return BY_CODE.get(code, JobEngineError)
 
 
-_CLASSES = {
+BY_CODE: Final[Mapping[str, type[JobEngineError]]] = {
     error.code: error
     for error in list(globals().values())
     if isinstance(error, type) and issubclass(error, JobEngineError)
 }
+"""Every error that has a code of its own."""

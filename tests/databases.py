@@ -20,6 +20,7 @@ import pytest
 
 from jobengine.history.database import Database
 from jobengine.ids import new_id
+from jobengine.testing.empty_database import new_database
 from tests.needs import need
 from tests.ports import free_port
 from tests.waiting import PATIENCE_S
@@ -88,18 +89,10 @@ class PostgresServer:
             raise RuntimeError(f"{program} failed: {done.stdout}")
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database that was migrated once, to copy."""
-    file = tmp_path_factory.mktemp("template") / "jobs.db"
-    _migrated(f"sqlite:///{file}")
-    return file
-
-
 @pytest.fixture
-def sqlite_url(tmp_path: Path, migrated_file: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     """A migrated SQLite database of the test's own."""
-    return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'jobs.db')}"
+    return new_database(tmp_path / "jobs.db")
 
 
 @pytest.fixture(scope="session")

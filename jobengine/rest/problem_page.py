@@ -6,8 +6,7 @@ from flask import Response
 from werkzeug.exceptions import NotFound
 from werkzeug.http import HTTP_STATUS_CODES
 
-from jobengine import errors
-from jobengine.errors import JobEngineError
+from jobengine.errors import BY_CODE
 
 ADVICE = {
     "malformed": "Send JSON (RFC 8259): UTF-8, no key twice in one object, no NaN or Infinity. "
@@ -52,11 +51,7 @@ def show(code: str) -> Response:
 
 
 def _known() -> dict[str, tuple[str, int]]:
-    found = {
-        error.code: (error.title, error.status)
-        for error in vars(errors).values()
-        if isinstance(error, type) and issubclass(error, JobEngineError)
-    }
+    found = {code: (error.title, error.status) for code, error in BY_CODE.items()}
     of_http = {"unsupported-media-type": 415, "method-not-allowed": 405, "not-implemented": 501}
     for code, status in of_http.items():
         found[code] = (HTTP_STATUS_CODES[status], status)

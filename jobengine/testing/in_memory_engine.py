@@ -6,12 +6,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import timedelta
-from functools import cache
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from jobengine import errors
 from jobengine.clock import from_text, to_text
 from jobengine.engine.admission import Admission, AdmissionTerms
 from jobengine.engine.commands import CommandChannel, Commands
@@ -22,7 +20,7 @@ from jobengine.engine.parts import EngineParts
 from jobengine.engine.requests import Requests
 from jobengine.engine.silence import SilenceWatch
 from jobengine.engine.workers import WorkerFolders, Workers
-from jobengine.errors import JobEngineError, UnavailableError
+from jobengine.errors import UnavailableError, error_class
 from jobengine.history.audit import Verification, verify
 from jobengine.history.database import Database
 from jobengine.history.reader import JobReader
@@ -47,6 +45,7 @@ from jobengine.model.roots import MediaRoots
 from jobengine.ports.work import WorkerEnded, WorkerLauncher, WorkerStarted
 from jobengine.rest.drafts import draft, new_drafts
 from jobengine.testing.clock import ManualClock
+from jobengine.testing.empty_database import new_database
 from jobengine.testing.in_process_workers import InProcessWorkers
 from jobengine.testing.synthetic_work import SyntheticWork
 
@@ -54,11 +53,6 @@ SERVICE = "test"
 HOUSEKEEPING = timedelta(seconds=1)
 HEARTBEAT_TIMEOUT_S = 10.0
 MAX_ROUNDS = 100_000
-_ERRORS: dict[str, type[JobEngineError]] = {
-    error.code: error
-    for error in vars(errors).values()
-    if isinstance(error, type) and issubclass(error, JobEngineError)
-}
 
 
 class WorkersInTests(WorkerLauncher, CommandChannel, Protocol):
@@ -103,9 +97,7 @@ class InMemoryEngine:
         self._group_size = group_size
         self._folder = tempfile.TemporaryDirectory(prefix="jobengine-test-")
         self.path = Path(self._folder.name)
-        self.database = Database(
-            database_url or _new_database(self.path / "jobs.sqlite3"), busy_timeout_ms=50
-        )
+        self.database = Database(database_url or new_database(self.path / "jobs.sqlite3"), busy_timeout_ms=50)
         self.reader = JobReader(self.database)
         self._executor = executor or ThreadPoolExecutor(1, "commit")
         self.answers: dict[str, Answer] = {}
@@ -235,7 +227,7 @@ class InMemoryEngine:
         if answer is None:
             raise UnavailableError("the engine has not answered yet")
         if isinstance(answer, Refused):
-            raise _ERRORS.get(answer.code, JobEngineError)(answer.detail, **answer.facts)
+            raise error_class(answer.code)(answer.detail, **answer.facts)
         return answer
 
     def settle(self) -> None:
@@ -333,18 +325,3 @@ class _Teller:
 
     def notify(self, job_ids: tuple[str, ...]) -> None:
         self._owner.notices.append(job_ids)
-
-
-def _new_database(path: Path) -> str:
-    path.write_bytes(_empty_database())
-    return f"sqlite:///{path}"
-
-
-@cache
-def _empty_database() -> bytes:
-    """A migrated database, made once per process."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "empty.sqlite3"
-        with Database(f"sqlite:///{path}") as database:
-            database.upgrade()
-        return path.read_bytes()

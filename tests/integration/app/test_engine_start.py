@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ from jobengine.messaging.addresses import addresses
 from jobengine.messaging.engine_client import EngineClient
 from jobengine.messaging.engine_messages import ReadService
 from jobengine.settings import EngineSettings, Settings
+from jobengine.testing.empty_database import new_database
 from tests.contract.history.records import a_job, a_transition
 from tests.databases import PostgresServer
 from tests.waiting import wait_until
@@ -28,14 +28,12 @@ FAR = "2100-01-01T00:00:00.000000Z"
 FEW, MANY = 20, 2_000
 
 
-def test_a_start_on_sqlite_takes_as_many_steps_with_many_pending_as_with_few(
-    tmp_path: Path, migrated_file: Path
-) -> None:
+def test_a_start_on_sqlite_takes_as_many_steps_with_many_pending_as_with_few(tmp_path: Path) -> None:
     steps = {}
     for count in (FEW, MANY):
         folder = tmp_path / str(count)
         folder.mkdir()
-        url = f"sqlite:///{shutil.copy(migrated_file, folder / 'jobs.db')}"
+        url = new_database(folder / "jobs.db")
         fill(url, count)
         with steps_of_sqlite() as taken:
             start_engine(folder, url)
