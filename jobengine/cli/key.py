@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -68,11 +67,12 @@ def create(settings: Settings, name: str, role: str, days: float | None, form: s
     from jobengine.cli.output import to_json
     from jobengine.clock import SystemClock, to_text
     from jobengine.history.keys import ApiKeyRecord, ApiKeys
+    from jobengine.model.api_key import ApiKey
 
-    key_id, secret, now = secrets.token_hex(6), secrets.token_urlsafe(32), SystemClock().now()
+    made, now = ApiKey(secrets.token_hex(6), secrets.token_urlsafe(32)), SystemClock().now()
     record = ApiKeyRecord(
-        key_id,
-        hashlib.sha256(secret.encode()).hexdigest(),
+        made.key_id,
+        made.secret_hash,
         role,
         name,
         created_time=to_text(now),
@@ -80,18 +80,16 @@ def create(settings: Settings, name: str, role: str, days: float | None, form: s
     )
     with upgraded(settings) as database:
         ApiKeys(database).create(record)
-    token = f"je_{key_id}_{secret}"
     document = {
-        "keyId": key_id,
+        "keyId": made.key_id,
         "name": name,
         "role": role,
         "expiresTime": record.expires_time,
-        "token": token,
+        "token": str(made),
     }
-    click.echo(to_json(document) if form == "json" else token)
-    click.echo(
-        f"the key {key_id} is made; keep it in a file for --token-file, it can't be shown again", err=True
-    )
+    click.echo(to_json(document) if form == "json" else str(made))
+    advice = "keep it in a file for --token-file, it can't be shown again"
+    click.echo(f"the key {made.key_id} is made; {advice}", err=True)
 
 
 @key.command("list")

@@ -1,15 +1,13 @@
-"""Who asks, and may they? API keys ``je_<id>_<secret>`` with the roles viewer < operator < admin.
+"""Who asks, and may they? API keys with the roles viewer < operator < admin.
 
 A service that listens on loopback and has no key is open: whoever asks is ``local`` with the role admin.
-As soon as one key exists, or beyond loopback, every call needs one. Only hashes of secrets are stored;
-keys are random, so SHA-256 is enough. Keys are read again after a second: a revoked one works no longer.
+As soon as one key exists, or beyond loopback, every call needs one. Keys are read again after a second: a
+revoked one works no longer.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,8 +16,8 @@ from typing import Protocol
 
 from jobengine.clock import Clock, to_text
 from jobengine.errors import AuthenticationError, ForbiddenError
+from jobengine.model.api_key import ApiKey
 
-_KEY = re.compile(r"je_(?P<id>[A-Za-z0-9]+)_(?P<secret>[A-Za-z0-9_-]+)")
 _FRESH_NS = 1_000_000_000
 
 
@@ -72,7 +70,7 @@ class Actor:
 
 
 LOCAL = Actor("local", Role.ADMIN)
-_UNKNOWN_HASH = hashlib.sha256(b"").hexdigest()
+_NOBODYS = ApiKey("", "")
 
 
 class Gate:
@@ -105,10 +103,9 @@ class Gate:
         return (self._read_at_ns or 0) + _FRESH_NS
 
     def _check(self, given: str, keys: dict[str, StoredKey]) -> Actor:
-        match = _KEY.fullmatch(given)
-        key = keys.get(match["id"]) if match else None
-        secret = hashlib.sha256(match["secret"].encode() if match else b"").hexdigest()
-        is_same = hmac.compare_digest(secret, key.secret_hash if key else _UNKNOWN_HASH)
+        sent = ApiKey.read(given) or _NOBODYS
+        key = keys.get(sent.key_id)
+        is_same = hmac.compare_digest(sent.secret_hash, key.secret_hash if key else _NOBODYS.secret_hash)
         if key is None or not is_same:
             raise AuthenticationError("this key is not known here")
         if key.revoked_time is not None:

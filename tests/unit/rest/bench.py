@@ -6,7 +6,6 @@ due has passed.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
@@ -35,6 +34,7 @@ from jobengine.history.store import SqlJobStore
 from jobengine.history.whole_jobs import WholeJobs
 from jobengine.ids import new_id
 from jobengine.messaging.engine_messages import Accepted, AnyRequest, Refused
+from jobengine.model.api_key import ApiKey
 from jobengine.model.roots import MediaRoots
 from jobengine.rest.factory import create_app
 from jobengine.rest.priors import Priors
@@ -208,10 +208,10 @@ class Bench:
 
     def key(self, role: str, name: str = "", **members: Any) -> str:
         """Make a key; the text that a client sends."""
-        key_id, secret = new_id().replace("-", ""), "s3cret"
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        self.keys.create(ApiKeyRecord(key_id, digest, role, name or role, "2026-01-01", **members))
-        return f"je_{key_id}_{secret}"
+        key = ApiKey(new_id().replace("-", ""), "s3cret")
+        record = ApiKeyRecord(key.key_id, key.secret_hash, role, name or role, "2026-01-01", **members)
+        self.keys.create(record)
+        return str(key)
 
 
 def immediate(requested: str, **members: Any) -> dict[str, Any]:
