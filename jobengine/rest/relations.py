@@ -21,7 +21,7 @@ from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Role
 from jobengine.rest.beams.bodies import read_json
 from jobengine.rest.beams.path import variable
-from jobengine.rest.beams.shelf import Shelf
+from jobengine.rest.beams.services import BeamServices
 from jobengine.rest.parameters import Flag, NoQuery, Query, Text
 
 Json = Any
@@ -113,9 +113,9 @@ class TransformationShape(BeamModel):
 class RelationRoutes:
     """The relations of one store."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._relations: Relations = shelf.relations
-        self._limit = shelf.max_document_bytes
+    def __init__(self, services: BeamServices) -> None:
+        self._relations: Relations = services.relations
+        self._limit = services.max_document_bytes
 
     def equivalents(self, call: Call[DepthQuery]) -> Response:
         """List the equivalents of a content, those at most `depth` pairs away."""
@@ -225,9 +225,9 @@ def _view(made: Transformation) -> dict[str, Json]:
     return view | {name: value for name, value in said.items() if value is not None}
 
 
-def install(api: Api, shelf: Shelf) -> None:
+def install(api: Api, services: BeamServices) -> None:
     """Add the routes."""
-    r = RelationRoutes(shelf)
+    r = RelationRoutes(services)
     api.add(*_equivalents(r), *_renditions(r), *_transformations(r))
 
 

@@ -21,14 +21,15 @@ from jobengine.ports.contents import Buffer, Outcome, PutElement, PutMode
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Role
 from jobengine.rest.beams.bodies import parse_json
+from jobengine.rest.beams.content_streams import refuse_closed
 from jobengine.rest.beams.multipart import read_parts
 from jobengine.rest.beams.parameters import BatchQuery
 from jobengine.rest.beams.path import stream_name, variable
 from jobengine.rest.beams.payload_answer import OCTETS
 from jobengine.rest.beams.payloads import PayloadRoutes
 from jobengine.rest.beams.revisions import refuse_conditions
+from jobengine.rest.beams.services import BeamServices
 from jobengine.rest.beams.shapes import BatchShape
-from jobengine.rest.beams.shelf import Shelf, refuse_closed
 from jobengine.rest.beams.streams import STREAM
 from jobengine.rest.body import read_bytes
 
@@ -49,8 +50,8 @@ class Brought(msgspec.Struct, frozen=True, gc=False):
 class BatchRoutes:
     """Batches into one stream, or into all: then each element says its ``stream_index``."""
 
-    def __init__(self, shelf: Shelf, payloads: PayloadRoutes) -> None:
-        self._shelf = shelf
+    def __init__(self, services: BeamServices, payloads: PayloadRoutes) -> None:
+        self._services = services
         self._payloads = payloads
 
     def put(self, call: Call[BatchQuery]) -> Response:
@@ -61,13 +62,15 @@ class BatchRoutes:
         document and the `application/octet-stream` parts after it are its planes.
         """
         refuse_conditions()
-        limit, query = self._shelf.settings.max_batch_bytes, call.query
+        limit, query = self._services.settings.max_batch_bytes, call.query
         brought = _read_lines(read_bytes(limit)) if _is_ndjson() else _read_mixed(read_bytes(limit))
         name, stream = variable(call, "content"), stream_name(call)
         is_all = stream == ALL
-        content, only = (
-            (self._shelf.catalogue.get(name), None) if is_all else (self._shelf.stream_to_write(name, stream))
-        )
+        services, only = self._services, None
+        if is_all:
+            content = services.catalogue.get(name)
+        else:
+            content, only = services.stream_to_write(name, stream)
         writes = []
         for place, each in enumerate(brought):
             if place >= MAX_ELEMENTS:
@@ -79,7 +82,7 @@ class BatchRoutes:
                     content.stream_number(index), each.element, each.planes, PutMode(query.mode), expires_us
                 )
             )
-        counts = Counter(map(_what_happened, self._shelf.store.commit(writes) if writes else ()))
+        counts = Counter(map(_what_happened, self._services.store.commit(writes) if writes else ()))
         return json_response({name: counts[name] for name in ("created", "replaced", "repeated")})
 
 
@@ -182,9 +185,9 @@ def _what_happened(outcome: Outcome) -> str:
     return "replaced" if outcome.changed else "repeated"
 
 
-def install(api: Api, shelf: Shelf, payloads: PayloadRoutes) -> None:
+def install(api: Api, services: BeamServices, payloads: PayloadRoutes) -> None:
     """Add the route."""
-    r = BatchRoutes(shelf, payloads)
+    r = BatchRoutes(services, payloads)
     counted = {200: Answer("What became of them", BatchShape)}
     api.add(
         Route(

@@ -21,8 +21,8 @@ from jobengine.rest.beams.paging import add_links
 from jobengine.rest.beams.parameters import BeamQuery, ContentsQuery, RemovalQuery
 from jobengine.rest.beams.path import content_name
 from jobengine.rest.beams.revisions import check_match, etag, is_known, not_modified
+from jobengine.rest.beams.services import BeamServices
 from jobengine.rest.beams.shapes import FormatShape, MergePatch, NamesOrCount, RemovalShape
-from jobengine.rest.beams.shelf import Shelf
 from jobengine.rest.body import MERGE_PATCH
 from jobengine.rest.repetition import REPLAYED, idempotency_key
 
@@ -33,14 +33,14 @@ CONTENT = f"{BEAMS}/<content>"
 class ContentRoutes:
     """The list and its members."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, services: BeamServices) -> None:
+        self._services = services
 
     def list_names(self, call: Call[ContentsQuery]) -> Response:
         """List the names of contents in order of their creation, or with `count` tell how many there are."""
         query = call.query
         where = parse_filter(query.filter) if query.filter else None
-        names = self._shelf.catalogue.names()
+        names = self._services.catalogue.names()
         if where is not None:
             names = [name for name in names if self._matches(name, where)]
         if query.count:
@@ -54,29 +54,29 @@ class ContentRoutes:
 
         With an `Idempotency-Key` the same request, sent again, is answered with what it made the first time.
         """
-        value, data = read_json(self._shelf.max_document_bytes)
+        value, data = read_json(self._services.max_document_bytes)
         document, read = read_content(value)
         repeat = idempotency_key(call.actor, f"POST {BEAMS}", data)
-        known = self._shelf.repeats.find(repeat.scope, repeat.key, repeat.request_hash) if repeat else None
-        content = self._shelf.catalogue.find(known) if known is not None else None
+        known = self._services.repeats.find(repeat.scope, repeat.key, repeat.request_hash) if repeat else None
+        content = self._services.catalogue.find(known) if known is not None else None
         if content is not None:
             return self._created(content, is_repeat=True)
         name = document.url or f"urn:uuid:{uuid4()}"
-        self._shelf.addresses.check_new(name)
+        self._services.addresses.check_new(name)
         note = (
-            [self._shelf.repeats.note(repeat.scope, repeat.key, repeat.request_hash, name)]
+            [self._services.repeats.note(repeat.scope, repeat.key, repeat.request_hash, name)]
             if repeat and known is None
             else []
         )
         members = {**read.format, "url": name}
-        content = self._shelf.catalogue.create(name, members, read.streams, read.limits, note)
+        content = self._services.catalogue.create(name, members, read.streams, read.limits, note)
         if read.ended:
-            content = self._shelf.catalogue.change(read.onto(content), content.revision)
+            content = self._services.catalogue.change(read.onto(content), content.revision)
         return self._created(content)
 
     def get(self, call: Call[BeamQuery]) -> Response:
         """Read the format of a content."""
-        content = self._shelf.catalogue.get(content_name(call))
+        content = self._services.catalogue.get(content_name(call))
         return not_modified(content) if is_known(content) else self._answer(content)
 
     def put(self, call: Call[BeamQuery]) -> Response:
@@ -84,42 +84,42 @@ class ContentRoutes:
 
         Streams that it no longer has are removed with their elements; those of the same index keep them.
         """
-        content = self._shelf.catalogue.get(content_name(call))
+        content = self._services.catalogue.get(content_name(call))
         check_match(content)
-        value, _ = read_json(self._shelf.max_document_bytes)
+        value, _ = read_json(self._services.max_document_bytes)
         return self._change(content, value)
 
     def patch(self, call: Call[BeamQuery]) -> Response:
         """Merge patch (RFC 7396) of the format; streams, if given, are replaced as a list."""
-        content = self._shelf.catalogue.get(content_name(call))
+        content = self._services.catalogue.get(content_name(call))
         check_match(content)
-        value, _ = read_json(self._shelf.max_document_bytes, MERGE_PATCH)
+        value, _ = read_json(self._services.max_document_bytes, MERGE_PATCH)
         return self._change(content, merge(format_document(content), value))
 
     def delete(self, call: Call[RemovalQuery]) -> Response:
         """Remove a content with its streams, elements, payloads and relations."""
-        content = self._shelf.catalogue.get(content_name(call))
+        content = self._services.catalogue.get(content_name(call))
         check_match(content)
         if call.query.dry_run:
             return json_response(self._counts(content))
-        self._shelf.relations.delete_content(content.name, content.revision)
+        self._services.relations.delete_content(content.name, content.revision)
         return Response(status=204)
 
     def _change(self, content: Content, value: Json) -> Response:
         _, read = read_content(value, content.name)
         changed = read.onto(content)
-        refuse_new_time_base(self._shelf.store, content, changed)
-        return self._answer(self._shelf.catalogue.change(changed, content.revision))
+        refuse_new_time_base(self._services.store, content, changed)
+        return self._answer(self._services.catalogue.change(changed, content.revision))
 
     def _matches(self, name: str, where: Node) -> bool:
-        content = self._shelf.catalogue.find(name)
+        content = self._services.catalogue.find(name)
         if content is None:
             return False
         return matches(where, {**content.format, "name": name, "createdTime": content.created_time})
 
     def _counts(self, content: Content) -> dict[str, int]:
         present = [index for index, stream in enumerate(content.streams) if stream is not None]
-        facts = [self._shelf.store.facts(content.stream_number(index)) for index in present]
+        facts = [self._services.store.facts(content.stream_number(index)) for index in present]
         return {
             "streams": len(present),
             "elements": sum(each.count for each in facts),
@@ -138,9 +138,9 @@ class ContentRoutes:
         return json_response(format_document(content), ETag=etag(content))
 
 
-def install(api: Api, shelf: Shelf) -> None:
+def install(api: Api, services: BeamServices) -> None:
     """Add the routes."""
-    r = ContentRoutes(shelf)
+    r = ContentRoutes(services)
     tag, writing, body = "beams", Role.OPERATOR, FormatDocument
     listed = {200: Answer("Names in order of creation", NamesOrCount, headers=("Link",))}
     made = {201: Answer("The stored format", FormatShape, headers=("ETag", "Location"))}

@@ -15,13 +15,14 @@ from jobengine.model.media_reference import Anchor, Direct, MediaReference, Time
 from jobengine.rest.api import Call, json_response
 from jobengine.rest.beams import mixed_answer as mixed
 from jobengine.rest.beams.address import join
+from jobengine.rest.beams.content_streams import all_timed, timed
 from jobengine.rest.beams.element_view import element_address, element_document, index_of
 from jobengine.rest.beams.paging import add_links
 from jobengine.rest.beams.parameters import ElementQuery
 from jobengine.rest.beams.path import stream_name, variable
 from jobengine.rest.beams.payload_reading import split_raw
 from jobengine.rest.beams.payloads import PayloadRoutes
-from jobengine.rest.beams.shelf import Shelf, all_timed, timed
+from jobengine.rest.beams.services import BeamServices
 from jobengine.rest.beams.waiting import wait_for
 
 CLOSED = "Beam-Closed"
@@ -30,8 +31,8 @@ CLOSED = "Beam-Closed"
 class ElementReading:
     """Elements of one stream, or of all."""
 
-    def __init__(self, shelf: Shelf, payloads: PayloadRoutes) -> None:
-        self._shelf = shelf
+    def __init__(self, services: BeamServices, payloads: PayloadRoutes) -> None:
+        self._services = services
         self._payloads = payloads
 
     def get(self, call: Call[ElementQuery]) -> Response:
@@ -67,8 +68,8 @@ class ElementReading:
     ) -> tuple[Content, Found]:
         """What is there, waited for as long as the query says. Raises NotFoundError if there is nothing."""
         name, stream, query = variable(call, "content"), stream_name(call), call.query
-        found = wait_for(self._shelf, query.wait, lambda: self._find(name, stream, reference, query))
-        content = self._shelf.catalogue.get(name)
+        found = wait_for(self._services, query.wait, lambda: self._find(name, stream, reference, query))
+        content = self._services.catalogue.get(name)
         if not found.elements:
             hint = self._nearest(content, stream, reference)
             raise NotFoundError(f"{element!r} matches nothing in {stream!r} of {name!r}{hint}")
@@ -78,23 +79,23 @@ class ElementReading:
         self, name: str, stream: str, reference: MediaReference, query: ElementQuery
     ) -> tuple[Found, bool]:
         """What is found now, and whether more may come."""
-        terms, page = query.terms(self._shelf.settings.time_tolerance_ms), query.page()
+        terms, page = query.terms(self._services.settings.time_tolerance_ms), query.page()
         if stream == ALL:
-            content = self._shelf.catalogue.get(name)
+            content = self._services.catalogue.get(name)
             streams = all_timed(content)
             is_open = any(one.index not in content.ended for one in streams)
-            return self._shelf.look_up_all.find(streams, reference, terms, page), is_open
-        content, index = self._shelf.stream(name, stream)
-        found = self._shelf.look_up.find(timed(content, index), reference, terms, page)
+            return self._services.look_up_all.find(streams, reference, terms, page), is_open
+        content, index = self._services.stream(name, stream)
+        found = self._services.look_up.find(timed(content, index), reference, terms, page)
         return found, index not in content.ended
 
     def _nearest(self, content: Content, stream: str, reference: MediaReference) -> str:
         """What a time that finds nothing has missed, as the end of a sentence; empty if that says nothing."""
         if stream == ALL or not isinstance(reference, Times) or is_range(reference):
             return ""
-        content, index = self._shelf.stream(content.name, stream)
+        content, index = self._services.stream(content.name, stream)
         one = timed(content, index)
-        nearest = self._shelf.look_up.nearest(one.number, one.ticks(reference.first))
+        nearest = self._services.look_up.nearest(one.number, one.ticks(reference.first))
         if nearest is None or one.time_base is None:
             return ""
         seconds = float(pts_of(nearest) * one.time_base)
@@ -105,7 +106,7 @@ class ElementReading:
         count = mixed.fitting(found.elements)
         fitting = Found(found.elements[:count], found.has_more or count < len(found.elements))
         documents = [element_document(content, each, with_ids) for each in fitting.elements]
-        return fitting, mixed.mixed_answer(self._shelf.store, fitting.elements, documents)
+        return fitting, mixed.mixed_answer(self._services.store, fitting.elements, documents)
 
 
 def _read_reference(text: str) -> MediaReference:

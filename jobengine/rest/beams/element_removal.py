@@ -18,19 +18,20 @@ from jobengine.model.media_reference import (
 )
 from jobengine.ports.contents import DeleteElements
 from jobengine.rest.api import Call, json_response
+from jobengine.rest.beams.content_streams import timed
 from jobengine.rest.beams.parameters import MAX_LIMIT, ElementQuery, ElementRemovalQuery
 from jobengine.rest.beams.path import variable
 from jobengine.rest.beams.payload_reading import split_raw
 from jobengine.rest.beams.payloads import PayloadRoutes
 from jobengine.rest.beams.revisions import refuse_conditions
-from jobengine.rest.beams.shelf import Shelf, timed
+from jobengine.rest.beams.services import BeamServices
 
 
 class ElementRemoval:
     """Takes elements out of a stream."""
 
-    def __init__(self, shelf: Shelf, payloads: PayloadRoutes) -> None:
-        self._shelf = shelf
+    def __init__(self, services: BeamServices, payloads: PayloadRoutes) -> None:
+        self._services = services
         self._payloads = payloads
 
     def delete(self, call: Call[ElementRemovalQuery]) -> Response:
@@ -45,12 +46,12 @@ class ElementRemoval:
             return self._payloads.drop(call, element, data)
         refuse_conditions()
         reference = parse_reference(element)
-        content, index = self._shelf.stream(variable(call, "content"), variable(call, "stream"))
+        content, index = self._services.stream(variable(call, "content"), variable(call, "stream"))
         number = content.stream_number(index)
         first, last, kind = self._span(content, index, reference, call.query)
         if call.query.dry_run:
             return json_response({"deleted": self._count(number, first, last, kind)})
-        (outcome,) = self._shelf.store.commit([DeleteElements(number, first, last, kind)])
+        (outcome,) = self._services.store.commit([DeleteElements(number, first, last, kind)])
         if not outcome.changed:
             raise NotFoundError(f"{element!r} matches nothing in stream {index} of {content.name!r}")
         return json_response({"deleted": outcome.changed})
@@ -62,9 +63,9 @@ class ElementRemoval:
             case Direct(kind, pts):
                 return pts, pts, kind
             case Stamps(is_fuzzy=False) | Times():
-                tolerance_ms = query.tolerance_ms
-                terms = ElementQuery(tolerance_ms=tolerance_ms).terms(self._shelf.settings.time_tolerance_ms)
-                span = self._shelf.look_up.span(timed(content, index), reference, terms)
+                default_ms = self._services.settings.time_tolerance_ms
+                terms = ElementQuery(tolerance_ms=query.tolerance_ms).terms(default_ms)
+                span = self._services.look_up.span(timed(content, index), reference, terms)
                 return span.first, span.last, None
             case Places(0, last) if last == LAST:
                 return PTS_MIN, PTS_MAX, None
@@ -75,7 +76,7 @@ class ElementRemoval:
     def _count(self, stream: int, first: int, last: int, kind: ElementKind | None) -> int:
         counted = offset = 0
         while first <= last:
-            page = self._shelf.store.range(stream, first, last, offset, MAX_LIMIT)
+            page = self._services.store.range(stream, first, last, offset, MAX_LIMIT)
             counted += sum(kind in (None, each.element.kind) for each in page)
             offset += len(page)
             if len(page) < MAX_LIMIT:

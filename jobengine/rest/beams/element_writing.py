@@ -19,14 +19,14 @@ from jobengine.rest.beams.path import variable
 from jobengine.rest.beams.payload_reading import split_raw
 from jobengine.rest.beams.payloads import PayloadRoutes
 from jobengine.rest.beams.revisions import creates_only, refuse_conditions
-from jobengine.rest.beams.shelf import Shelf
+from jobengine.rest.beams.services import BeamServices
 
 
 class ElementWriting:
     """Packets and frames at a place, or at the end of a stream."""
 
-    def __init__(self, shelf: Shelf, payloads: PayloadRoutes) -> None:
-        self._shelf = shelf
+    def __init__(self, services: BeamServices, payloads: PayloadRoutes) -> None:
+        self._services = services
         self._payloads = payloads
 
     def put(self, call: Call[PayloadQuery]) -> Response:
@@ -43,15 +43,15 @@ class ElementWriting:
             raise MalformedError("expires_s is possible for a payload only, not for a description")
         document = self._read()
         at = _place(parse_reference(element), document)
-        content, index = self._shelf.stream_to_write(variable(call, "content"), variable(call, "stream"))
+        content, index = self._services.stream_to_write(variable(call, "content"), variable(call, "stream"))
         _check_index(document, index)
         read = to_element(document.model_copy(update={"pts": at.pts}))
         mode = PutMode.CREATE if creates_only() else PutMode.REPLACE
         number = content.stream_number(index)
         try:
-            (outcome,) = self._shelf.store.commit([PutElement(number, read, mode=mode)])
+            (outcome,) = self._services.store.commit([PutElement(number, read, mode=mode)])
         except ConflictError:
-            if mode is PutMode.CREATE and self._shelf.look_up.direct(number, at.kind, at.pts):
+            if mode is PutMode.CREATE and self._services.look_up.direct(number, at.kind, at.pts):
                 raise RevisionMismatch(f"there is {at} already") from None
             raise
         return self._stored(content, index, outcome, read.kind)
@@ -63,18 +63,18 @@ class ElementWriting:
         """
         refuse_conditions()
         document = self._read()
-        content, index = self._shelf.stream_to_write(variable(call, "content"), variable(call, "stream"))
+        content, index = self._services.stream_to_write(variable(call, "content"), variable(call, "stream"))
         _check_index(document, index)
         read = to_element(document)
         put = PutElement(content.stream_number(index), read, mode=PutMode.APPEND)
-        return self._stored(content, index, self._shelf.store.commit([put])[0], read.kind)
+        return self._stored(content, index, self._services.store.commit([put])[0], read.kind)
 
     def _read(self) -> ElementDocument:
-        value, _ = read_json(self._shelf.max_document_bytes)
+        value, _ = read_json(self._services.max_document_bytes)
         return read_element(value)
 
     def _stored(self, content: Content, index: int, outcome: Outcome, kind: ElementKind) -> Response:
-        stored = self._shelf.store.by_sequence(content.stream_number(index), outcome.sequence or 0)
+        stored = self._services.store.by_sequence(content.stream_number(index), outcome.sequence or 0)
         if stored is None:
             raise NotFoundError("the element was removed by another request meanwhile")
         response = json_response(element_document(content, stored, False), 201 if outcome.created else 200)

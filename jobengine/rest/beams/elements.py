@@ -9,17 +9,17 @@ from jobengine.rest.beams.element_removal import ElementRemoval
 from jobengine.rest.beams.element_writing import ElementWriting
 from jobengine.rest.beams.parameters import BeamQuery, ElementQuery, ElementRemovalQuery, PayloadQuery
 from jobengine.rest.beams.payloads import PayloadRoutes
+from jobengine.rest.beams.services import BeamServices
 from jobengine.rest.beams.shapes import ElementBody, ElementShape, ElementsShape, RemovedShape
-from jobengine.rest.beams.shelf import Shelf
 from jobengine.rest.beams.streams import STREAM
 
 ELEMENT = f"{STREAM}/<reference>"
 
 
-def install(api: Api, shelf: Shelf, payloads: PayloadRoutes) -> None:
+def install(api: Api, services: BeamServices, payloads: PayloadRoutes) -> None:
     """Add the routes."""
-    reading, writes = ElementReading(shelf, payloads), ElementWriting(shelf, payloads)
-    delete = ElementRemoval(shelf, payloads).delete
+    reading, writes = ElementReading(services, payloads), ElementWriting(services, payloads)
+    delete = ElementRemoval(services, payloads).delete
     tag, writing, body = "beams", Role.OPERATOR, ElementBody
     found = Answer("An element, or a list", ElementsShape, headers=("Link",))
     redirected = Answer("Where the element is", media_type="", headers=("Location", CLOSED))

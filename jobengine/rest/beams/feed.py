@@ -15,7 +15,7 @@ from jobengine.rest.api import Answer, Api, Call, Route, encode
 from jobengine.rest.beams.batches import ELEMENTS
 from jobengine.rest.beams.parameters import FeedQuery
 from jobengine.rest.beams.path import variable
-from jobengine.rest.beams.shelf import Shelf
+from jobengine.rest.beams.services import BeamServices
 from jobengine.rest.beams.waiting import SLICE_S
 from jobengine.rest.event_feed import KEEP_ALIVE_S, RETRY_MS, Seated
 
@@ -25,8 +25,8 @@ PAGE = 200
 class FeedRoutes:
     """Streams followed live."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, services: BeamServices) -> None:
+        self._services = services
 
     def follow(self, call: Call[FeedQuery]) -> Response:
         """Follow a stream: an `element` event for each one that comes, its JSON as `data`, its place as `id`.
@@ -37,38 +37,38 @@ class FeedRoutes:
         name, stream = variable(call, "content"), variable(call, "stream")
         if stream.removesuffix(".json") == ALL:
             raise MalformedError("only one stream can be followed at a time; name it instead of all")
-        content, index = self._shelf.stream(name, stream)
+        content, index = self._services.stream(name, stream)
         after = _last_event_id(call.query)
-        begin = self._shelf.store.facts(content.stream_number(index)).next_sequence
+        begin = self._services.store.facts(content.stream_number(index)).next_sequence
         chunks = self._chunks(content, index, begin if after is None else after + 1, call.query.ids)
-        self._shelf.seats.take()
+        self._services.seats.take()
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Response(Seated(chunks, self._shelf.seats), mimetype="text/event-stream", headers=headers)
+        return Response(Seated(chunks, self._services.seats), mimetype="text/event-stream", headers=headers)
 
     def _chunks(self, content: Content, index: int, sequence: int, with_ids: bool) -> Iterator[bytes]:
-        shelf, number = self._shelf, content.stream_number(index)
+        services, number = self._services, content.stream_number(index)
         yield b"retry: %d\nid: %d\n\n" % (RETRY_MS, sequence - 1)
-        spoken_ns = shelf.clock.monotonic_ns()
-        while not shelf.notices.has_ended:
-            version = shelf.followers.version()
+        spoken_ns = services.clock.monotonic_ns()
+        while not services.notices.has_ended:
+            version = services.followers.version()
             is_open = self._is_open(content, index)
-            found = shelf.store.scan(number, sequence, PAGE)
+            found = services.store.scan(number, sequence, PAGE)
             if found:
                 yield b"".join(_message(entry, index, with_ids) for entry in found)
                 sequence = _last_sequence(found[-1]) + 1
-                spoken_ns = shelf.clock.monotonic_ns()
+                spoken_ns = services.clock.monotonic_ns()
                 continue
             if not is_open:
                 yield b"event: end\ndata: {}\n\n"
                 return
-            shelf.followers.wait(version, SLICE_S)
-            if shelf.clock.monotonic_ns() - spoken_ns >= KEEP_ALIVE_S * 1e9:
+            services.followers.wait(version, SLICE_S)
+            if services.clock.monotonic_ns() - spoken_ns >= KEEP_ALIVE_S * 1e9:
                 yield b": keep-alive\n\n"
-                spoken_ns = shelf.clock.monotonic_ns()
+                spoken_ns = services.clock.monotonic_ns()
 
     def _is_open(self, content: Content, index: int) -> bool:
         """Whether more may come: the content is still this one, its stream is there and not closed."""
-        found = self._shelf.catalogue.find(content.name)
+        found = self._services.catalogue.find(content.name)
         if found is None or found.number != content.number or index in found.ended:
             return False
         try:
@@ -98,8 +98,8 @@ def _last_event_id(query: FeedQuery) -> int | None:
     return int(text)
 
 
-def install(api: Api, shelf: Shelf) -> None:
+def install(api: Api, services: BeamServices) -> None:
     """Add the route."""
-    r = FeedRoutes(shelf)
+    r = FeedRoutes(services)
     followed = {200: Answer("The stream; it ends when the content's does", media_type="text/event-stream")}
     api.add(Route("GET", ELEMENTS, r.follow, "followElements", "beams", followed, FeedQuery))

@@ -24,7 +24,7 @@ from jobengine.rest.beams.hooks import BeamHooks
 from jobengine.rest.beams.hot_payloads import HotPayloads
 from jobengine.rest.beams.payload_answer import Conditions, Payload, PayloadAnswer, answer_payload
 from jobengine.rest.beams.payloads import PAYLOAD
-from jobengine.rest.beams.shelf import Shelf
+from jobengine.rest.beams.services import BeamServices
 from jobengine.rest.guard import HEADERS, decoded
 from jobengine.rest.metrics import Metrics
 from jobengine.rest.problem import sane_request_id
@@ -46,27 +46,27 @@ class BeamFront:
     def __init__(
         self,
         app: Wsgi,
-        shelf: Shelf,
+        services: BeamServices,
         hooks: BeamHooks,
         admission: Admission,
         metrics: Metrics,
         files: FileAnswers,
     ) -> None:
         self._app = app
-        self._shelf = shelf
+        self._services = services
         self._hooks = hooks
         self._admission = admission
         self._metrics = metrics
         self._files = files
         self._durations: dict[tuple[str, int], Histogram] = {}
-        self._hot = HotPayloads(shelf.settings.hot_payload_bytes)
+        self._hot = HotPayloads(services.settings.hot_payload_bytes)
         self._headers = [*HEADERS.items(), ("Cache-Control", "no-cache")]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if not path.startswith(BEAMS + "/"):
             return self._app(environ, start_response)
-        started_ns = self._shelf.clock.monotonic_ns()
+        started_ns = self._services.clock.monotonic_ns()
         try:
             path = decoded(path)
         except MalformedError:
@@ -78,7 +78,7 @@ class BeamFront:
             answer = self._payload(environ, method, path, asks_for_file)
         if answer is None:
             environ[SENT_PATH] = path
-            parts = self._shelf.addresses.split(path[len(BEAMS) + 1 :])
+            parts = self._services.addresses.split(path[len(BEAMS) + 1 :])
             environ["PATH_INFO"] = "/".join((BEAMS, *(quote(part, safe="") for part in parts if part)))
             return self._app(environ, start_response)
         start_response(_STATUS[answer.status], self._with_headers(environ, answer))
@@ -93,7 +93,7 @@ class BeamFront:
         try:
             if not self._admission.lets_in(environ):
                 return None
-            version = self._shelf.store.version()
+            version = self._services.store.version()
             is_plain = method == "GET" and _CONDITIONS.isdisjoint(environ)
             answer = self._hot.get(path, version) if is_plain and not asks_for_file else None
             if answer is not None:
@@ -122,8 +122,8 @@ class BeamFront:
         inner = path[wanted.end("name") + 1 :].removesuffix("/")
         if self._hooks.concerns(method, f"{BEAMS}/{quote(name, safe='')}/{quote(inner)}"):
             return None
-        content = self._shelf.addresses.content(name, stream, element)
-        payload = self._shelf.payloads.read(content, stream, element, data)
+        content = self._services.addresses.content(name, stream, element)
+        payload = self._services.payloads.read(content, stream, element, data)
         answer = answer_payload(payload, Conditions(*(environ.get(header, "") for header in _HEADERS)))
         return (answer, payload) if answer.status in _STATUS else None
 
@@ -136,4 +136,4 @@ class BeamFront:
         durations = self._durations.get((method, status))
         if durations is None:
             durations = self._durations[method, status] = self._metrics.durations(PAYLOAD, method, status)
-        durations.observe((self._shelf.clock.monotonic_ns() - started_ns) / 1e9)
+        durations.observe((self._services.clock.monotonic_ns() - started_ns) / 1e9)

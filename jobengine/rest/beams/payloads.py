@@ -24,7 +24,7 @@ from jobengine.rest.beams.path import variable
 from jobengine.rest.beams.payload_answer import OCTETS, Conditions, answer_payload
 from jobengine.rest.beams.payload_reading import plane_index
 from jobengine.rest.beams.revisions import refuse_conditions
-from jobengine.rest.beams.shelf import Shelf
+from jobengine.rest.beams.services import BeamServices
 from jobengine.rest.beams.streams import STREAM
 
 PAYLOAD = f"{STREAM}/<reference>/<data>"
@@ -36,8 +36,8 @@ _HEADERS = ("Beam-PTS", "Beam-Data-Index", SIZES, "ETag", "Accept-Ranges")
 class PayloadRoutes:
     """The bytes of elements."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, services: BeamServices) -> None:
+        self._services = services
 
     def get(self, call: Call[PayloadReadQuery]) -> Response:
         """Read the payload of a packet or a frame: `data` for all of it, `data_1` for one plane.
@@ -59,15 +59,15 @@ class PayloadRoutes:
         return response
 
     def _keep(self, name: str, stream: str, at: Direct, keep_s: float) -> None:
-        content = self._shelf.catalogue.get(name)
+        content = self._services.catalogue.get(name)
         number = content.stream_number(stream_index(content, stream))
-        until_us = to_us(self._shelf.clock.now() + timedelta(seconds=keep_s))
-        self._shelf.store.commit([KeepPayload(number, at.kind, at.pts, until_us)])
+        until_us = to_us(self._services.clock.now() + timedelta(seconds=keep_s))
+        self._services.store.commit([KeepPayload(number, at.kind, at.pts, until_us)])
 
     def _answer(self, name: str, stream: str, element: str, data: str) -> Response:
         """The payload as an answer. Raises RequestedRangeNotSatisfiable and RevisionMismatch beside what its
         reader raises."""
-        payload = self._shelf.payloads.read(self._shelf.catalogue.get(name), stream, element, data)
+        payload = self._services.payloads.read(self._services.catalogue.get(name), stream, element, data)
         given = request.headers
         names = ("Range", "If-Range", "If-None-Match", "If-Match")
         answer = answer_payload(payload, Conditions(*(given.get(name, "") for name in names)))
@@ -93,20 +93,20 @@ class PayloadRoutes:
         refuse_conditions()
         plane = plane_index(data)
         at = _place(element)
-        body = memoryview(read_octets(self._shelf.settings.max_payload_bytes))
+        body = memoryview(read_octets(self._services.settings.max_payload_bytes))
         sizes = _sizes(at.kind)
         if sizes is not None and sum(sizes) > len(body):
             raise MalformedError(f"the sizes make {sum(sizes)} bytes, but the body has {len(body)}")
-        content, index = self._shelf.stream(variable(call, "content"), variable(call, "stream"))
+        content, index = self._services.stream(variable(call, "content"), variable(call, "stream"))
         number = content.stream_number(index)
-        stored = self._shelf.look_up.direct(number, at.kind, at.pts)
+        stored = self._services.look_up.direct(number, at.kind, at.pts)
         if stored is None:
             raise NotFoundError(f"there is no {at} in stream {index} of {content.name!r}; put that first")
         if request.content_length is None:
             _check_whole(stored, plane, len(body), sizes)
         planes = _divide(stored, at, plane, body, sizes)
         put = PutPlanes(number, at.kind, at.pts, planes, self.expires_us(at.kind, call.query.expires_s))
-        (outcome,) = self._shelf.store.commit([put])
+        (outcome,) = self._services.store.commit([put])
         return Response(status=201 if outcome.created else 200)
 
     def delete(self, call: Call[BeamQuery]) -> Response:
@@ -119,11 +119,11 @@ class PayloadRoutes:
         if plane_index(data) is not None:
             raise MalformedError("a payload is written as a whole: address it as data or .raw")
         at = _place(element)
-        content = self._shelf.catalogue.get(variable(call, "content"))
+        content = self._services.catalogue.get(variable(call, "content"))
         number = content.stream_number(stream_index(content, variable(call, "stream")))
-        (outcome,) = self._shelf.store.commit([DropPayloads(number, at.pts, at.pts, at.kind)])
+        (outcome,) = self._services.store.commit([DropPayloads(number, at.pts, at.pts, at.kind)])
         if not outcome.changed:
-            stored = self._shelf.look_up.direct(number, at.kind, at.pts)
+            stored = self._services.look_up.direct(number, at.kind, at.pts)
             if stored is not None and stored.payload is PayloadState.HERE:
                 raise ConflictError(f"a job is reading the payload of {at}; try again when it has read on")
             raise NotFoundError(f"{at} has no payload")
@@ -131,10 +131,12 @@ class PayloadRoutes:
 
     def expires_us(self, kind: ElementKind, given_s: float | None) -> int | None:
         """When a payload that comes now may go."""
-        settings = self._shelf.settings
+        settings = self._services.settings
         default_s = settings.packet_lifetime_s if kind is ElementKind.PACKET else settings.frame_lifetime_s
         lifetime_s = default_s if given_s is None else given_s
-        return None if lifetime_s is None else to_us(self._shelf.clock.now() + timedelta(seconds=lifetime_s))
+        if lifetime_s is None:
+            return None
+        return to_us(self._services.clock.now() + timedelta(seconds=lifetime_s))
 
 
 def _place(element: str) -> Direct:
@@ -209,9 +211,9 @@ def _divide(
     return planes
 
 
-def install(api: Api, shelf: Shelf) -> PayloadRoutes:
+def install(api: Api, services: BeamServices) -> PayloadRoutes:
     """Add the routes."""
-    r = PayloadRoutes(shelf)
+    r = PayloadRoutes(services)
     tag, writing = "beams", Role.OPERATOR
     whole = Answer("The payload", media_type=OCTETS, headers=_HEADERS)
     part = Answer("A range of it", media_type=OCTETS, headers=(*_HEADERS, "Content-Range"))

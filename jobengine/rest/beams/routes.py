@@ -17,7 +17,7 @@ from jobengine.rest.beams.admission import Admission
 from jobengine.rest.beams.file_answers import FileAnswers
 from jobengine.rest.beams.front import BeamFront
 from jobengine.rest.beams.hooks import BeamHooks
-from jobengine.rest.beams.shelf import make_shelf
+from jobengine.rest.beams.services import beam_services
 from jobengine.rest.event_feed import Seats
 from jobengine.rest.guard import SAFE_METHODS
 from jobengine.rest.metrics import Metrics
@@ -37,18 +37,18 @@ def install(
 ) -> None:
     """Add the routes, and stand in front of the application."""
     api.app.url_map.converters["stream"] = StreamName
-    shelf = make_shelf(services, seats)
-    contents.install(api, shelf)
-    relations.install(api, shelf)
-    streams.install(api, shelf)
-    routes = payloads.install(api, shelf)
-    elements.install(api, shelf, routes)
-    batches.install(api, shelf, routes)
-    feed.install(api, shelf)
+    beams = beam_services(services, seats)
+    contents.install(api, beams)
+    relations.install(api, beams)
+    streams.install(api, beams)
+    routes = payloads.install(api, beams)
+    elements.install(api, beams, routes)
+    batches.install(api, beams, routes)
+    feed.install(api, beams)
     _surround(api, hooks, gate)
     files = FileAnswers(services.contents, services.proxy.secret if services.proxy else "")
     admission = Admission(gate, services.settings.http)
-    front = BeamFront(api.app.wsgi_app, shelf, hooks, admission, metrics, files)
+    front = BeamFront(api.app.wsgi_app, beams, hooks, admission, metrics, files)
     api.app.wsgi_app = front  # type: ignore[method-assign]
 
 

@@ -17,12 +17,13 @@ from jobengine.rest.api import Answer, Api, Call, Route, json_response
 from jobengine.rest.auth import Role
 from jobengine.rest.beams.address import BEAMS, join
 from jobengine.rest.beams.bodies import read_json
+from jobengine.rest.beams.content_streams import with_stream
 from jobengine.rest.beams.format_documents import read_stream, refuse_new_time_base, stream_document
 from jobengine.rest.beams.parameters import BeamQuery, RemovalQuery
 from jobengine.rest.beams.path import variable
 from jobengine.rest.beams.revisions import check_match, etag, is_known, not_modified
+from jobengine.rest.beams.services import BeamServices
 from jobengine.rest.beams.shapes import MergePatch, RemovalShape, StreamShape
-from jobengine.rest.beams.shelf import Shelf, with_stream
 from jobengine.rest.body import MERGE_PATCH
 
 Json = Any
@@ -32,8 +33,8 @@ STREAM = f"{BEAMS}/<content>/<stream:stream>"
 class StreamRoutes:
     """One stream."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, services: BeamServices) -> None:
+        self._services = services
 
     def get(self, call: Call[BeamQuery]) -> Response:
         """Read a stream, by index, type or `default`."""
@@ -42,10 +43,10 @@ class StreamRoutes:
 
     def put(self, call: Call[BeamQuery]) -> Response:
         """Add a stream, or change one, which keeps its elements. A new one has the next index."""
-        content = self._shelf.catalogue.get(variable(call, "content"))
+        content = self._services.catalogue.get(variable(call, "content"))
         index, is_new = _index_to_put(content, variable(call, "stream"))
         check_match(content)
-        value, _ = read_json(self._shelf.max_document_bytes)
+        value, _ = read_json(self._services.max_document_bytes)
         stream, closed = read_stream(value, index)
         return self._change(content, index, stream, closed, 201 if is_new else 200)
 
@@ -53,7 +54,7 @@ class StreamRoutes:
         """Merge patch (RFC 7396) of a stream. `closed` says that no element will follow."""
         content, index = self._find(call)
         check_match(content)
-        value, _ = read_json(self._shelf.max_document_bytes, MERGE_PATCH)
+        value, _ = read_json(self._services.max_document_bytes, MERGE_PATCH)
         stream, closed = read_stream(merge(stream_document(content, index), value), index)
         return self._change(content, index, stream, closed, 200)
 
@@ -62,22 +63,22 @@ class StreamRoutes:
         content, index = self._find(call)
         check_match(content)
         if call.query.dry_run:
-            facts = self._shelf.store.facts(content.stream_number(index))
+            facts = self._services.store.facts(content.stream_number(index))
             return json_response({"streams": 1, "elements": facts.count, "payloadBytes": facts.payload_bytes})
         left = replace(with_stream(content, index, None), ended=content.ended - {index})
-        self._shelf.catalogue.change(left, content.revision)
+        self._services.catalogue.change(left, content.revision)
         return Response(status=204)
 
     def _find(self, call: Call[Any]) -> tuple[Content, int]:
-        return self._shelf.stream(variable(call, "content"), variable(call, "stream"))
+        return self._services.stream(variable(call, "content"), variable(call, "stream"))
 
     def _change(
         self, content: Content, index: int, stream: Mapping[str, Json], closed: bool, status: int
     ) -> Response:
         ended = content.ended | {index} if closed else content.ended - {index}
         changed = replace(with_stream(content, index, stream), ended=ended)
-        refuse_new_time_base(self._shelf.store, content, changed)
-        changed = self._shelf.catalogue.change(changed, content.revision)
+        refuse_new_time_base(self._services.store, content, changed)
+        changed = self._services.catalogue.change(changed, content.revision)
         response = self._answer(changed, index, status)
         if status == 201:
             response.headers["Location"] = join(content.name, f"stream_{index}")
@@ -99,9 +100,9 @@ def _index_to_put(content: Content, name: str) -> tuple[int, bool]:
         return index, True
 
 
-def install(api: Api, shelf: Shelf) -> None:
+def install(api: Api, services: BeamServices) -> None:
     """Add the routes."""
-    r = StreamRoutes(shelf)
+    r = StreamRoutes(services)
     tag, writing, body = "beams", Role.OPERATOR, StreamDocument
     found = Answer("The stream", StreamShape, headers=("ETag",))
     added = Answer("The stream, which is new", StreamShape, headers=("ETag", "Location"))

@@ -1,23 +1,23 @@
-"""What the routes of ``/beams`` work with, made once per http process, and the things that they look for."""
+"""What the routes of ``/beams`` work with, made once per http process."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from jobengine.clock import Clock
 from jobengine.contents.catalogue import Catalogue, Content
 from jobengine.contents.followers import Followers
-from jobengine.contents.look_up import LookUp, TimedStream
+from jobengine.contents.look_up import LookUp
 from jobengine.contents.look_up_all import LookUpAll
 from jobengine.contents.relations import Relations
 from jobengine.contents.repeats import Repeats
-from jobengine.contents.stream_names import ALL, default_index, named_index, stream_index
-from jobengine.errors import ConflictError, NotFoundError
-from jobengine.model.beam.streams import KINDS, time_base_of
+from jobengine.contents.stream_names import ALL, named_index, stream_index
+from jobengine.errors import NotFoundError
+from jobengine.model.beam.streams import KINDS
 from jobengine.ports.contents import ContentStore
 from jobengine.rest.beams.address import Addresses
+from jobengine.rest.beams.content_streams import refuse_closed, with_stream
 from jobengine.rest.beams.payload_reading import PayloadReader
 from jobengine.rest.event_feed import Seats
 from jobengine.rest.services import HttpServices, Notices
@@ -27,7 +27,7 @@ Json = Any
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class BeamServices:
     """The store and what finds things in it. ``max_document_bytes`` bounds a JSON body."""
 
     settings: ContentsSettings
@@ -78,11 +78,11 @@ class Shelf:
         return self.catalogue.change(changed, content.revision), index
 
 
-def make_shelf(services: HttpServices, seats: Seats) -> Shelf:
+def beam_services(services: HttpServices, seats: Seats) -> BeamServices:
     """Everything over the store of ``services``."""
     store, clock = services.contents, services.clock
     catalogue = Catalogue(store, clock)
-    return Shelf(
+    return BeamServices(
         settings=services.settings.contents,
         max_document_bytes=services.settings.http.max_document_bytes,
         clock=clock,
@@ -98,33 +98,3 @@ def make_shelf(services: HttpServices, seats: Seats) -> Shelf:
         payloads=PayloadReader(store),
         followers=Followers(store),
     )
-
-
-def refuse_closed(content: Content, index: int) -> None:
-    """Raise ConflictError if no element may come into a stream any more."""
-    if index in content.ended:
-        raise ConflictError(
-            f"stream {index} of {content.name!r} is closed; open it with PATCH and closed: false"
-        )
-
-
-def timed(content: Content, index: int) -> TimedStream:
-    """One stream for look-ups."""
-    stream = content.streams[index] or {}
-    return TimedStream(content.stream_number(index), index, time_base_of(stream))
-
-
-def all_timed(content: Content) -> list[TimedStream]:
-    """Every stream, the one that ``default`` means first."""
-    present = [index for index, stream in enumerate(content.streams) if stream is not None]
-    first = default_index(content)
-    return [timed(content, index) for index in sorted(present, key=lambda index: (index != first, index))]
-
-
-def with_stream(content: Content, index: int, stream: Mapping[str, Json] | None) -> Content:
-    """The content with another stream at ``index``, which may be the one after the last."""
-    streams = [*content.streams, *[None] * (index + 1 - len(content.streams))]
-    streams[index] = stream
-    while streams and streams[-1] is None:
-        streams.pop()
-    return replace(content, streams=tuple(streams))
