@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -29,6 +30,9 @@ OWNED = pytest.StashKey[leaks.Footprint]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take this machine's settings out of the environment, and mark it: its processes are then known."""
+    # In the background of a shell it is ignored, and the commands that tests interrupt would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith("JOBENGINE_")]:
         del os.environ[name]
     config.stash[RUN] = os.environ[leaks.MARK] = new_id()
