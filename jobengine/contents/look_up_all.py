@@ -4,7 +4,7 @@ Streams tick differently, so what is common to them is real time. A pts is in ti
 (the one that ``default`` means) and stands for that moment in every stream. Elements come in order of time,
 then of stream. The nearest, or the key element at or before a moment, is one of each stream; a range begins
 for all of them where the first one's begins. Ranks count in the common order, so a far one costs its
-distance.
+distance. A stream without a time base has no place in that order and is left out, found by id alone.
 """
 
 from __future__ import annotations
@@ -17,9 +17,19 @@ from fractions import Fraction
 from itertools import islice
 
 from jobengine.contents.look_up import Found, LookUp, Page, Span, Terms, TimedStream, is_range, pts_of
-from jobengine.errors import MalformedError
+from jobengine.errors import MalformedError, NotFoundError
 from jobengine.model.element import PTS_MAX, PTS_MIN, StoredElement
-from jobengine.model.media_reference import LAST, Anchor, ById, MediaReference, Places, Stamps, Times
+from jobengine.model.media_reference import (
+    LAST,
+    Anchor,
+    ById,
+    Direct,
+    MediaReference,
+    Places,
+    Relative,
+    Stamps,
+    Times,
+)
 from jobengine.ports.contents import ContentStore
 
 _READ_AHEAD = 256
@@ -39,11 +49,30 @@ class LookUpAll:
     ) -> Found:
         """What ``reference`` finds, ``page`` of it if it is a range.
 
-        Raises MalformedError for references that only mean something in one stream, NotFoundError if a
-        stream has no time base.
+        Raises MalformedError for references that only mean something in one stream, NotFoundError if no
+        stream has a time base.
         """
+        if isinstance(reference, ById):
+            found = [self._one.find(stream, reference, terms) for stream in streams]
+            return Found([each for one in found for each in one.elements][:1])
+        if isinstance(reference, Direct | Relative):
+            raise MalformedError(
+                f"{reference} means an element of one stream; name the stream instead of all"
+            )
         if not streams:
             return Found([])
+        timed = [stream for stream in streams if stream.time_base is not None]
+        if not timed:
+            raise NotFoundError("no stream has a time_base, so there is no common order; name one stream")
+        return self._find_timed(timed, reference, terms, page)
+
+    def _find_timed(
+        self,
+        streams: Sequence[TimedStream],
+        reference: Stamps | Places | Times | Anchor,
+        terms: Terms,
+        page: Page,
+    ) -> Found:
         match reference:
             case Stamps() | Times() if is_range(reference):
                 return _page(self._merged(streams, self._spans(streams, reference, terms)), page)
@@ -53,29 +82,30 @@ class LookUpAll:
                 return _page(islice(every, first, None if count is None else first + count), page)
             case Stamps() | Times():
                 return Found(self._at(streams, reference, terms))
-            case ById():
-                found = [self._one.find(stream, reference, terms) for stream in streams]
-                return Found([each for one in found for each in one.elements][:1])
-            case Anchor() | Places():
-                return Found(self._placed(streams, reference))
-        raise MalformedError(f"{reference} means an element of one stream; name the stream instead of all")
+            case Places() | Anchor():
+                found = self._placed(streams, reference)
+                return Found(self._keys(found) if terms.to_key else found)
 
     def _at(
         self, streams: Sequence[TimedStream], reference: Stamps | Times, terms: Terms
     ) -> list[StoredElement]:
-        if isinstance(reference, Times):
-            found = [self._one.find(stream, reference, terms) for stream in streams]
-        elif reference.is_fuzzy or terms.to_key:
-            found = [
-                self._one.find(stream, self._nearest_tick(streams[0], stream, reference), terms)
-                for stream in streams
-            ]
-        else:
-            spans = self._spans(streams, reference, terms)
-            return list(self._merged(streams, spans))
-        return [each for one in found for each in one.elements]
+        if isinstance(reference, Stamps) and not (reference.is_fuzzy or terms.to_key):
+            return list(self._merged(streams, self._spans(streams, reference, terms)))
+        found = [
+            _placed(stream, each)
+            for stream in streams
+            for each in self._one.find(stream, self._in_ticks(streams[0], stream, reference), terms).elements
+        ]
+        return [placed[-1] for placed in sorted(found)]
 
-    def _nearest_tick(self, base: TimedStream, stream: TimedStream, reference: Stamps) -> Stamps:
+    def _keys(self, found: list[StoredElement]) -> list[StoredElement]:
+        keys = [self._store.key_by_pts(each.stream, pts_of(each)) for each in found]
+        return [key for key in keys if key is not None]
+
+    def _in_ticks(self, base: TimedStream, stream: TimedStream, reference: Stamps | Times) -> Stamps | Times:
+        """The same moment in the ticks of another stream."""
+        if isinstance(reference, Times):
+            return reference
         ticks = stream.ticks(_seconds(base, reference.first))
         return replace(reference, first=max(PTS_MIN, min(round(ticks), PTS_MAX)))
 

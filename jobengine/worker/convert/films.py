@@ -174,10 +174,13 @@ class _Gaps:
 
 
 def _parts(sources: Sequence[Source]) -> list[_Part]:
-    """Those that have something in the range. Raises NotFoundError if none has."""
+    """Those that have a time base and something in the range.
+
+    Raises NotFoundError if none has anything there, MalformedError if none has a time base.
+    """
     found: list[_Part] = []
     missing: NotFoundError | None = None
-    for source in sources:
+    for source in [each for each in sources if time_base_of(each.stream) is not None] or sources:
         try:
             found.append(_Part(source))
         except NotFoundError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,16 @@ def test_without_a_time_base_times_mean_nothing(kitchen: Kitchen) -> None:
     for reference in ("first-last", "0s-1s"):
         with pytest.raises(MalformedError, match="stream 0 has no time_base"):
             kitchen.run("mp4", "odd", "0", reference)
+
+
+def test_a_stream_without_a_time_base_is_left_out_of_a_film_of_all(film: Kitchen) -> None:
+    content = film.catalogue.get("film")
+    untimed = {"type": "Stream", "index": 2, "codecpar": {"codec_type": "subtitle", "name": "subrip"}}
+    film.catalogue.change(replace(content, streams=(*content.streams, untimed)), content.revision)
+    film.store.commit([PutElement(content.stream_number(2), Element(ElementKind.PACKET, 0), [b"x"])])
+
+    for reference in ("first-last", "0s-1s"):
+        assert set(frames(film.run("mp4", "film", "all", reference))) == {"video", "audio"}
 
 
 def test_gone_payloads_come_back_from_an_equivalent(film: Kitchen) -> None:

@@ -51,7 +51,7 @@ def find(store: MemoryContents, text: str, terms: Terms | None = None, page: Pag
         ("2nd-4th", ["a0", "v1", "a3"]),
         ("19th-last", ["a24", "a27"]),
         ("99th", []),
-        ("2f", ["v2", "a3"]),
+        ("2f", ["a3", "v2"]),
         ("2f-3", ["v2", "v3", "a6"]),
         ("start", ["v0"]),
         ("latest", ["a27"]),
@@ -68,6 +68,16 @@ def test_a_range_begins_at_the_key_element_of_the_first_stream(store: MemoryCont
     assert find(store, "6-7", Terms(to_key=True)) == ["v5", "v6", "a12", "v7"]
     assert find(store, "0.24s-0.28s", Terms(to_key=True)) == ["v5", "v6", "a12", "v7"]
     assert find(store, "6", Terms(to_key=True)) == ["v5", "a12"]
+    assert find(store, "0.25s", Terms(to_key=True)) == ["v5", "a12"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("3rd", ["v0"]), ("last", ["a27"]), ("first", ["v0"]), ("99th", [])]
+)
+def test_a_rank_means_the_key_element_of_the_stream_that_has_it(
+    store: MemoryContents, text: str, expected: list[str]
+) -> None:
+    assert find(store, text, Terms(to_key=True)) == expected
 
 
 def test_pages_are_cut_from_the_common_order(store: MemoryContents) -> None:
@@ -95,10 +105,20 @@ def test_what_means_one_stream_is_refused(store: MemoryContents, text: str) -> N
         find(store, text)
 
 
-def test_streams_without_time_base_cannot_be_aligned(store: MemoryContents) -> None:
+@pytest.mark.parametrize("text", ["2-3", "2nd-3rd", "3rd", "latest", "0.08s", "2f"])
+def test_a_stream_without_time_base_is_left_out(store: MemoryContents, text: str) -> None:
     streams = (VIDEO, TimedStream(11, 1, None))
 
-    with pytest.raises(NotFoundError, match="stream 1"):
+    found = LookUpAll(store).find(streams, parse_reference(text), Terms(), Page())
+
+    assert found.elements
+    assert {stored.stream for stored in found.elements} == {VIDEO.number}
+
+
+def test_without_any_time_base_there_is_no_common_order(store: MemoryContents) -> None:
+    streams = (TimedStream(10, 0, None), TimedStream(11, 1, None))
+
+    with pytest.raises(NotFoundError, match="no stream has a time_base"):
         LookUpAll(store).find(streams, parse_reference("0-9"), Terms(), Page())
 
 
