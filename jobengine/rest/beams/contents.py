@@ -77,6 +77,7 @@ class ContentRoutes:
     def get(self, call: Call[BeamQuery]) -> Response:
         """Read the format of a content."""
         content = self._services.catalogue.get(content_name(call))
+        check_match(content)
         return not_modified(content) if is_known(content) else self._answer(content)
 
     def put(self, call: Call[BeamQuery]) -> Response:
@@ -151,7 +152,7 @@ def install(api: Api, services: BeamServices) -> None:
     api.add(
         Route("GET", BEAMS, r.list_names, "listContents", tag, listed, ContentsQuery),
         Route("POST", BEAMS, r.create, "createContent", tag, made, BeamQuery, body, writing, (409,)),
-        Route("GET", CONTENT, r.get, "getContent", tag, {200: found, 304: same}, BeamQuery),
+        Route("GET", CONTENT, r.get, "getContent", tag, {200: found, 304: same}, BeamQuery, problems=(412,)),
         Route("PUT", CONTENT, r.put, "replaceContent", tag, {200: found}, BeamQuery, body, writing, changing),
         Route(
             "PATCH",

@@ -9,6 +9,7 @@ from flask import Response, request
 
 from jobengine.contents.catalogue import Content
 from jobengine.errors import MalformedError, RevisionMismatch
+from jobengine.rest.guard import SAFE_METHODS
 
 
 def etag(content: Content) -> str:
@@ -16,21 +17,27 @@ def etag(content: Content) -> str:
     return f'"{_tag(content)}"'
 
 
-def check_match(content: Content) -> None:
-    """Raise RevisionMismatch if the client wants to change another revision than there is."""
+def check_match(content: Content, is_there: bool = True) -> None:
+    """Raise RevisionMismatch if the client wants another revision than there is, or none.
+
+    ``is_there``: false for a stream that the content does not have yet, which `If-None-Match` asks for.
+    """
     given = request.if_match
-    if given and not given.star_tag and not given.contains(_tag(content)):
+    is_another = given and not given.star_tag and not given.contains(_tag(content))
+    is_unwanted = is_there and request.method not in SAFE_METHODS and is_known(content)
+    if is_another or is_unwanted:
         raise RevisionMismatch(f"the content is at {_tag(content)}", revision=_tag(content))
 
 
-def refuse_conditions() -> None:
+def refuse_conditions(possible: str = "none is") -> None:
     """Raise MalformedError if the request asks for a condition: elements and payloads have no revisions, and
-    a condition that is passed over would let a client write over what it meant to guard."""
+    a condition that is passed over would let a client write over what it meant to guard.
+
+    ``possible``: which one is answered, as the end of a sentence.
+    """
     for name in ("If-Match", "If-None-Match"):
         if name in request.headers:
-            raise MalformedError(
-                f"{name} is not possible here; only If-None-Match: * is, for an element not there yet"
-            )
+            raise MalformedError(f"the condition {name} is not possible here; {possible}")
 
 
 def creates_only() -> bool:
@@ -38,7 +45,7 @@ def creates_only() -> bool:
     any other condition."""
     is_asked = request.if_none_match.star_tag and "If-Match" not in request.headers
     if not is_asked:
-        refuse_conditions()
+        refuse_conditions("only If-None-Match: * is, for an element not there yet")
     return is_asked
 
 

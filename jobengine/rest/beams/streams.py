@@ -39,13 +39,14 @@ class StreamRoutes:
     def get(self, call: Call[BeamQuery]) -> Response:
         """Read a stream, by index, type or `default`."""
         content, index = self._find(call)
+        check_match(content)
         return not_modified(content) if is_known(content) else self._answer(content, index)
 
     def put(self, call: Call[BeamQuery]) -> Response:
         """Add a stream, or change one, which keeps its elements. A new one has the next index."""
         content = self._services.catalogue.get(variable(call, "content"))
         index, is_new = _index_to_put(content, variable(call, "stream"))
-        check_match(content)
+        check_match(content, is_there=not is_new)
         value, _ = read_json(self._services.max_document_bytes)
         stream, closed = read_stream(value, index)
         return self._change(content, index, stream, closed, 201 if is_new else 200)
@@ -111,7 +112,7 @@ def install(api: Api, services: BeamServices) -> None:
     put = {200: found, 201: added}
     changing = (409, 412)
     api.add(
-        Route("GET", STREAM, r.get, "getStream", tag, {200: found, 304: same}, BeamQuery),
+        Route("GET", STREAM, r.get, "getStream", tag, {200: found, 304: same}, BeamQuery, problems=(412,)),
         Route("PUT", STREAM, r.put, "putStream", tag, put, BeamQuery, body, writing, changing),
         Route(
             "PATCH",

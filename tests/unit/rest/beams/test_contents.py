@@ -254,6 +254,37 @@ def test_a_format_that_is_known_is_not_sent_again(with_f: Beam) -> None:
         assert (response.status_code, response.data) == (304, b"")
 
 
+@pytest.mark.parametrize("path", ["/beams/test_url", "/beams/test_url/0"])
+def test_who_has_another_revision_is_told_also_when_reading(with_f: Beam, path: str) -> None:
+    tag = with_f.client.get(path).headers["ETag"]
+
+    for wanted in (tag, "*"):
+        assert with_f.client.get(path, headers={"If-Match": wanted}).status_code == 200
+    assert is_beam_error(with_f.client.get(path, headers={"If-Match": '"1-99"'}), 412)
+
+
+@pytest.mark.parametrize("path", ["/beams/test_url", "/beams/test_url/0"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("condition", ["*", "the tag"])
+def test_nothing_is_changed_that_must_not_be_there(
+    with_f: Beam, path: str, method: str, condition: str
+) -> None:
+    before = with_f.client.get(path)
+    headers = {"If-None-Match": before.headers["ETag"] if condition == "the tag" else condition}
+
+    response = with_f.client.open(path, method=method, json=before.get_json(), headers=headers)
+
+    assert is_beam_error(response, 412)
+    assert with_f.client.get(path).headers["ETag"] == before.headers["ETag"]
+
+
+def test_a_stream_is_added_only_where_there_is_none_if_the_client_says_so(with_f: Beam) -> None:
+    stream, only_new = {"type": "Stream", "time_base": [1, 25]}, {"If-None-Match": "*"}
+
+    assert with_f.client.put("/beams/test_url/2", json=stream, headers=only_new).status_code == 201
+    assert is_beam_error(with_f.client.put("/beams/test_url/2", json=stream, headers=only_new), 412)
+
+
 def test_a_format_is_patched(with_f: Beam) -> None:
     response = with_f.client.patch(
         "/beams/test_url",

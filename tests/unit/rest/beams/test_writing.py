@@ -59,6 +59,12 @@ def test_conditions_on_elements_that_can_not_be_looked_at_are_refused(with_f: Be
     ]
 
     assert all(is_beam_error(response, 400) for response in refused)
+    assert ["If-None-Match: *" in response.get_json()["message"] for response in refused] == [
+        True,
+        False,
+        False,
+        False,
+    ]
     assert with_f.get("0/first-last").get_json() == [K0]
 
 
