@@ -18,7 +18,10 @@ _ARRAY = re.compile("a valid (list|tuple)")
 def faults_of(error: ValidationError, value: Json, prefix: str = "") -> list[Fault]:
     """Each fault once, by its place in ``value``, which stands at ``prefix`` of the whole."""
     lines = error.errors(include_url=False, include_context=False)
-    faults = [Fault(prefix + _pointer(line["loc"], value), sentence_of(line["msg"])) for line in lines]
+    faults = [
+        Fault(prefix + _pointer(line["loc"], value, line["type"] == "missing"), sentence_of(line["msg"]))
+        for line in lines
+    ]
     return list(dict.fromkeys(faults))
 
 
@@ -32,15 +35,16 @@ def sentence_of(message: str) -> str:
     return text
 
 
-def _pointer(loc: Sequence[str | int], value: Json) -> str:
+def _pointer(loc: Sequence[str | int], value: Json, is_missing: bool) -> str:
     """RFC 6901 pointer of a pydantic location, in the client's own spelling of the keys.
 
-    Parts that are no place in the document (the tags of unions) are left out.
+    Parts that are no place in the document (the tags of unions) are left out. The last key of what is missing
+    has no spelling but the right one: a document that is read by case may have it in another.
     """
     parts: list[str] = []
     here = value
     for depth, part in enumerate(loc):
-        key = _find(here, part)
+        key = None if is_missing and depth == len(loc) - 1 else _find(here, part)
         if key is None and (depth < len(loc) - 1 or ":" in str(part)):
             continue
         parts.append(str(part if key is None else key))

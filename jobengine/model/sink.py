@@ -24,6 +24,9 @@ from jobengine.model.socket_options import SinkOptions
 from jobengine.model.socket_url import SocketUrlRefused, sink_url
 
 MAX_WAIT_MS = 3_600_000
+MAX_RETRIES = 1000
+MAX_HWM = 1_000_000
+MAX_INFLIGHT = 100_000
 _FILE = re.compile(r"file:(?://(?=/))?(?P<path>[^?#\s]+)", re.IGNORECASE)
 _PUSH_OPTIONS = frozenset({"send_timeout_ms", "receive_timeout_ms"})
 _CONTENT = re.compile(r"content:(?P<name>[^/\s\x00-\x1f\x7f]+)(?:/(?P<stream>\d{1,5}))?")
@@ -48,17 +51,15 @@ class SinkTerms(CamelModel):
     send_timeout_ms: int = Field(
         1000, ge=1, le=MAX_WAIT_MS, description="How long one attempt to send may take."
     )
-    send_retries: int = Field(3, ge=0, le=1000, description="Further attempts.")
+    send_retries: int = Field(3, ge=0, le=MAX_RETRIES, description="Further attempts.")
     receive_timeout_ms: int = Field(1000, ge=1, le=MAX_WAIT_MS, description="How long to wait for an answer.")
-    receive_retries: int = Field(3, ge=0, le=1000, description="Further waits.")
-    send_hwm: int = Field(
-        1000, ge=1, le=1_000_000, description="How many messages wait in the socket at most."
-    )
+    receive_retries: int = Field(3, ge=0, le=MAX_RETRIES, description="Further waits.")
+    send_hwm: int = Field(1000, ge=1, le=MAX_HWM, description="How many messages wait in the socket at most.")
     receive_hwm: int = Field(
-        1000, ge=1, le=1_000_000, description="How many answers wait in the socket at most."
+        1000, ge=1, le=MAX_HWM, description="How many answers wait in the socket at most."
     )
     inflight_ops: int = Field(
-        100, ge=1, le=100_000, description="How many messages may be without an answer."
+        100, ge=1, le=MAX_INFLIGHT, description="How many messages may be without an answer."
     )
     ready_wait_ms: int = Field(
         1000,

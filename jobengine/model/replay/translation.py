@@ -14,6 +14,7 @@ from jobengine.errors import Fault
 from jobengine.model.condition import StreamCondition, StreamReading
 from jobengine.model.pacing import MAX_PAUSE_MS
 from jobengine.model.replay.query import Configuration, JobQuery, RoutingLabels, Sink
+from jobengine.model.sink import MAX_WAIT_MS
 
 Json = Any
 DIALECT = "replay"
@@ -136,9 +137,9 @@ def _sink(sink: Sink) -> dict[str, Json]:
     options: dict[str, Json] = {"codec": "savant"}
     if sink.options is not None:
         options |= {
-            "sendTimeoutMs": round(sink.options.send_timeout.ms),
+            "sendTimeoutMs": min(round(sink.options.send_timeout.ms), MAX_WAIT_MS),
             "sendRetries": sink.options.send_retries,
-            "receiveTimeoutMs": round(sink.options.receive_timeout.ms),
+            "receiveTimeoutMs": min(round(sink.options.receive_timeout.ms), MAX_WAIT_MS),
             "receiveRetries": sink.options.receive_retries,
             "sendHwm": sink.options.send_hwm,
             "receiveHwm": sink.options.receive_hwm,

@@ -27,7 +27,8 @@ from jobengine.rest.replay.shapes import KeyframeQuery
 from jobengine.rest.services import HttpServices
 
 PAGE = 1000
-_LOW_BITS = 80
+LAST_MS = 2**48 - 1
+"""The last moment, in milliseconds since the Unix epoch, that an id of version 7 can tell."""
 
 
 class KeyframeRoutes:
@@ -47,15 +48,14 @@ class KeyframeRoutes:
         value, _ = read_body(self._limit)
         query = read(FindQuery, value)
         first = (query.from_ or 0) * 1000
-        last = 2**48 - 1 if query.to is None else query.to * 1000 + 999
-        low = (first << _LOW_BITS).to_bytes(16)
-        high = ((last + 1 << _LOW_BITS) - 1).to_bytes(16)
+        last = LAST_MS if query.to is None else query.to * 1000 + 999
         found: list[str] = []
-        for element in self._keys(query.source_id, low):
+        for element in self._keys(query.source_id, min(first, LAST_MS)):
             identity = element.element.element_id
-            if identity > high or len(found) == query.limit:
+            made_ms = int.from_bytes(identity[:6])
+            if made_ms > last or len(found) == query.limit:
                 break
-            if identity >= low:
+            if made_ms >= first:
                 found.append(str(UUID(bytes=identity)))
         return json_response({"keyframes": [query.source_id, found]})
 
@@ -75,14 +75,14 @@ class KeyframeRoutes:
         stream = SinkStream(source, content.format, content.streams[index] or {})
         return _multipart(_metadata(stored, planes, stream, call.query.metadata_format), planes)
 
-    def _keys(self, source: str, low: bytes) -> Iterator[StoredElement]:
-        """Key elements from the last one before ``low`` on, in order of arrival."""
+    def _keys(self, source: str, first_ms: int) -> Iterator[StoredElement]:
+        """Key elements from the last one before a moment on, in order of arrival."""
         try:
             content, index = self._stream_of(source)
         except NotFoundError:
             return
         number = content.stream_number(index)
-        begin = self._store.key_by_id(number, low)
+        begin = self._store.key_by_id(number, first_ms.to_bytes(6) + bytes(10))
         sequence = begin.sequence if begin is not None else 0
         while entries := self._store.scan(number, sequence, PAGE):
             for entry in entries:

@@ -196,6 +196,13 @@ def test_a_stop_condition_is_replaced_and_the_old_one_stays_in_the_history(
             changed("configuration/routing_labels", {"replace": [], "append": []}),
             "/configuration/routing_labels",
         ),
+        (changed("configuration/ts_sync", 1), "/configuration/ts_sync"),
+        (changed("configuration/send_eos", "true"), "/configuration/send_eos"),
+        (changed("offset", {"blocks": "5"}), "/offset/blocks"),
+        (changed("offset", {"blocks": 2**64 - 1, "seconds": 1.0}), "/offset"),
+        (changed("sink/options/send_hwm", True), "/sink/options/send_hwm"),
+        (changed("sink/options/send_hwm", 0), "/sink/options/send_hwm"),
+        ({"Sink": JOB["sink"]}, "/sink"),
         ({}, "/sink"),
     ],
 )
@@ -215,6 +222,31 @@ def test_a_duration_without_end_is_as_long_as_can_be(bench: Bench) -> None:
     spec = bench.client.get(f"/api/jobs/{job_id}").get_json()["transitions"][0]["jobDescription"]
     assert spec["restreamSpec"]["maxIdleMs"] == 30 * 24 * 3600 * 1000
     assert spec["restreamSpec"]["pacing"]["maxDurationMs"] == 24 * 3600 * 1000
+
+
+def test_numbers_of_64_bits_are_as_large_as_can_be(bench: Bench) -> None:
+    most = 2**64 - 1
+    job = changed("offset", {"blocks": most})
+    job["sink"]["options"] = {
+        "send_timeout": {"secs": most, "nanos": 0},
+        "receive_timeout": {"secs": most, "nanos": 0},
+        **dict.fromkeys(("send_retries", "receive_retries", "send_hwm", "receive_hwm", "inflight_ops"), most),
+    }
+
+    job_id = put(bench, job)
+
+    spec = bench.client.get(f"/api/jobs/{job_id}").get_json()["transitions"][0]["jobDescription"]
+    assert spec["restreamSpec"]["offset"] == {"blocks": 1_000_000}
+    assert spec["restreamSpec"]["sink"]["options"] == {
+        "codec": "savant",
+        "sendTimeoutMs": 3_600_000,
+        "sendRetries": 1000,
+        "receiveTimeoutMs": 3_600_000,
+        "receiveRetries": 1000,
+        "sendHwm": 1_000_000,
+        "receiveHwm": 1_000_000,
+        "inflightOps": 100_000,
+    }
 
 
 def test_old_clients_have_the_options_beside_the_url(bench: Bench) -> None:
@@ -294,10 +326,34 @@ def test_keyframes_are_found_by_time(bench: Bench) -> None:
     assert find(bench, source_id="unknown", limit=2) == []
 
 
-def test_a_limit_of_nothing_is_refused(bench: Bench) -> None:
-    body = {"source_id": "cam", "from": None, "to": None, "limit": 0}
+def test_a_window_may_be_as_wide_as_its_numbers_and_as_empty(bench: Bench) -> None:
+    most = 2**64 - 1
+    ids = store_keys(bench, "cam", [1_700_000_000_000, 2**48 - 1])
+    assert find(bench, source_id="cam", **{"from": 0}, to=most, limit=most) == ids
+    assert find(bench, source_id="cam", **{"from": most}, to=most, limit=20) == []
+    assert find(bench, source_id="cam", **{"from": 1_700_000_001}, to=1_700_000_000, limit=20) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"),
+    [
+        ({"limit": 0}, "/limit"),
+        ({"limit": True}, "/limit"),
+        ({"limit": "5"}, "/limit"),
+        ({"from": 1.5}, "/from"),
+        ({"to": -1}, "/to"),
+        ({"source_id": ""}, "/source_id"),
+    ],
+)
+def test_what_can_not_be_found_is_refused(bench: Bench, members: dict[str, Any], pointer: str) -> None:
+    body = {"source_id": "cam", "from": None, "to": None, "limit": 5, **members}
     response = bench.client.post("/api/v1/keyframes/find", json=body)
-    assert (response.status_code, response.get_json()["errors"][0]["pointer"]) == (422, "/limit")
+    assert (response.status_code, response.get_json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+def test_a_member_in_another_case_is_missing_under_its_own_name(bench: Bench) -> None:
+    response = bench.client.post("/api/v1/keyframes/find", json={"SourceId": "cam", "limit": 5})
+    assert response.get_json()["errors"] == [{"pointer": "/source_id", "detail": "field required"}]
 
 
 @pytest.mark.needs("savant_rs")
