@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _RANGE = re.compile(
-    r"bytes\s*=\s*(?:(?P<first>[0-9]{1,40})-(?P<last>[0-9]{1,40})?|-(?P<suffix>[0-9]{1,40}))\s*"
+    r"(?i:bytes)\s*=\s*(?:(?P<first>[0-9]{1,40})-(?P<last>[0-9]{1,40})?|-(?P<suffix>[0-9]{1,40}))\s*"
 )
 
 

@@ -124,7 +124,8 @@ class BeamFront:
             return None
         content = self._services.addresses.content(name, stream, element)
         payload = self._services.payloads.read(content, stream, element, data)
-        answer = answer_payload(payload, Conditions(*(environ.get(header, "") for header in _HEADERS)))
+        given = (environ.get(header, "") for header in _HEADERS)
+        answer = answer_payload(payload, Conditions(method, *given))
         return (answer, payload) if answer.status in _STATUS else None
 
     def _with_headers(self, environ: dict[str, Any], answer: PayloadAnswer) -> list[tuple[str, str]]:

@@ -28,8 +28,9 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Headers of the request as they came; empty if they did not."""
+    """Method and headers of the request as they came; empty if they did not. Ranges are for GET alone."""
 
+    method: str = "GET"
     range: str = ""
     if_range: str = ""
     if_none_match: str = ""
@@ -46,7 +47,7 @@ class PayloadAnswer:
 
 
 def answer_payload(payload: Payload, conditions: Conditions) -> PayloadAnswer:
-    """The answer to a GET. A range that can't be read, or several, are answered with all of it (RFC 9110)."""
+    """The answer to a GET or HEAD. A range that can't be read, or several, mean all of it (RFC 9110)."""
     length = sum(len(plane) for plane in payload.planes)
     tag = _entity_tag(payload.planes)
     headers = {"ETag": tag, "Accept-Ranges": "bytes", **_beam_headers(payload)}
@@ -55,7 +56,8 @@ def answer_payload(payload: Payload, conditions: Conditions) -> PayloadAnswer:
     if conditions.if_none_match and _knows(conditions.if_none_match, tag):
         return PayloadAnswer(304, headers)
     headers["Content-Type"] = OCTETS
-    part = bounds(conditions.range, length) if conditions.if_range in ("", tag) else None
+    is_part = conditions.method == "GET" and conditions.if_range in ("", tag)
+    part = bounds(conditions.range, length) if is_part else None
     if part is None:
         headers["Content-Length"] = str(length)
         return PayloadAnswer(200, headers, tuple(payload.planes))

@@ -70,7 +70,8 @@ class PayloadRoutes:
         payload = self._services.payloads.read(self._services.catalogue.get(name), stream, element, data)
         given = request.headers
         names = ("Range", "If-Range", "If-None-Match", "If-Match")
-        answer = answer_payload(payload, Conditions(*(given.get(name, "") for name in names)))
+        values = (given.get(name, "") for name in names)
+        answer = answer_payload(payload, Conditions(request.method, *values))
         if answer.status == 412:
             tag = answer.headers["ETag"]
             raise RevisionMismatch(f"the payload has the entity tag {tag}", revision=tag)

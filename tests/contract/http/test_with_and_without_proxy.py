@@ -39,6 +39,8 @@ REQUESTS = {
     "OPTIONS": get(DATA, method="OPTIONS"),
     "a method in small letters": get(DATA, method="get"),
     "a range": get(DATA, "Range: bytes=2-5"),
+    "a range in HEAD": get(DATA, "Range: bytes=2-5", method="HEAD"),
+    "a range in another case": get(DATA, "Range: Bytes=2-5"),
     "a range beyond": get(DATA, "Range: bytes=200-"),
     "any tag": get(DATA, "If-None-Match: *"),
     "another tag": get(DATA, 'If-None-Match: "other"'),

@@ -277,6 +277,7 @@ def test_a_payload_over_the_limit_is_refused(packet: Beam, monkeypatch: pytest.M
         ("bytes=3-5", 206, b"abb", "bytes 3-5/8"),
         ("bytes=5-", 206, b"bcc", "bytes 5-7/8"),
         ("bytes=-3", 206, b"bcc", "bytes 5-7/8"),
+        ("Bytes=5-", 206, b"bcc", "bytes 5-7/8"),
         ("bytes=-99", 206, b"aaaabbcc", "bytes 0-7/8"),
         ("bytes=6-99", 206, b"cc", "bytes 6-7/8"),
         ("bytes=8-", 416, None, "bytes */8"),
@@ -298,6 +299,15 @@ def test_ranges_of_bytes(
     else:
         assert response.data == body
         assert response.headers["Content-Length"] == str(len(body))
+
+
+@pytest.mark.parametrize("query", ["", "?keep_s=60"])
+def test_head_knows_no_ranges(small: Beam, query: str) -> None:
+    path = f"/beams/test_url/0/frame_42/data{query}"
+
+    response = small.client.head(path, headers={"Range": "bytes=1-2"})
+
+    assert (response.status_code, response.headers["Content-Length"]) == (200, "8")
 
 
 def test_an_entity_tag_is_that_of_the_bytes(small: Beam) -> None:
