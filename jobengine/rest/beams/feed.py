@@ -31,16 +31,16 @@ class FeedRoutes:
     def follow(self, call: Call[FeedQuery]) -> Response:
         """Follow a stream: an `element` event for each one that comes, its JSON as `data`, its place as `id`.
 
-        `Last-Event-ID` replays what came after it, -1 all that there is. A `gap` tells of places whose
-        elements were removed. An `end` comes last: the stream is closed, or was removed.
+        `Last-Event-ID` replays what came after it, -1 all that there is. So does one that the stream has not
+        come to: it is that of an earlier stream of this name. A `gap` tells of places whose elements were
+        removed. An `end` comes last: the stream is closed, or was removed.
         """
         name, stream = variable(call, "content"), variable(call, "stream")
         if stream.removesuffix(".json") == ALL:
             raise MalformedError("only one stream can be followed at a time; name it instead of all")
         content, index = self._services.stream(name, stream)
-        after = _last_event_id(call.query)
-        begin = self._services.store.facts(content.stream_number(index)).next_sequence
-        chunks = self._chunks(content, index, begin if after is None else after + 1, call.query.ids)
+        begin = _begin(self._services.store.facts(content.stream_number(index)).next_sequence, call.query)
+        chunks = self._chunks(content, index, begin, call.query.ids)
         self._services.seats.take()
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return Response(Seated(chunks, self._services.seats), mimetype="text/event-stream", headers=headers)
@@ -87,6 +87,14 @@ def _message(entry: StoredElement | Gap, index: int, with_ids: bool) -> bytes:
 
 def _last_sequence(entry: StoredElement | Gap) -> int:
     return entry.last_sequence if isinstance(entry, Gap) else entry.sequence
+
+
+def _begin(end: int, query: FeedQuery) -> int:
+    """The place from which a feed tells, of a stream that has come to ``end``."""
+    after = _last_event_id(query)
+    if after is None:
+        return end
+    return after + 1 if after < end else 0
 
 
 def _last_event_id(query: FeedQuery) -> int | None:

@@ -61,6 +61,18 @@ def test_what_came_after_an_event_is_replayed(set10: Beam) -> None:
     assert all(document["id"] for document in found)
 
 
+@pytest.mark.parametrize("last", ["10", "999"])
+def test_who_comes_from_an_earlier_stream_of_this_name_misses_nothing(set10: Beam, last: str) -> None:
+    with followed(set10, Last_Event_ID=last) as events:
+        assert [next(events)[2] for _ in range(10)] == list(range(10))
+
+
+def test_who_knows_the_last_element_is_told_of_the_next(set10: Beam) -> None:
+    with followed(set10, Last_Event_ID="9") as events:
+        set10.put_packets(3, [60])
+        assert next(events)[1]["pts"] == 60
+
+
 def test_what_was_removed_is_a_gap(set10: Beam) -> None:
     set10.client.delete("/beams/test_url/3/-30--10")
 
