@@ -78,7 +78,7 @@ class PayloadRoutes:
         if answer.status == 416:
             length = sum(len(plane) for plane in payload.planes)
             raise RequestedRangeNotSatisfiable(length, description=f"the payload has {length} bytes")
-        body = b"" if request.method == "HEAD" else b"".join(answer.body)
+        body = [] if request.method == "HEAD" else [b"".join(answer.body)]  # as bytes it would say its length
         return Response(body, status=answer.status, headers=answer.headers)
 
     def put(self, call: Call[PayloadQuery]) -> Response:

@@ -39,6 +39,7 @@ REQUESTS = {
     "OPTIONS": get(DATA, method="OPTIONS"),
     "a method in small letters": get(DATA, method="get"),
     "a range": get(DATA, "Range: bytes=2-5"),
+    "HEAD with a parameter": get(f"{DATA}?keep_s=60", method="HEAD"),
     "a range in HEAD": get(DATA, "Range: bytes=2-5", method="HEAD"),
     "a range in another case": get(DATA, "Range: Bytes=2-5"),
     "a range beyond": get(DATA, "Range: bytes=200-"),
