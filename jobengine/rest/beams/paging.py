@@ -24,5 +24,5 @@ def add_links(
 
 
 def _link(path: str, offset: int, limit: int, relation: str) -> str:
-    kept = {name: text for name, text in request.args.items() if name not in ("offset", "limit")}
+    kept = {name: text for name, text in request.args.items() if name not in ("offset", "start", "limit")}
     return f'<{path}?{urlencode({**kept, "offset": offset, "limit": limit})}>; rel="{relation}"'

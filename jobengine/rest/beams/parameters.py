@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field
 
 from jobengine.contents.look_up import Page, Terms
 from jobengine.rest.parameters import Flag, Query, Text
@@ -40,7 +40,11 @@ class BeamQuery(Query):
 class ContentsQuery(BeamQuery):
     """Which contents to list."""
 
-    offset: Offset = Field(0, description="Contents to leave out at the beginning.")
+    offset: Offset = Field(
+        0,
+        validation_alias=AliasChoices("offset", "start"),
+        description="Contents to leave out at the beginning; `start` in the Beam Engine's own documents.",
+    )
     limit: Limit = Field(DEFAULT_LIMIT, description="Contents to answer at most.")
     count: Flag = Field(False, description="Answer only how many there are.")
     filter: Text | None = Field(

@@ -61,7 +61,18 @@ def test_b4_to_b8_pages_of_names(hundred: Beam) -> None:
     assert names("?offset=199") == []
     assert names("?offset=x") == every[:10]
     assert names("?limit=x") == every[:10]
+    assert names("?start=10&limit=42") == every[10:52]
     assert hundred.client.get("/beams?count").get_json() == {"count": 100}
+
+
+def test_a_list_goes_on_from_where_start_says(hundred: Beam) -> None:
+    response = hundred.client.get("/beams?start=20&limit=10")
+
+    assert response.headers["Link"] == (
+        '</beams?offset=0&limit=10>; rel="first", </beams?offset=10&limit=10>; rel="prev", '
+        '</beams?offset=30&limit=10>; rel="next"'
+    )
+    assert is_beam_error(hundred.client.get("/beams?start=20&offset=20"), 400)
 
 
 @pytest.mark.parametrize(
