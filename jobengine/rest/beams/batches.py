@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -152,16 +151,21 @@ def _brought(value: Json, planes: Sequence[Buffer] | None, pointer: str) -> Brou
         if declared and (
             len(sizes) != len(declared) or any(s < d for s, d in zip(sizes, declared, strict=True))
         ):
-            raise malformed(
-                [Fault(f"{pointer}/data", f"has planes of {sizes} bytes, but {declared} are declared")]
-            )
+            text = f"has {_lengths(sizes)} bytes, but {_lengths(declared)} are declared"
+            raise malformed([Fault(f"{pointer}/data", text)])
     return Brought(element, document.stream_index, planes)
 
 
+def _lengths(sizes: Sequence[int]) -> str:
+    return " + ".join(map(str, sizes))
+
+
 def _decoded(data: Json, pointer: str) -> bytes:
+    if not isinstance(data, str):
+        raise malformed([Fault(f"{pointer}/data", "must be text in base64, or a list of it")])
     try:
         return b64decode(data, validate=True)
-    except (TypeError, ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise malformed([Fault(f"{pointer}/data", f"must be base64: {error}")]) from None
 
 

@@ -25,7 +25,8 @@ MAX_PAGE_BYTES = 4 << 20
 
 def is_wanted() -> bool:
     """Whether the request prefers this form."""
-    return bool(request.accept_mimetypes.best == MIXED)
+    accepted = request.accept_mimetypes
+    return bool(accepted.best == MIXED and accepted.quality(MIXED))
 
 
 def fitting(elements: Sequence[StoredElement]) -> int:

@@ -110,10 +110,15 @@ def test_elements_say_their_stream_where_the_address_means_all(with_f: Beam) -> 
         ([packet(1), {"type": "Wibble"}], "/1/type"),
         ([packet(1), packet(2, stream_index=1)], "/1/stream_index"),
         ([packet(1), {"type": "Packet", "data": "%"}], "/1/data"),
-        ([packet(1), {"type": "Packet", "data": 5}], "/1/data"),
+        ([packet(1), {"type": "Packet", "data": "é"}], "/1/data: must be base64"),
+        ([packet(1), {"type": "Packet", "data": 5}], "/1/data: must be text in base64, or a list of it"),
+        ([packet(1), {"type": "Packet", "data": None}], "/1/data: must be text in base64"),
         ([packet(1), {"type": "Packet", "data": ["AA==", "AA=="]}], "/1/data"),
-        ([packet(1), {"type": "Packet", "size": 2, "data": "AA=="}], "/1/data"),
-        ([packet(1), {"type": "Frame", "buf_sizes": [1, 1], "data": ["AA=="]}], "/1/data"),
+        ([packet(1), {"type": "Packet", "size": 2, "data": "AA=="}], "has 1 bytes, but 2 are declared"),
+        (
+            [packet(1), {"type": "Frame", "buf_sizes": [1, 2], "data": ["AA==", "AA=="]}],
+            "/1/data: has 1 + 1 bytes, but 1 + 2 are declared",
+        ),
     ],
 )
 def test_one_wrong_element_refuses_all(with_f: Beam, lines: list[Any], place: str) -> None:

@@ -57,6 +57,9 @@ def test_a_page_ends_where_it_is_large_enough(with_f: Beam, monkeypatch: pytest.
     assert pages == 3
 
 
-def test_who_takes_anything_gets_json(with_f: Beam) -> None:
+@pytest.mark.parametrize(
+    "accepted", ["*/*", "multipart/mixed;q=0", "application/json, multipart/mixed;q=0.5"]
+)
+def test_who_does_not_prefer_parts_gets_json(with_f: Beam, accepted: str) -> None:
     put_lines(with_f, packet(1, b"one"))
-    assert with_f.get("0/1", headers={"Accept": "*/*"}).mimetype == "application/json"
+    assert with_f.get("0/1", headers={"Accept": accepted}).mimetype == "application/json"
