@@ -54,7 +54,7 @@ class Delivery:
         self.dead_letters = 0
         self._ledger = ledger
         self._clock = clock
-        self._offered = 0
+        self._offered = self._newest_end = 0
         self._attempt_ns: int | None = None
         self._retry_ns = self._first_retry_ns = RETRY_MAX_NS if sink.descriptors else RETRY_NS
         self._under_way: deque[tuple[int, int]] = deque()
@@ -72,7 +72,10 @@ class Delivery:
 
     def offer_end(self, labels: Sequence[str], element_id: bytes, now_ns: int) -> bool:
         """Hand over an end of stream, as an element."""
-        return self._take_note(int(self.sink.offer_end(labels, element_id)), now_ns) == 1
+        if not self._take_note(int(self.sink.offer_end(labels, element_id)), now_ns):
+            return False
+        self._newest_end = self._offered
+        return True
 
     def record(self, record: Delivered) -> None:
         """What the ledger is to say once all that was handed over so far is safe."""
@@ -130,7 +133,9 @@ class Delivery:
         if not self.skips:
             left = self.under_way
             behind = f"; {left} are not delivered" if left > 1 else ""
-            raise DeliveryTimeout(f"the sink did not take an element within {waited_ms:.0f} ms{behind}")
+            is_end = bool(self._under_way) and self._under_way[0][0] == self._newest_end
+            failing = "confirm an end of stream" if is_end else "take an element"
+            raise DeliveryTimeout(f"the sink did not {failing} within {waited_ms:.0f} ms{behind}")
         self._give_up()
 
     def _give_up(self) -> None:

@@ -139,6 +139,14 @@ def test_what_is_never_confirmed_fails_the_job_in_time(scene: Scene) -> None:
     assert 300 <= (scene.clock.monotonic_ns() - scene.sink.start_ns) / 1e6 < 303
 
 
+def test_an_end_that_is_never_confirmed_is_told_as_such(scene: Scene) -> None:
+    scene.camera.add_every(40, 3)
+    scene.link.at(300, lambda: setattr(scene.sink, "confirms", False))
+    scene.restream(pacing=ABSOLUTE, maxIdleMs=400, onIdle="finish", maxDeliveryMs=300)
+    assert (scene.end[0], scene.end[1]["code"]) == ("Error", "delivery")
+    assert scene.end[1]["cause"].startswith("the sink did not confirm an end of stream within")
+
+
 def test_nobody_at_the_sink_fails_the_job_in_time(scene: Scene) -> None:
     scene.camera.add_every(40, 10)
     scene.sink.is_ready = False
