@@ -18,7 +18,7 @@ from jobengine.rest.beams.address import join
 from jobengine.rest.beams.content_streams import all_timed, timed
 from jobengine.rest.beams.element_view import element_address, element_document, index_of
 from jobengine.rest.beams.paging import add_links
-from jobengine.rest.beams.parameters import ElementQuery
+from jobengine.rest.beams.parameters import ElementQuery, PayloadReadQuery
 from jobengine.rest.beams.path import stream_name, variable
 from jobengine.rest.beams.payload_reading import split_raw
 from jobengine.rest.beams.payloads import PayloadRoutes
@@ -44,6 +44,7 @@ class ElementReading:
         """
         element, data = split_raw(variable(call, "reference"))
         if data:
+            _check_reads_payload(call.query)
             return self._payloads.read(call, element, data)
         if call.query.keep_s is not None:
             raise MalformedError("keep_s is possible for a payload only, not for a description")
@@ -107,6 +108,14 @@ class ElementReading:
         fitting = Found(found.elements[:count], found.has_more or count < len(found.elements))
         documents = [element_document(content, each, with_ids) for each in fitting.elements]
         return fitting, mixed.mixed_answer(self._services.store, fitting.elements, documents)
+
+
+def _check_reads_payload(query: ElementQuery) -> None:
+    """Raise MalformedError for parameters that mean something for descriptions only."""
+    others = sorted(query.model_fields_set - PayloadReadQuery.model_fields.keys())
+    if others:
+        known = ", ".join(PayloadReadQuery.model_fields)
+        raise MalformedError(f"{', '.join(others)}: not possible for a payload; known are {known}")
 
 
 def _read_reference(text: str) -> MediaReference:

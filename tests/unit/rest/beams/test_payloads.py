@@ -301,15 +301,6 @@ def test_ranges_of_bytes(
         assert response.headers["Content-Length"] == str(len(body))
 
 
-@pytest.mark.parametrize("query", ["", "?keep_s=60"])
-def test_head_knows_no_ranges(small: Beam, query: str) -> None:
-    path = f"/beams/test_url/0/frame_42/data{query}"
-
-    response = small.client.head(path, headers={"Range": "bytes=1-2"})
-
-    assert (response.status_code, response.headers["Content-Length"], response.data) == (200, "8", b"")
-
-
 def test_an_entity_tag_is_that_of_the_bytes(small: Beam) -> None:
     tag = small.get("0/frame_42/data").headers["ETag"]
 
