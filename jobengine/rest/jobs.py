@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, request
 
 from jobengine.errors import DocumentError, Fault, NotFoundError
 from jobengine.history.whole_jobs import WholeJob
-from jobengine.messaging.engine_messages import Accepted, SubmitJob
+from jobengine.messaging.engine_messages import Draft, SubmitJob
 from jobengine.model.check import kind_of
 from jobengine.model.document import JobDocument, JobPatch, JobUpdate
 from jobengine.model.query import fields_of, parse_filter, parse_sort
 from jobengine.rest.api import Answer, Api, Call, Route, json_response
-from jobengine.rest.auth import Role
+from jobengine.rest.auth import Actor, Role
 from jobengine.rest.body import read_body
 from jobengine.rest.drafts import new_drafts, read_job, surroundings
 from jobengine.rest.job_address import JOB, JOBS, job_id_of
@@ -30,10 +31,12 @@ from jobengine.rest.parameters import (
     SubmitQuery,
 )
 from jobengine.rest.planned import planned_timeline
-from jobengine.rest.repetition import REPLAYED, idempotency_key
+from jobengine.rest.repetition import REPLAYED, idempotency_key, job_made
 from jobengine.rest.revision import is_known, not_modified
 from jobengine.rest.services import HttpServices
 from jobengine.rest.shapes import CountShape, JobShape, JobsOrCount, PlanShape
+
+Json = Any
 
 
 class JobRoutes:
@@ -50,10 +53,14 @@ class JobRoutes:
         With `validate` it is only checked: the answer is the planned timeline.
         """
         value, data = read_body(self._limit)
-        around = surroundings(self._services)
-        document = read_job(value, around)
-        self._check_host(call.query.host)
-        drafts = new_drafts(document.transitions, around)
+        key = None if call.query.validate_only else idempotency_key(call.actor, f"POST {JOBS}", data)
+        try:
+            document, drafts = self._read(value, call.query.host)
+        except DocumentError:
+            made = job_made(self._services.reader, key)
+            if made is None:
+                raise
+            return self._created(made, call.actor, is_repeat=True)
         if call.query.validate_only:
             entries = planned_timeline(drafts, self._services.clock.now())
             kind = next((kind for d in drafts if (kind := kind_of(d.description))), None)
@@ -66,21 +73,30 @@ class JobRoutes:
             client_data=document.client_data,
             restart_policy=document.restart_policy,
             drafts=drafts,
-            idempotency=idempotency_key(call.actor, f"POST {JOBS}", data),
+            idempotency=key,
         )
-        response = self._answers.one(self._made(accepted), call.actor, 201)
-        response.headers["Location"] = f"{JOBS}/{accepted.job_id}"
-        if accepted.replayed:
+        return self._created(accepted.job_id, call.actor, accepted.replayed)
+
+    def _read(self, value: Json, host: str | None) -> tuple[JobDocument, tuple[Draft, ...]]:
+        around = surroundings(self._services)
+        document = read_job(value, around)
+        self._check_host(host)
+        return document, new_drafts(document.transitions, around)
+
+    def _created(self, job_id: str, actor: Actor, is_repeat: bool) -> Response:
+        response = self._answers.one(self._made(job_id, is_repeat), actor, 201)
+        response.headers["Location"] = f"{JOBS}/{job_id}"
+        if is_repeat:
             response.headers[REPLAYED] = "true"
         return response
 
-    def _made(self, accepted: Accepted) -> WholeJob:
+    def _made(self, job_id: str, is_repeat: bool) -> WholeJob:
         try:
-            return self._services.whole_jobs.get(accepted.job_id)
+            return self._services.whole_jobs.get(job_id)
         except NotFoundError:
-            if not accepted.replayed:
+            if not is_repeat:
                 raise
-            said = f"this request made job {accepted.job_id} before, which has been deleted since"
+            said = f"this request made job {job_id} before, which has been deleted since"
             raise NotFoundError(f"{said}; another Idempotency-Key makes another job") from None
 
     def list_jobs(self, call: Call[ListQuery]) -> Response:

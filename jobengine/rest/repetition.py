@@ -1,8 +1,8 @@
 """Requests that come again under their ``Idempotency-Key``, also when they could not be carried out any more.
 
 The engine answers a repetition before it looks at anything else. But a request may be refused before it
-gets there, for what it has changed itself: the revision is another now, the job is prepared. Then what was
-answered the first time counts.
+gets there, for what it has changed itself or others have since: the revision is another now, the job is
+prepared, a variable is gone. Then what was answered the first time counts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from flask import request
 
 from jobengine.errors import MalformedError
 from jobengine.history.reader import JobReader
+from jobengine.history.rows import StoredAnswer
 from jobengine.messaging.engine_messages import IdempotencyKey
 from jobengine.rest.auth import Actor
 
@@ -35,8 +36,21 @@ def transitions_made(reader: JobReader, key: IdempotencyKey | None) -> tuple[str
 
     Raises IdempotencyConflict if the key was used for another request.
     """
+    answer = _first_answer(reader, key)
+    return None if answer is None else tuple(answer.response["transitionIds"])
+
+
+def job_made(reader: JobReader, key: IdempotencyKey | None) -> str | None:
+    """The job that the same request has made before; None if there was none.
+
+    Raises IdempotencyConflict if the key was used for another request.
+    """
+    answer = _first_answer(reader, key)
+    return None if answer is None else answer.job_id
+
+
+def _first_answer(reader: JobReader, key: IdempotencyKey | None) -> StoredAnswer | None:
     answer = reader.answer_under(key.key, key.scope) if key is not None else None
-    if key is None or answer is None:
-        return None
-    key.check_same(answer.request_hash)
-    return tuple(answer.response["transitionIds"])
+    if key is not None and answer is not None:
+        key.check_same(answer.request_hash)
+    return answer

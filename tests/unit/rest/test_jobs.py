@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import count
 from typing import Any
 
@@ -136,6 +137,26 @@ def test_the_same_idempotency_key_makes_one_job(bench: Bench) -> None:
     other = bench.client.post("/api/jobs", json={**body, "name": "other"}, headers=headers)
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency-key-reused")
     assert bench.client.get("/api/jobs?count").get_json() == {"count": 1}
+
+
+def test_a_post_is_answered_as_before_though_what_it_uses_is_gone(bench: Bench) -> None:
+    bench.client.put("/api/variables/folder", json={"value": "news"})
+    document = copy.deepcopy(PIPE)
+    document["pipeSpec"]["outputGraph"][0]["filter"][-1]["filePath"] = "${Var:folder}/noon.wav"
+    body = {"transitions": [immediate("Start", jobDescription=document)]}
+    first = bench.client.post("/api/jobs", json=body, headers={"Idempotency-Key": "k1"})
+    assert bench.client.delete("/api/variables/folder").status_code == 204
+
+    again = bench.client.post("/api/jobs", json=body, headers={"Idempotency-Key": "k1"})
+    assert (again.status_code, again.get_json()["jobId"]) == (201, first.get_json()["jobId"])
+    assert again.headers["Location"] == first.headers["Location"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    new = bench.client.post("/api/jobs", json=body, headers={"Idempotency-Key": "k2"})
+    assert (new.status_code, new.get_json()["code"]) == (422, "invalid-document")
+    checked = bench.client.post("/api/jobs?validate=1", json=body, headers={"Idempotency-Key": "k1"})
+    assert checked.status_code == 422
+    other = bench.client.post("/api/jobs", json={**body, "name": "x"}, headers={"Idempotency-Key": "k1"})
+    assert other.get_json()["code"] == "idempotency-key-reused"
 
 
 def test_a_repeated_post_whose_job_was_deleted_makes_none_and_says_so(bench: Bench) -> None:
