@@ -145,6 +145,7 @@ class Muxer:
         raw: Collection[int] = (),
     ) -> None:
         self._name = str(target) if isinstance(target, Path) else container
+        self._form = container
         self._container = _open(target, container)
         self._tracks: dict[int, Track] = {}
         self._copied: list[int] = []
@@ -193,7 +194,7 @@ class Muxer:
         except OSError as error:
             raise sink_failure(self._name, error, self._elements) from error
         except FFmpegError as error:
-            raise MediaError(f"{self._name} can't be written ({error.strerror})") from error
+            raise MediaError(f"an element can't be put into {self._form} ({error.strerror})") from error
 
     def _add(
         self, document: Mapping[str, Json], container: str, window: Window | None, raw: Collection[int]

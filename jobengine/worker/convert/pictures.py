@@ -60,7 +60,8 @@ class Png(Recipe):
         form = PictureForm(kind=self.kind, **parameters.model_dump())
         given = media_elements(source, counted(task, loaded), element.kind)
         picture = picture_at(source.stream, given, pts, form)
-        return Result(picture.data, media_type=picture.media_type, headers={"Beam-PTS": str(picture.pts)})
+        shown_pts = pts if picture.pts is None else picture.pts  # FFmpeg takes the lowest of all for none
+        return Result(picture.data, media_type=picture.media_type, headers={"Beam-PTS": str(shown_pts)})
 
 
 class Jpeg(Png):

@@ -11,7 +11,8 @@ import pytest
 
 from jobengine.errors import MalformedError, MediaError, NotFoundError
 from jobengine.media.demux import Demuxer
-from jobengine.model.element import Element, ElementKind
+from jobengine.media.media_element import write_attributes
+from jobengine.model.element import PTS_MAX, PTS_MIN, Element, ElementKind
 from jobengine.model.recipe import Result
 from jobengine.ports.contents import PutElement
 from tests.integration.convert.kitchen import Kitchen
@@ -115,6 +116,18 @@ def test_a_stream_without_a_time_base_is_left_out_of_a_film_of_all(film: Kitchen
 
     for reference in ("first-last", "0s-1s"):
         assert set(frames(film.run("mp4", "film", "all", reference))) == {"video", "audio"}
+
+
+def test_pictures_at_the_ends_of_time(kitchen: Kitchen) -> None:
+    size = {"width": 16, "height": 16, "format": "gray"}
+    codec = {"codec_type": "video", "name": "rawvideo", **size}
+    number = kitchen.make("ends", codec, base=(1, 25)).stream_number(0)
+    members = write_attributes(size)
+    frames = [Element(ElementKind.FRAME, pts, attributes=members) for pts in (PTS_MIN, PTS_MAX)]
+    kitchen.store.commit([PutElement(number, frame, [bytes(256)]) for frame in frames])
+
+    for place, pts in (("first", PTS_MIN), ("last", PTS_MAX)):
+        assert kitchen.run("png", "ends", "0", place).headers == {"Beam-PTS": str(pts)}
 
 
 def test_gone_payloads_come_back_from_an_equivalent(film: Kitchen) -> None:
