@@ -7,7 +7,7 @@ and for everything that is encoded anew; other containers begin at the key frame
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -170,7 +170,21 @@ class Muxer:
         self._mux(track.take(item))
 
     def close(self) -> Muxed:
-        """End the file. Not to be called twice."""
+        """End the file, which is let go as it is if that fails. Not to be called twice."""
+        try:
+            self._end()
+        except BaseException:
+            self.abandon()
+            raise
+        encoded = tuple(index for index in self._tracks if index not in self._copied)
+        return Muxed(tuple(self._copied), encoded, self._left_out, self._is_exact)
+
+    def abandon(self) -> None:
+        """Let the file go as it is. Why it is let go is known: that it can't be ended either says no more."""
+        with suppress(OSError, FFmpegError):
+            self._container.close()
+
+    def _end(self) -> None:
         try:
             for track in self._tracks.values():
                 self._mux(track.finish())
@@ -179,12 +193,6 @@ class Muxer:
             self._container.close()
         except OSError as error:
             raise sink_failure(self._name, error, self._elements) from error
-        encoded = tuple(index for index in self._tracks if index not in self._copied)
-        return Muxed(tuple(self._copied), encoded, self._left_out, self._is_exact)
-
-    def abandon(self) -> None:
-        """Let the file go as it is."""
-        self._container.close()
 
     def _mux(self, packets: Sequence[Packet[Any]]) -> None:
         try:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 import soundfile
 
-from jobengine.errors import MediaError
+from jobengine.errors import DiskFull, MediaError
 from jobengine.media.demux import Demuxer
 from jobengine.media.media_element import MediaElement, write_attributes
-from jobengine.media.mux import CONTAINERS, Muxed, Muxer
+from jobengine.media.mux import CONTAINERS, CopiedTrack, Muxed, Muxer
 from jobengine.media.ordering import in_decode_order
 from jobengine.media.window import Window
 from jobengine.model.element import Element, ElementKind
@@ -223,3 +225,55 @@ def test_a_stream_without_time_base_is_refused(tmp_path: Path) -> None:
     stream = {"index": 3, "codecpar": {"codec_type": "audio", "name": "aac", "sample_rate": 48000}}
     with pytest.raises(MediaError, match="stream 3 has no time_base"):
         Muxer(tmp_path / "out.mp4", "mp4", [stream])
+
+
+class _Disk(io.BytesIO):
+    """A file on a disk that ``is_full`` from some moment on."""
+
+    is_full = False
+
+    def write(self, data: Any, /) -> int:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "no space is left")
+        return super().write(data)
+
+
+PCM = {"codec_type": "audio", "name": "pcm_s16le", "format": "s16", "sample_rate": 48000, "channels": 2}
+
+
+@pytest.fixture
+def disk() -> _Disk:
+    return _Disk()
+
+
+@pytest.fixture
+def begun(disk: _Disk) -> Muxer:
+    """A file of sound on ``disk`` that has begun."""
+    muxer = Muxer(disk, "wav", [{"index": 0, "time_base": [1, 48000], "codecpar": PCM}])
+    muxer.write(MediaElement(0, Element(ElementKind.PACKET, 0, duration=10), [bytes(40)]))
+    return muxer
+
+
+def test_a_file_that_can_not_be_ended_is_let_go(
+    begun: Muxer, disk: _Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(track: CopiedTrack) -> None:
+        raise MediaError("the encoder fails")
+
+    monkeypatch.setattr(CopiedTrack, "finish", fail)
+    with pytest.raises(MediaError, match="the encoder fails"):
+        begun.close()
+
+    left = disk.getvalue()
+    begun.abandon()
+    assert disk.getvalue() == left
+    assert left[4:8] == (len(left) - 8).to_bytes(4, "little"), "its header says how long it is"
+
+
+def test_a_full_disk_is_told_once(begun: Muxer, disk: _Disk) -> None:
+    disk.is_full = True
+
+    begun.abandon()
+
+    with pytest.raises(DiskFull):
+        Muxer(disk, "wav", [{"index": 0, "time_base": [1, 48000], "codecpar": PCM}]).close()
