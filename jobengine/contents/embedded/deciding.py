@@ -29,6 +29,7 @@ from jobengine.contents.embedded.record import (
 from jobengine.contents.embedded.requests import ReadyDocument, ReadyDrop, ReadyElement, plain_buffers
 from jobengine.contents.embedded.row import Row
 from jobengine.contents.embedded.tables import PinRow, StreamRow
+from jobengine.contents.planes import are_new
 from jobengine.contents.refusals import id_taken, must_match, no_element, pts_taken
 from jobengine.model.element import ElementKind
 from jobengine.ports.contents import (
@@ -182,8 +183,8 @@ class Deciding:
             raise no_element(ElementKind(write.kind), write.pts)
         before = self._row(stream, sequence)
         planes = list(self.planes_of(before))
+        is_new = are_new(write.planes, [len(plane) for plane in planes])
         planes += [b""] * (max(write.planes) + 1 - len(planes))
-        is_new = not any(len(planes[place]) for place in write.planes)
         for place, plane in zip(write.planes, plain_buffers(list(write.planes.values())), strict=True):
             planes[place] = plane
         after = replace(before, stored=tuple(len(plane) for plane in planes))

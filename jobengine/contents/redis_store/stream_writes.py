@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from jobengine.contents.planes import are_new
 from jobengine.contents.redis_store.order import place_bytes
 from jobengine.contents.redis_store.pins import Pins
 from jobengine.contents.redis_store.row import NOWHERE, Place, Row, pack_row
@@ -49,8 +50,8 @@ def put_planes(draft: StreamDraft, write: PutPlanes) -> Outcome:
     if sequence is None:
         raise no_element(write.kind, write.pts)
     row = _row(draft, sequence)
+    is_new = are_new(write.planes, [length for _, _, length in row.places])
     places = [*row.places, *[NOWHERE] * (max(write.planes) + 1 - len(row.places))]
-    is_new = all(places[plane] == NOWHERE for plane in write.planes)
     for plane, buffer in write.planes.items():
         draft.release([places[plane]])
         places[plane] = draft.hold(buffer)

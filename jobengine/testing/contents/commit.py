@@ -8,6 +8,7 @@ from functools import partial
 
 import msgspec
 
+from jobengine.contents.planes import are_new
 from jobengine.contents.refusals import id_taken, no_element, pts_taken, stream_gone
 from jobengine.ids import new_element_id
 from jobengine.model.element import ElementKind, PayloadState, StoredElement
@@ -123,8 +124,8 @@ class MemoryCommit:
         if there is None:
             raise no_element(write.kind, write.pts)
         planes = list(there.planes or ())
+        is_new = are_new(write.planes, [len(plane) for plane in planes])
         planes += [b""] * (max(write.planes) + 1 - len(planes))
-        is_new = not any(planes[place] for place in write.planes)
         for place, buffer in write.planes.items():
             planes[place] = bytes(buffer)
         outcome = self._put(there.with_payload(tuple(planes), write.expires_us), stream)

@@ -247,6 +247,24 @@ def test_planes_are_new_where_there_were_none(store: ContentStore) -> None:
     assert [is_new(0, 1), is_new(1)] == [True, False]
 
 
+def test_a_payload_of_no_bytes_is_one(store: ContentStore) -> None:
+    store.commit([put(1)])
+
+    def is_new(**planes: bytes) -> bool:
+        given = {int(name.removeprefix("plane_")): plane for name, plane in planes.items()}
+        return store.commit([PutPlanes(STREAM, PACKET, 1, given)])[0].created
+
+    assert [is_new(plane_0=b""), is_new(plane_0=b""), is_new(plane_0=b"x"), is_new(plane_0=b"")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert is_new(plane_1=b"x")
+    store.commit([DropPayloads(STREAM, 1, 1)])
+    assert is_new(plane_0=b"")
+
+
 def test_the_time_of_a_payload_is_that_of_its_last_write(store: ContentStore) -> None:
     store.commit([put(n, b"x", expires_us=START_US + 1) for n in range(4)])
     store.commit([put(0, b"y", mode=PutMode.REPLACE)])
