@@ -239,6 +239,7 @@ class Runtime:
             case Withdraw(request=request, transition_ids=ids):
                 gone = tuple(i for i in ids if self._plan.withdraw(i))
                 counts = Counts.of(self._driven.reading(self._elapsed_ms()))
+                self._tell_progress()  # first: no more is left of what counts from here than was asked for
                 self._reporter.say(Withdrawn(request, gone, counts))
             case Fire(transition_ids=ids, raised=raised):
                 for transition_id in ids:
@@ -250,11 +251,13 @@ class Runtime:
 
     def _heartbeat(self) -> None:
         """Tell what the work does, now and then."""
-        now_ns = self._clock.monotonic_ns()
-        if now_ns >= self._progress_due_ns:
-            self._progress_due_ns = now_ns + self._reporter.beat_ns
-            late_ms = self._driven.late_ms if self.state is JobState.RUNNING else 0.0
-            self._reporter.progress(self.state, self._work, self._elapsed_ms() / 1000, late_ms)
+        if self._clock.monotonic_ns() >= self._progress_due_ns:
+            self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        self._progress_due_ns = self._clock.monotonic_ns() + self._reporter.beat_ns
+        late_ms = self._driven.late_ms if self.state is JobState.RUNNING else 0.0
+        self._reporter.progress(self.state, self._work, self._elapsed_ms() / 1000, late_ms)
 
     def _next_moment(self) -> datetime | None:
         if not len(self._plan):

@@ -17,6 +17,7 @@ from jobengine.messaging.worker_messages import (
     OutputClosed,
     OutputOpened,
     Passed,
+    Progress,
     Release,
     Resume,
     Sync,
@@ -320,6 +321,15 @@ class TestCommands:
         stage.run(SyntheticWork(), [start(), planned(1, "Duration", "Cancel", duration=500), finish_at(2000)])
         assert stage.withdrawn[0].transition_ids == ("t1",)
         assert stage.passed[-1][1] == "Finished"
+
+    def test_counts_of_a_withdrawn_transition_are_in_the_progress_told_before(self, stage: Stage) -> None:
+        stage.link.at(730, Withdraw(ENGINE, "r1", ("t1",)))
+        stage.run(SyntheticWork(), [start(), planned(1, "Duration", "Cancel", duration=900), finish_at(2000)])
+        place = stage.link.said.index(stage.withdrawn[0])
+        before, counts = stage.link.said[place - 1], stage.withdrawn[0].counts
+        assert isinstance(before, Progress)
+        assert counts is not None
+        assert (before.position.pts, before.elapsed_s) == (counts.position, counts.elapsed_ms / 1000)
 
     def test_worker_from_which_the_job_was_taken_stops_and_closes_its_files(self, stage: Stage) -> None:
         stage.link.at(500, Release(ENGINE, fenced=True))
