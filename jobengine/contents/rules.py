@@ -90,14 +90,16 @@ class RuleBook:
             raise NotFoundError(f"there is no rule {name!r}")
         return found
 
-    def put(self, name: str, rule: Rule, expected: int | None = None) -> bool:
+    def put(self, name: str, rule: Rule, expected: int | None = None, *, creates_only: bool = False) -> bool:
         """Set a rule; whether there was none of this name.
 
         Here and below ``expected`` is the revision that is to be changed, None any; RevisionMismatch is
-        raised if it is another one by then.
+        raised if it is another one by then, or if there is a rule and ``creates_only``.
         """
 
         def decide(before: Rules) -> Changes:
+            if creates_only and name in before:
+                raise RevisionMismatch(f"there is a rule {name!r} already")
             return {name: rule.document()}
 
         return name not in self._change(decide, expected)

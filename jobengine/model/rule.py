@@ -147,6 +147,10 @@ def read_rules(value: Json, roots: MediaRoots | None = None) -> dict[str, Rule]:
 
 
 def _check(rule: Rule, roots: MediaRoots | None) -> Iterator[Fault]:
+    if not rule.method:
+        yield Fault("/method", "must name a method: a rule without one fits nothing")
+    if rule.status_code and not rule.post_route:
+        yield Fault("/statusCode", "is possible with postRoute only: before routing there is no answer")
     try:
         recipe = find_recipe(rule.recipe)
         read_parameters(recipe, rule.parameters, roots)

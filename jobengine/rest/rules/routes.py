@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from flask import Response
+from flask import Response, request
 from pydantic import Field, RootModel
 
 from jobengine.contents.rules import RuleBook
@@ -94,7 +94,10 @@ class RuleRoutes:
         return expected_revision(self._book.revision())
 
     def put(self, call: Call[NoQuery]) -> Response:
-        """Add a rule, or replace the one of this name. In force with the next request."""
+        """Add a rule, or replace the one of this name. In force with the next request.
+
+        With `If-None-Match: *` nothing is replaced: a rule that is there is a 412.
+        """
         name = call.path["name"]
         value, _ = read_body(self._limit)
         try:
@@ -102,7 +105,8 @@ class RuleRoutes:
         except DocumentError as error:
             faults = [Fault(fault.pointer.removeprefix(f"/{name}"), fault.detail) for fault in error.faults]
             raise DocumentError(faults) from None
-        is_new = self._book.put(name, rule, self._expected())
+        creates_only = request.if_none_match.star_tag
+        is_new = self._book.put(name, rule, self._expected(), creates_only=creates_only)
         return self._answer(name, self._book.revision(), 201 if is_new else 200)
 
     def patch(self, call: Call[NoQuery]) -> Response:

@@ -74,6 +74,30 @@ def test_who_read_older_rules_changes_none(bench: Bench) -> None:
     assert bench.client.delete("/api/rules/own", headers=now).status_code == 204
 
 
+def test_a_rule_that_must_not_be_there_is_not_replaced(bench: Bench) -> None:
+    new = {"If-None-Match": "*"}
+
+    answers = [
+        bench.client.put(f"/api/rules/{name}", json={**OWN, "order": order}, headers=new)
+        for order, name in enumerate(("own", "own", "jpeg"))
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 412, 412]
+    assert bench.client.get("/api/rules/own").get_json()["order"] == 0
+    assert bench.client.get("/api/rules/jpeg").get_json()["isShipped"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("method", []), ("statusCode", [404]), ("statusCode", 200)])
+def test_a_rule_that_could_never_fit_or_not_as_it_says_is_refused(
+    bench: Bench, name: str, value: Any
+) -> None:
+    answer = bench.client.put("/api/rules/own", json={**OWN, name: value})
+
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in answer.get_json()["errors"]] == [f"/{name}"]
+    assert put(bench, "own", postRoute=True, statusCode=[404]) == 201
+
+
 def test_a_wrong_rule_is_refused_with_its_places(bench: Bench) -> None:
     answer = bench.client.put(
         "/api/rules/own", json={"pathPattern": "(", "recipe": "wibble", "method": "get"}
