@@ -43,8 +43,9 @@ class SchedulerTimer:
             if self._scheduler.get_job(_NEXT_DUE):
                 self._scheduler.remove_job(_NEXT_DUE)
             return
+        once = DateTrigger(moment, UTC)  # without a zone it asks for the machine's, which may be unknown
         self._scheduler.add_job(
-            self._wake, DateTrigger(moment), id=_NEXT_DUE, replace_existing=True, misfire_grace_time=None
+            self._wake, once, id=_NEXT_DUE, replace_existing=True, misfire_grace_time=None
         )
 
     def wake_every(self, period_s: float) -> None:
