@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import psutil
 import pytest
@@ -41,12 +41,7 @@ def test_a_signal_to_all_processes_of_the_group_stops_the_service_as_one_to_the_
     job = reach(service.client.jobs.submit(recording("group", after(500))), "Running")
     output, worker = output_of(job), worker_of(job)
     assert service.process is not None
-    main = psutil.Process(service.process.pid)
-    tree = [main, *main.children(recursive=True)]
-    group = [process for process in tree if os.getpgid(process.pid) == os.getpgid(main.pid)]
-    assert len(group) >= 4
-    for process in group if is_main_first else reversed(group):
-        process.send_signal(signal.SIGTERM)
+    signal_group(psutil.Process(service.process.pid), is_main_first)
     assert service.process.wait(PATIENCE_S) == 0
     log = service.log.read_text()
     assert "service.stopped" in log
@@ -57,6 +52,32 @@ def test_a_signal_to_all_processes_of_the_group_stops_the_service_as_one_to_the_
     job.finish()
     reach(job, "Finished")
     assert_counts(samples_of(output))
+
+
+def signal_group(main: psutil.Process, is_main_first: bool) -> None:
+    """SIGTERM to all processes of the group, one after the other.
+
+    If the main process is the last, it stands still meanwhile: for the service the signals come together
+    then, also if the tests stand still between two of them.
+    """
+    tree = [main, *main.children(recursive=True)]
+    group = [process for process in tree if group_of(process) == group_of(main)]
+    assert len(group) >= 4
+    if not is_main_first:
+        main.suspend()
+        group.reverse()
+    for process in group:
+        with suppress(psutil.NoSuchProcess):  # the main process has ended it already
+            process.terminate()
+    main.resume()
+
+
+def group_of(process: psutil.Process) -> int | None:
+    """Its group of processes; None if it has ended."""
+    try:
+        return os.getpgid(process.pid)
+    except ProcessLookupError:
+        return None
 
 
 def test_whoever_listens_to_events_does_not_hold_up_a_stop(new_service: NewService) -> None:
