@@ -114,7 +114,10 @@ def _child_numbers() -> Iterator[int]:
 
 def _reaped(pid: int) -> bool:
     """A zombie of a dropped Popen is collected; one that nobody waited for is a leak only of a table slot."""
-    return os.waitpid(pid, os.WNOHANG)[0] == pid
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:  # somebody has waited for it meanwhile
+        return True
 
 
 def _threads() -> Iterator[str]:

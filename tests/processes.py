@@ -21,6 +21,14 @@ def has_ended(process: psutil.Process) -> bool:
         return True
 
 
+def name_of(process: psutil.Process) -> str:
+    """What it calls itself; empty if it has ended, be it that nobody has heard of it yet."""
+    try:
+        return "" if has_ended(process) else process.name()
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def await_end(processes: Iterable[psutil.Process], what: str) -> None:
     """Block until all have ended."""
     left = list(processes)

@@ -24,7 +24,7 @@ import pytest
 
 from jobengine.client import Client
 from tests.ports import free_port
-from tests.processes import await_end, has_ended
+from tests.processes import await_end, has_ended, name_of
 from tests.waiting import PATIENCE_S, wait_until
 
 READY_CALL_TIMEOUT_S = 5.0
@@ -80,7 +80,7 @@ class Service:
     def kill(self) -> None:
         """SIGKILL to the main process; returns when template, proxy, http and engine are gone too."""
         template = self.template_process()
-        tree = [template, *(p for p in template.children() if p.name() in PARTS)]
+        tree = [template, *(p for p in template.children() if name_of(p) in PARTS)]
         self._end(signal.SIGKILL)
         await_end(tree, "all parts have ended")
 
@@ -92,7 +92,7 @@ class Service:
         """The process that forks workers: the first is the main process's child, any later the engine's."""
         assert self.process is not None
         parents = (psutil.Process(self.process.pid), self.engine_process())
-        (nursery,) = [p for parent in parents for p in parent.children() if p.name() == "nursery"]
+        (nursery,) = [p for parent in parents for p in parent.children() if name_of(p) == "nursery"]
         return nursery
 
     def http_process(self) -> psutil.Process:
@@ -173,8 +173,8 @@ class Service:
 
     def _part(self, name: str) -> psutil.Process:
         assert self.process is not None
-        (template,) = [p for p in psutil.Process(self.process.pid).children() if p.name() == "template"]
-        (part,) = [p for p in (template, *template.children()) if p.name() == name]
+        (template,) = [p for p in psutil.Process(self.process.pid).children() if name_of(p) == "template"]
+        (part,) = [p for p in (template, *template.children()) if name_of(p) == name]
         return part
 
     def _is_ours(self, process: psutil.Process) -> bool:

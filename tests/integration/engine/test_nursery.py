@@ -21,7 +21,7 @@ from jobengine.ports.work import WorkerEnded, WorkerProcess, WorkerStarted
 from jobengine.worker import nursery_process
 from jobengine.worker.launcher import NurseryLauncher
 from jobengine.worker.nursery_keeper import NurseryKeeper
-from tests.processes import await_end, has_ended
+from tests.processes import await_end, has_ended, name_of
 from tests.waiting import PATIENCE_S, wait_until
 
 News = WorkerStarted | WorkerEnded
@@ -30,14 +30,6 @@ _ENDS = ("requests", "notices", "workers", "http", "rehearsals")
 
 def surroundings(address: str, folder: Path) -> WorkerSurroundings:
     return WorkerSurroundings(address, str(folder), (), (), 30.0)
-
-
-def _name(process: psutil.Process) -> str:
-    """What it calls itself; empty if it has ended, be it that nobody has heard of it yet."""
-    try:
-        return "" if has_ended(process) else process.name()
-    except psutil.NoSuchProcess:
-        return ""
 
 
 class Service:
@@ -80,7 +72,7 @@ class Service:
         def waiting() -> list[psutil.Process] | None:
             self.turn()
             children = psutil.Process().children(recursive=True)
-            found = [child for child in children if _name(child) == name]
+            found = [child for child in children if name_of(child) == name]
             return found if len(found) == count else None
 
         return wait_until(waiting, f"{count} of {name}") or []
@@ -247,7 +239,7 @@ def test_workers_that_wait_for_jobs_end_with_their_nursery(
         warm_service.launch_unheard("late")
     warm_service.launcher.close()
     if has_work:
-        taken = wait_until(lambda: [one for one in waiting if _name(one) == "job late"], "its worker")
+        taken = wait_until(lambda: [one for one in waiting if name_of(one) == "job late"], "its worker")
         taken[0].kill()
     await_end(waiting, "the end of those that wait")
 
