@@ -77,6 +77,7 @@ def test_a_listener_goes_on_across_a_restart_of_the_service(new_service: NewServ
         service.stop()
     service.start()
     make_events(service, "behind")
+    wait_until(lambda: service.client.jobs.count("isActive == true") == 0, "all has happened")
     service.client.events.post(LAST)
     thread.join(PATIENCE_S)
     assert not thread.is_alive()

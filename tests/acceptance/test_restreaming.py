@@ -59,8 +59,8 @@ class Receiver:
             sender, topic, packed, *_ = self._socket.recv_multipart()
             header = msgspec.msgpack.decode(packed)
             if header["message"] == "end":
-                self._socket.send_multipart((sender, b"OK"))
                 self.ends.append(topic.decode())
+                self._socket.send_multipart((sender, b"OK"))
             elif self._is_superseded(topic, sender):
                 self.refused += 1
             else:
