@@ -106,6 +106,8 @@ class PayloadRoutes:
         if request.content_length is None:
             _check_whole(stored, plane, len(body), sizes)
         planes = _divide(stored, at, plane, body, sizes)
+        if at.kind is ElementKind.FRAME:
+            _check_lengths(stored, at, planes)
         put = PutPlanes(number, at.kind, at.pts, planes, self.expires_us(at.kind, call.query.expires_s))
         (outcome,) = self._services.store.commit([put])
         return Response(status=201 if outcome.created else 200)
@@ -210,6 +212,15 @@ def _divide(
         planes[index] = body[begin : begin + size]
         begin += size
     return planes
+
+
+def _check_lengths(stored: StoredElement, at: Direct, planes: Mapping[int, memoryview]) -> None:
+    """Raise MalformedError for planes that are shorter than they are described."""
+    declared = stored.element.plane_sizes
+    for index, plane in planes.items():
+        if index < len(declared) and len(plane) < declared[index]:
+            described = f"plane {index} of {at} is described with {declared[index]} bytes"
+            raise MalformedError(f"{described}, but {len(plane)} were sent for it")
 
 
 def install(api: Api, services: BeamServices) -> PayloadRoutes:
