@@ -15,6 +15,7 @@ from jobengine.model.beam.values import (
     Flags,
     Int64,
     Options,
+    Texts,
     malformed,
     read_document,
 )
@@ -34,7 +35,7 @@ class FormatDocument(BeamModel):
     start_time: Int64 | None = None
     duration: Int64 | None = None
     bit_rate: Int64 | None = None
-    metadata: Options | None = None
+    metadata: Texts | None = None
     priv_data: Options | None = None
     flags: Flags | None = None
     probesize: Int64 | None = None

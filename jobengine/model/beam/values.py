@@ -7,11 +7,20 @@ Binary values come as Node's ``{"type": "Buffer", "data": [...]}`` or as base64,
 from __future__ import annotations
 
 import binascii
+import json
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from jobengine.errors import Fault, MalformedError
 from jobengine.model.element import PTS_MAX, PTS_MIN
@@ -131,10 +140,22 @@ def _read_side_data(value: Json) -> Json:
     }
 
 
+def _as_texts(value: dict[str, Json]) -> dict[str, str]:
+    return {name: member if isinstance(member, str) else _text(member) for name, member in value.items()}
+
+
+def _text(value: Json) -> str:
+    """A value as JSON writes it; whole numbers without a point, as JavaScript has them."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e21
+    return json.dumps(int(value) if is_whole else value, ensure_ascii=False, separators=(",", ":"))
+
+
 Int64 = Annotated[int, Field(ge=PTS_MIN, le=PTS_MAX)]
 Size = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Rational = Annotated[list[Int64], Field(min_length=2, max_length=2)]
 Options = dict[str, Any]
+Texts = Annotated[dict[str, Any], AfterValidator(_as_texts)]
+"""Members of any value, each of which becomes text."""
 Flags = dict[str, bool]
 Binary = Annotated[
     dict[str, Any],

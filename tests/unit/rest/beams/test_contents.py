@@ -243,6 +243,46 @@ def test_without_video_and_audio_there_is_no_default(beam: Beam) -> None:
     assert beam.get("default").status_code == 404
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_values_in_the_metadata_of_a_format_become_texts(beam: Beam, method: str) -> None:
+    sent = {
+        "no": 5,
+        "whole": 2.0,
+        "part": 1.5,
+        "yes": True,
+        "none": None,
+        "list": [1, {"a": "ä"}],
+        "text": "x",
+    }
+    texts = {
+        "no": "5",
+        "whole": "2",
+        "part": "1.5",
+        "yes": "true",
+        "none": "null",
+        "list": '[1,{"a":"ä"}]',
+        "text": "x",
+    }
+    address, document = "/beams/noon", {"type": "format", "url": "noon", "streams": []}
+    if method == "POST":
+        address = "/beams"
+    else:
+        beam.client.post("/beams", json=document)
+    if method == "PATCH":
+        document, sent = {}, {name: value for name, value in sent.items() if value is not None}
+        texts.pop("none")
+
+    answer = beam.client.open(
+        address,
+        method=method,
+        json={**document, "metadata": sent},
+        content_type="application/merge-patch+json" if method == "PATCH" else None,
+    )
+
+    assert answer.get_json()["metadata"] == texts
+    assert beam.client.get("/beams/noon").get_json()["metadata"] == texts
+
+
 def test_b22_a_format_is_replaced_at_the_revision_expected(with_f: Beam) -> None:
     tag = with_f.client.get("/beams/test_url").headers["ETag"]
     changed = {**F, "metadata": {"title": "Noon"}}
