@@ -19,6 +19,7 @@ from jobengine.errors import MediaError
 from jobengine.media.gain import Samples
 from jobengine.media.sound_span import SoundSpan
 from jobengine.model.filter_graph import FilterGraph, Step
+from jobengine.model.filter_sizes import MAX_SIDE
 
 _BLOCK_SAMPLES = 1024
 
@@ -122,6 +123,9 @@ def _push(head: Any, end: Any, frame: Any) -> Iterator[Any]:
 
 def _timed(frames: Iterable[Any], tick: Fraction) -> Iterator[tuple[int, av.VideoFrame]]:
     for frame in frames:
+        if max(frame.width, frame.height) > MAX_SIDE:
+            made = f"{frame.width} x {frame.height} pixels"
+            raise MediaError(f"the filter makes {made}; {MAX_SIDE} a side are possible at most")
         yield round(frame.pts * Fraction(frame.time_base) / tick), frame
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jobengine.errors import MalformedError
+from jobengine.model.filter_sizes import check_size
 
 MAX_LENGTH = 4000
 MAX_STEPS = 100
@@ -124,6 +125,10 @@ class _Reader:
             raise self._wrong(begin, self._refusal(name))
         self._place = match.end()
         options = self._options()
+        try:
+            check_size(name, options)
+        except ValueError as error:
+            raise self._wrong(begin, str(error)) from None
         inputs = (*([before] if before else []), *given)
         if not inputs:
             inputs = tuple(self._open) if is_single else tuple(self._open)[:1]

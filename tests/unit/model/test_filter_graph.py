@@ -81,3 +81,24 @@ def test_no_text_names_another_filter_or_is_read_for_ever(text: str, sources: in
     except MalformedError:
         return
     assert {step.name for step in graph.steps} <= FILTERS["video"]
+
+
+@pytest.mark.parametrize(
+    ("text", "side"),
+    [
+        ("scale=20000:180", "20000"),
+        ("scale=320:16385", "16385"),
+        ("scale=w=320:height=1e5", "1e5"),
+        ("scale=s=99999x2", "99999"),
+        ("hflip,scale=99999x2", "99999"),
+        ("pad=width=20000:h=2", "20000"),
+    ],
+)
+def test_pictures_of_more_than_the_bound_are_refused_by_name(text: str, side: str) -> None:
+    with pytest.raises(MalformedError, match=f"may make 16384 pixels a side at most, not {side}"):
+        parse_graph(text, "video", 1)
+
+
+@pytest.mark.parametrize("text", ["scale=16384:16384", "scale=iw*2:-1", "scale=-2:720:20000", "crop=20000:2"])
+def test_pictures_within_the_bound_or_of_unknown_size_are_possible(text: str) -> None:
+    assert len(parse_graph(text, "video", 1).steps) == 1
