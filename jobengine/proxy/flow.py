@@ -13,7 +13,8 @@ class Flow:
     """One direction of a connection that is handed through. Holds one chunk at most: who sends faster than
     the other side takes has to wait.
 
-    ``is_deaf``: the sink takes nothing any more; what comes is thrown away. ``see`` is shown all that passes.
+    ``is_deaf``: the sink takes nothing any more; what comes is thrown away. ``pass_on`` tells what is sent on
+    for what comes.
     """
 
     def __init__(
@@ -22,18 +23,16 @@ class Flow:
         sink: socket.socket,
         first: bytes,
         buffer: bytearray,
-        see: Callable[[bytes | memoryview], object] | None = None,
+        pass_on: Callable[[bytes | memoryview], bytes | memoryview] = lambda data: data,
     ) -> None:
         """``first`` goes before what ``source`` brings; ``buffer`` is shared by all flows of a thread."""
         self._source = source
         self._sink = sink
-        self._left = first
+        self._pass_on = pass_on
+        self._left = bytes(pass_on(first))
         self._buffer = memoryview(buffer)
         self.has_ended = False
         self.is_deaf = False
-        self._see = see
-        if see is not None:
-            see(first)
 
     @property
     def is_stuck(self) -> bool:
@@ -50,10 +49,8 @@ class Flow:
         except BlockingIOError:
             return
         if count:
-            if self._see is not None:
-                self._see(self._buffer[:count])
-            sent = self._send(self._buffer[:count])
-            self._left = bytes(self._buffer[sent:count])
+            data = self._pass_on(self._buffer[:count])
+            self._left = bytes(data[self._send(data) :]) if data else b""
         else:
             self.end()
 
@@ -63,7 +60,13 @@ class Flow:
         with suppress(OSError):  # gone already
             self._sink.shutdown(socket.SHUT_WR)
 
-    def _send(self, data: memoryview) -> int:
+    def cut_off(self) -> None:
+        """The sink gets nothing more, whatever the source brings."""
+        self.is_deaf = True
+        with suppress(OSError):  # gone already
+            self._sink.shutdown(socket.SHUT_WR)
+
+    def _send(self, data: bytes | memoryview) -> int:
         """How much of it needs no further care."""
         if not self.is_deaf:
             try:

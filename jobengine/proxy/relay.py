@@ -1,6 +1,7 @@
 """A connection that is handed through to the http process for the rest of its life, byte by byte.
 
-Nothing of it is changed: uploads, event streams, other methods, other versions of HTTP. The http process
+Nothing of it is changed but the ends of bodies in chunks (`jobengine.proxy.framing`): uploads, event streams,
+other methods, other versions of HTTP. The http process
 keeps the time limits of its clients, but for bodies: a thread of it reads those, and would wait for ever. A
 client that owes the rest of one and sends nothing for long is taken for one that has gone. When the http
 process ends a connection, so does this.
@@ -21,8 +22,7 @@ resets its connection, and the answer is lost."""
 BODY_SILENCE_NS = 30_000_000_000
 """How long a client may send nothing in the middle of a body, as in the middle of a head."""
 CHUNKS_SILENCE_NS = 300_000_000_000
-"""The same in the middle of chunks: a body that ends there may be taken for whole, so who may still live is
-waited for."""
+"""The same in the middle of chunks, which are sent by who does not know yet what will come, or when."""
 SILENCE_NS = 300_000_000
 """How long it must send nothing to be taken for one that doesn't send on: more than a way to it and back."""
 
@@ -42,8 +42,8 @@ class Relay:
         self._client = client
         self._upstream = upstream
         self._shared = shared
-        self._framing = Framing()
-        self._up = Flow(client, upstream, to_upstream, shared.buffer, self._framing.see)
+        self._framing = Framing(shared.secret)
+        self._up = Flow(client, upstream, to_upstream, shared.buffer, self._framing.pass_on)
         self._down = Flow(upstream, client, to_client, shared.buffer)
         self._ends_ns: int | None = None
         self._heard_ns = shared.now_ns
@@ -99,6 +99,8 @@ class Relay:
 
     def _go_on(self) -> None:
         up, down = self._up, self._down
+        if self._framing.is_broken and not up.is_deaf:
+            up.cut_off()
         if down.is_deaf or (up.has_ended and down.has_ended):
             self.close()
             return

@@ -28,6 +28,7 @@ from jobengine.rest.rules import routes as rules
 from jobengine.rest.rules.firing import RuleHooks
 from jobengine.rest.rules.flights import Flights
 from jobengine.rest.services import HttpServices
+from jobengine.rest.whole_bodies import WholeBodies
 
 
 def create_app(services: HttpServices, pages: Sequence[Blueprint] = ()) -> Flask:
@@ -54,4 +55,6 @@ def create_app(services: HttpServices, pages: Sequence[Blueprint] = ()) -> Flask
     replay.install(api, services)
     for blueprint in pages:
         app.register_blueprint(blueprint)
+    if services.proxy is not None:
+        app.wsgi_app = WholeBodies(app.wsgi_app, services.proxy.secret)  # type: ignore[method-assign]
     return app

@@ -224,9 +224,11 @@ def test_a_client_that_asks_nothing_is_let_go(at: Path, clock: ManualClock) -> N
         assert client.recv(1) == b""
 
 
-@pytest.mark.parametrize(("begin", "patience_s"), [(UPLOAD, 30), (CHUNKS, 300)])
+@pytest.mark.parametrize(
+    ("begin", "piece", "patience_s"), [(UPLOAD, b"a piece", 30), (CHUNKS, b"9\r\na piece", 300)]
+)
 def test_a_client_that_sends_no_more_of_its_body_is_taken_for_gone(
-    at: Path, clock: ManualClock, begin: bytes, patience_s: int
+    at: Path, clock: ManualClock, begin: bytes, piece: bytes, patience_s: int
 ) -> None:
     heard, begun = bytearray(), threading.Event()
 
@@ -241,8 +243,8 @@ def test_a_client_that_sends_no_more_of_its_body_is_taken_for_gone(
         client.sendall(begin)
         assert begun.wait(PATIENCE_S)
         clock.advance(timedelta(seconds=patience_s - 10))
-        client.sendall(b"a piece")
-        wait_until(lambda: bytes(heard) == b"a piece", "the piece comes through")
+        client.sendall(piece)
+        wait_until(lambda: bytes(heard) == piece, "the piece comes through")
         clock.advance(timedelta(seconds=patience_s - 10))
         client.settimeout(1.5)
         with pytest.raises(TimeoutError):
