@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -36,7 +38,7 @@ def test_the_filter_is_the_api_s_and_stands_in_the_address(dashboard: Dashboard)
     page.keyboard.press("Enter")
     expect(page.locator("#rows tr")).to_have_count(1)
     expect(page.locator("#rows")).to_contain_text("two")
-    assert "filter=clientData.desk" in page.url
+    expect(page).to_have_url(re.compile("filter=clientData.desk"))
     page.goto(dashboard.url + "/?filter=((")
     expect(page.locator("#problem")).to_contain_text("column")
 
