@@ -6,7 +6,9 @@ job finds them in the store. No payload shares its memory with another one: a si
 again would be sent out of the processor's caches, and a program that has so many bytes to send can't do that.
 
 Both may have as much under way: as many messages in libzmq's queue, and no more than `CREDIT_BYTES` of them,
-which pyzmq can only say in messages. Payloads from 64 kB on are not copied, by either of them.
+which pyzmq can only say in messages. Payloads from 64 kB on are not copied, by either of them. Each sender
+has a session of its own, as services and their workers have: Linux shares the processors out by session
+(``sched_autogroup_enabled``), so a sender in the session of its reader would be scheduled in another way.
 
 What is compared is how fast elements flow, so a run is to be long beside a job's beginning and end, when the
 service writes its history: all is sent several times, by the job as loops over the content. The first element
@@ -101,6 +103,7 @@ def bare_sender(case: Case) -> Iterator[Connection]:
 
 def serve_bare(connection: Connection, case: Case) -> None:
     """The bare sender's process."""
+    os.setsid()
     encoder = NativeEncoder(SinkStream("bare", {}, {}))
     content = memoryview(os.urandom(case.size))
     messages = [
