@@ -171,6 +171,14 @@ def test_a_filter_that_ffmpeg_refuses_is_told(film: Kitchen) -> None:
         film.get("c", "0", "frame_0")
 
 
+def test_pictures_that_an_expression_makes_too_large_are_refused(film: Kitchen) -> None:
+    film.make("wide", GRAY)
+    transform(film, "film", "wide", {"video": "crop=64:16,scale=iw*300:ih"})
+
+    with pytest.raises(MediaError, match="makes 19200 x 16 pixels; 16384 a side are possible"):
+        film.get("wide", "0", "frame_0", readAhead=0)
+
+
 @pytest.mark.parametrize(
     ("recipe", "place"),
     [
