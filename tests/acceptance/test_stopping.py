@@ -57,19 +57,23 @@ def test_a_signal_to_all_processes_of_the_group_stops_the_service_as_one_to_the_
 def signal_group(main: psutil.Process, is_main_first: bool) -> None:
     """SIGTERM to all processes of the group, one after the other.
 
-    If the main process is the last, it stands still meanwhile: for the service the signals come together
-    then, also if the tests stand still between two of them.
+    If the main process is the last, it stands still until its turn: for the service the signals come together
+    then, also if the tests stand still between two of them. It goes on before it is told: what is sent to a
+    process that stands still, any of its threads may take.
     """
-    tree = [main, *main.children(recursive=True)]
-    group = [process for process in tree if group_of(process) == group_of(main)]
-    assert len(group) >= 4
-    if not is_main_first:
+    below = main.children(recursive=True)
+    others = [process for process in below if group_of(process) == group_of(main)]
+    assert len(others) >= 3
+    if is_main_first:
+        main.terminate()
+    else:
         main.suspend()
-        group.reverse()
-    for process in group:
+    for process in others if is_main_first else reversed(others):
         with suppress(psutil.NoSuchProcess):  # the main process has ended it already
             process.terminate()
-    main.resume()
+    if not is_main_first:
+        main.resume()
+        main.terminate()
 
 
 def group_of(process: psutil.Process) -> int | None:
