@@ -62,6 +62,11 @@ def is_crowd(blamed: int, tried: int) -> bool:
     return blamed == tried > CROWD
 
 
+def is_stale(error: Exception) -> bool:
+    """Whether somebody else has changed rows meanwhile: they may only have to be read again."""
+    return isinstance(error, ConflictError) and "jobs" in error.facts
+
+
 def told(error: Exception) -> JobEngineError:
     """What the client of a request is told that is to blame."""
     if isinstance(error, ConflictError):

@@ -32,7 +32,7 @@ def _refused(store: SqlJobStore, part: Batch) -> Exception | None:
     except UnavailableError:
         raise
     except ConflictError as error:
-        return None if error.facts else error
+        return None if "service" in error.facts else error
     except Exception as error:
         return error
     return None

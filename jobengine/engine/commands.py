@@ -123,12 +123,13 @@ class Commands:
                 lambda: self._send_plan(worker, Arm(self._engine_id, job.record.revision, plan)),
             )
 
-    def arm_volatile(self, job: LiveJob, plan: tuple[Planned, ...]) -> bool:
-        """Add to the plan in the worker at once what nobody keeps; False if no worker has the job."""
+    def arm_volatile(self, job: LiveJob, plan: tuple[Planned, ...], decisions: Decisions) -> bool:
+        """Add to the plan in the worker what nobody keeps; False if no worker has the job."""
         worker = self._workers.assigned(job.record.job_id)
         if worker is None:
             return False
-        self._send(worker, Arm(self._engine_id, job.record.revision, plan))
+        command = Arm(self._engine_id, job.record.revision, plan)
+        decisions.after_commit(job.record.job_id, lambda: self._send(worker, command))
         return True
 
     def fire(self, job: LiveJob, transition_id: str, raised: str, decisions: Decisions) -> None:
@@ -143,10 +144,14 @@ class Commands:
 
         Until `end_withdrawal` the transition is not sent to a worker again.
         """
-        self._withheld.add(transition_id)
+        self.withhold(transition_id)
         worker = self._workers.assigned(job_id)
         if worker is not None:
             self._send(worker, Withdraw(self._engine_id, request_id, (transition_id,)))
+
+    def withhold(self, transition_id: str) -> None:
+        """Don't send a transition to a worker again, until `end_withdrawal`."""
+        self._withheld.add(transition_id)
 
     def end_withdrawal(self, transition_id: str) -> None:
         """The worker has answered, or is not waited for any longer."""

@@ -43,6 +43,8 @@ class Decisions:
         self.begin_round(now)
         self.requests: list[tuple[bytes, AnyRequest]] = []
         """Who asked, to be told if nothing comes of it."""
+        self.heard: list[Any] = []
+        """Of workers, to be heard again if it is decided anew."""
         self.news: list[Any] = []
         """Of worker processes, to be looked at again if nothing comes of it."""
         self.silence: dict[str, str] = {}
@@ -71,6 +73,7 @@ class Decisions:
     def take_over(self, failed: Decisions) -> None:
         """What a group that was not written leaves behind: who waits for it shares the fate of this one."""
         self.requests = failed.requests + self.requests
+        self.heard = failed.heard + self.heard
         self.news = failed.news + self.news
         self.silence = failed.silence | self.silence
         self.answers = failed.answers + self.answers

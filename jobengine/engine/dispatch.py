@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ class Carriers:
 
 
 class Dispatch:
-    """Hands requests to their carriers. The jobs that they are about must be in memory."""
+    """Hands requests to their carriers; what has not been decided about is kept until it was."""
 
     def __init__(self, store: SqlJobStore, jobs: Jobs, carriers: Carriers) -> None:
         self._store = store
@@ -53,14 +53,34 @@ class Dispatch:
         self._edits = carriers.edits
         self._events = carriers.events
         self._counters = carriers.counters
+        self._untaken: list[tuple[bytes, AnyRequest]] = []
 
-    def take(
-        self, requests: Sequence[tuple[bytes, AnyRequest]], decisions: Decisions, before: Iterable[Decisions]
-    ) -> None:
-        """Decide about ``requests``. ``before``: the groups that are on their way to the disk.
+    @property
+    def is_waiting(self) -> bool:
+        """Whether `take` has something to decide about."""
+        return bool(self._untaken)
+
+    def note(self, requests: Iterable[tuple[bytes, AnyRequest]]) -> None:
+        """To be decided about in the next round."""
+        self._untaken += requests
+
+    def leave(self, failed: Decisions) -> None:
+        """Nothing is decided about what waits: it shares the fate of these decisions."""
+        failed.requests += self._untaken
+        self._untaken = []
+
+    def jobs_of(self) -> Iterator[str]:
+        """The jobs that `take` will decide about, but for new ones."""
+        yield from (job_id for _, request in self._untaken if (job_id := getattr(request, "job_id", "")))
+
+    def take(self, decisions: Decisions, before: Iterable[Decisions]) -> None:
+        """Decide about all that was noted. The jobs told by `jobs_of` must be in memory.
+
+        ``before``: the groups that are on their way to the disk.
 
         Raises Blamed.
         """
+        requests, self._untaken = self._untaken, []
         decisions.requests += requests
         ahead = {key: answer for group in before for key, answer in group.remembered.items()}
         keys = _keys(requests)
@@ -119,7 +139,7 @@ class Dispatch:
             case DeleteJob():
                 return self._requests.delete(request, job, decisions)
             case SendVolatile():
-                return self._requests.send_volatile(request, job)
+                return self._requests.send_volatile(request, job, decisions)
             case ChangeTransition() | RemoveTransition():
                 edited = self._edits.begin(client, request, job, decisions)
                 self._note_events(job)

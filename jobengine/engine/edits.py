@@ -51,7 +51,7 @@ class Edits:
         self._host = host
         self._clock = clock
         self._waiting: dict[str, WaitingEdit] = {}
-        self._finishing: list[WaitingEdit] = []
+        self._finishing: dict[str, WaitingEdit] = {}
         self._looked_ns = clock.monotonic_ns()
 
     def begin(self, client: bytes, request: Edit, job: LiveJob, decisions: Decisions) -> Accepted | None:
@@ -71,8 +71,8 @@ class Edits:
         if waiting is None:
             decisions.after_commit(job.record.job_id, lambda: self._commands.sync(job))
             return None
-        self._finishing.append(waiting)
-        decisions.after_commit(job.record.job_id, self._finishing.clear)
+        self._finishing[message.request] = waiting
+        decisions.after_commit(job.record.job_id, lambda: self._finished(message.request))
         transition = job.pending.get(waiting.request.transition_id)
         if waiting.request.transition_id not in message.transition_ids or transition is None:
             raise ConflictError("the transition has just passed", waiting=waiting)
@@ -98,8 +98,16 @@ class Edits:
 
     def abandoned(self) -> list[WaitingEdit]:
         """Edits of a group that could not be committed: their workers have let go, but nothing changed."""
-        abandoned, self._finishing = self._finishing, []
+        abandoned, self._finishing = list(self._finishing.values()), {}
         return abandoned
+
+    def wait_again(self, edit: WaitingEdit) -> None:
+        """An abandoned edit is carried out after all, when it is heard again that its worker has let go."""
+        self._waiting[edit.request.request_id] = edit
+        self._commands.withhold(edit.request.transition_id)
+
+    def _finished(self, request_id: str) -> None:
+        del self._finishing[request_id]
 
     def _withdraw(self, client: bytes, request: Edit) -> None:
         deadline_ns = self._clock.monotonic_ns() + WITHDRAW_TIMEOUT_NS

@@ -2,27 +2,20 @@
 
 It knows nothing of sockets, SQL or processes; those are ports. One thread calls it. While a group is on its
 way to the disk the next one is decided, in rounds, about other jobs: about a job nothing is decided before
-what was decided last about it is on disk. A group whose commit fails leaves no trace, nor does the one after
-it: clients are told that nothing was accepted, workers keep their reports and hand them over again when the
-database is back.
-
-A group in which a decision ended in an error that nobody expected is given up as well, but what it was about
-is decided anew, without the request or the job that is to blame (`jobengine.engine.blame`,
-`jobengine.engine.set_aside`).
+what was decided last about it is on disk. What becomes of groups that can't be written, and of decisions that
+raise, is the business of `jobengine.engine.recovery`.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
 
 from jobengine.clock import ClockWatch
-from jobengine.engine.blame import Blamed, blame, own, told
-from jobengine.engine.blamed_rows import blame_rows
+from jobengine.engine.blame import Blamed, blame, own
 from jobengine.engine.commits import Commits
 from jobengine.engine.counters import Counters
 from jobengine.engine.decisions import Decisions
@@ -33,10 +26,10 @@ from jobengine.engine.groups import Groups
 from jobengine.engine.jobs import Jobs
 from jobengine.engine.live_job import LiveJob
 from jobengine.engine.parts import EngineParts
+from jobengine.engine.recovery import Recovery
 from jobengine.engine.set_aside import SetAside
 from jobengine.engine.wakes import Wakes
 from jobengine.engine.worker_news import Heard, News, WorkerNews
-from jobengine.errors import ConflictError, JobEngineError, UnavailableError
 from jobengine.messaging.engine_messages import AnyRequest
 from jobengine.model.lifecycle import RequestedState, TriggerType
 from jobengine.ports.work import WorkerEnded
@@ -83,11 +76,9 @@ class Engine:
         self._ahead: deque[str] = deque()
         self._held: dict[str, set[str]] = {}
         """What was woken while the last decision about its job was on its way to the disk."""
-        self._untaken: list[tuple[bytes, AnyRequest]] = []
-        self._is_away = False
-        """Whether the database was when it was last needed."""
-        self._is_anew = False
-        """Whether something was given up that can be decided anew at once."""
+        self._recovery = Recovery(
+            parts, self._groups, self._dispatch, self._news, self._edits, self._aside, self._forget
+        )
         self._log = structlog.get_logger("engine")
 
     def step(
@@ -102,25 +93,26 @@ class Engine:
         only by a later step or `settle`. Returns whether there is more to decide at once. Raises only for
         faults of the program that no job and no request is to blame for.
         """
-        self._is_anew = False
-        self._untaken += requests
+        self._recovery.begin_round()
+        self._dispatch.note(requests)
+        self._news.hear(reports)
         self._news.note(news)
         has_more = False
-        with self._giving_up():
-            decided = self._round(reports)
+        with self._recovery.attempt():
+            decided = self._round()
             self._read_ahead()
             self._jobs.trim(self._groups.concern)
             has_due = self._wakes.has_due(decided)
             has_more = has_due or bool(self._ahead) or self._workers.admission.has_room
-        return has_more or self._is_anew
+        return has_more or self._recovery.is_anew
 
     def settle(self) -> None:
         """Wait until everything that was decided is on disk and told, or given up."""
-        with self._giving_up():
+        with self._recovery.attempt():
             self._groups.catch_up()
-        while self._is_anew:
+        while self._recovery.is_anew:
             self.step()
-            with self._giving_up():
+            with self._recovery.attempt():
                 self._groups.catch_up()
 
     def next_wake(self) -> str | None:
@@ -133,11 +125,7 @@ class Engine:
         Jobs that can't be taken up are set aside by the first `step`. Raises UnavailableError if the database
         is away.
         """
-        for job in self._readable(self._store.jobs_with_workers(self._service)):
-            try:
-                self._take_up(job)
-            except Exception as error:
-                self._aside.note({job.record.job_id: own(error)})
+        self._aside.for_each(self._store.jobs_with_workers(self._service), self._take_up)
         self._log.info("engine.resumed", workers=len(self._workers.all()))
 
     def finish_all(self, reason: str) -> int:
@@ -148,7 +136,7 @@ class Engine:
         self._groups.catch_up()
         decisions = self._groups.begin_round()
         workers = self._workers.all()
-        for job in self._readable([worker.job_id for worker in workers]):
+        for job in self._aside.readable([worker.job_id for worker in workers]):
             if not job.state.is_final:
                 self._requests.finish(job, reason, decisions)
         self._groups.catch_up()
@@ -162,7 +150,7 @@ class Engine:
         self._groups.catch_up()
         decisions = self._groups.begin_round()
         left = self._workers.all()
-        self._readable([worker.job_id for worker in left])
+        self._aside.readable([worker.job_id for worker in left])
         for worker in left:
             self._workers.kill(worker)
             job = self._jobs.get(worker.job_id)
@@ -193,32 +181,25 @@ class Engine:
             self._workers.note_gone(job)
             self._news.note([WorkerEnded(process_id, None, job.record.job_id)])
 
-    def _readable(self, job_ids: Collection[str]) -> list[LiveJob]:
-        """Those of these jobs that can be read; the others are to be set aside."""
-        try:
-            self._jobs.load(job_ids)
-        except Blamed as blamed:
-            self._aside.note(blamed.jobs, is_stored=True)
-        return [job for job_id in job_ids if (job := self._jobs.get(job_id)) is not None]
-
-    def _round(self, reports: Heard) -> datetime:
+    def _round(self) -> datetime:
         """Decide about what has arrived and what is due; the moment for which that was decided."""
         self._groups.tell_done()
         if self._aside.is_waiting:
             self._end_set_aside()
         if self._wakes.is_blind(self._clock.now()):
             self._read_ahead()
-        if not self._groups.open.touched.keys().isdisjoint(self._arrived(reports)):
+        if not self._groups.open.touched.keys().isdisjoint(self._arrived()):
             self._groups.catch_up()
         decisions = self._groups.begin_round()
-        limit = GROUPS_OF_REQUESTS * self._group_size if self._untaken or reports else OPEN_LIMIT
+        has_arrived = self._dispatch.is_waiting or self._news.has_messages
+        limit = GROUPS_OF_REQUESTS * self._group_size if has_arrived else OPEN_LIMIT
         left = max(1, limit - self._groups.job_count)
         woken = self._take_woken(decisions.now, min(self._group_size, left))
         for job_id in self._workers.admission.admissible():
             woken.setdefault(job_id, set())
-        self._jobs.load([*self._arrived(reports), *woken])
-        self._take_requests(decisions)
-        self._news.take(reports, decisions)
+        self._jobs.load([*self._arrived(), *woken])
+        self._dispatch.take(decisions, self._groups.under_way)
+        self._news.take(decisions)
         self._advance(decisions, woken)
         self._evict(decisions)
         self._groups.end_round(limit)
@@ -232,10 +213,10 @@ class Engine:
         self._held = {job_id: woken.pop(job_id) for job_id in self._groups.writing(woken.keys())}
         return woken
 
-    def _arrived(self, reports: Heard) -> Iterator[str]:
+    def _arrived(self) -> Iterator[str]:
         """The jobs that somebody wants something of or tells something about."""
-        yield from (job_id for _, request in self._untaken if (job_id := getattr(request, "job_id", "")))
-        yield from self._news.jobs_of(reports)
+        yield from self._dispatch.jobs_of()
+        yield from self._news.jobs_of()
 
     def _read_ahead(self) -> None:
         """Have the jobs that fall due next in memory, and looked at, before they are due.
@@ -252,10 +233,6 @@ class Engine:
             except Exception as error:
                 blamed[job.record.job_id] = own(error)
         blame(blamed)
-
-    def _take_requests(self, decisions: Decisions) -> None:
-        requests, self._untaken = self._untaken, []
-        self._dispatch.take(requests, decisions, self._groups.under_way)
 
     def _advance(self, decisions: Decisions, woken: dict[str, set[str]]) -> None:
         """Pass what is due; events raised by that may make more due, in this same group."""
@@ -296,105 +273,27 @@ class Engine:
     def _tell(self, group: Decisions) -> None:
         """A group is on disk: act on it, and tell everybody."""
         self._wakes.note(group.batch.waking)
-        failed = group.committed()
-        if failed:
-            self._aside.note(failed)
-            self._is_anew = True
+        self._recovery.note_told(group, group.committed())
         for client, answer in group.answers:
             self._teller.answer(client, answer)
         if group.batch:
             self._teller.notify(tuple(group.touched))
 
     def _come_back(self) -> None:
-        """Workers may have reported into a group that was given up: have them say it again."""
-        if self._is_away:
-            self._is_away = False
-            self._log.info("database.back")
-        self._workers.admission.keep_only(worker.job_id for worker in self._workers.all())
-        self._workers.wait_anew()
-        for job in self._readable([worker.job_id for worker in self._workers.all()]):
-            try:
-                self._commands.sync(job)
-            except Exception as error:
-                self._aside.note({job.record.job_id: own(error)})
+        self._recovery.come_back()
+
+    def _forget(self) -> None:
+        """What is in memory is not what the database holds."""
+        self._jobs.clear()
+        self._wakes.forget()
+        self._held.clear()
+        self._events.forget()
 
     def _end_set_aside(self) -> None:
         """Nothing else is decided about these jobs before their end is on disk."""
         self._groups.catch_up()
         self._aside.end(self._groups.begin_round())
         self._groups.catch_up()
-
-    @contextmanager
-    def _giving_up(self) -> Iterator[None]:
-        """Give up everything that is not on disk when the database does not take it, or when a decision ended
-        in an error that nobody expected."""
-        try:
-            yield
-        except UnavailableError as error:
-            self._refuse_all(self._drop(), error)
-        except Exception as error:
-            self._find_fault(error)
-
-    def _find_fault(self, error: Exception) -> None:
-        """Decide anew about everything but who is to blame; raises ``error`` again if nobody is."""
-        failed = self._drop()
-        try:
-            blamed = error if isinstance(error, Blamed) else blame_rows(self._store, failed)
-        except UnavailableError as away:
-            self._refuse_all(failed, away)
-            return
-        if blamed is not None:
-            self._decide_anew(failed, blamed)
-        elif isinstance(error, ConflictError):
-            self._refuse_all(failed, UnavailableError("another owner has changed these jobs; try again"))
-            self._log.error("group.refused", detail=error.detail)
-        else:
-            raise error
-
-    def _drop(self) -> Decisions:
-        """Leave everything that is not on disk; one group that holds whoever waited for it."""
-        failed = self._groups.give_up()
-        failed.requests += self._untaken
-        self._untaken = []
-        self._news.note_again(failed)
-        self._jobs.clear()
-        self._wakes.forget()
-        self._held.clear()
-        self._events.forget()
-        return failed
-
-    def _refuse_all(self, failed: Decisions, error: JobEngineError) -> None:
-        if not self._is_away:
-            self._is_away = True
-            self._log.error("database.away", detail=error.detail)
-        self._refuse_edits(error)
-        for client, request in failed.requests:
-            self._teller.answer(client, refusal(request, error))
-
-    def _refuse_edits(self, error: JobEngineError) -> None:
-        """Their workers have let go, but nothing changed."""
-        for edit in self._edits.abandoned():
-            self._teller.answer(edit.client, refusal(edit.request, error))
-
-    def _decide_anew(self, failed: Decisions, blamed: Blamed) -> None:
-        """All is asked and told again, but for the requests that are to blame. A job is so only by itself:
-        where a request was about it, or has made it, that goes first."""
-        requests = dict(blamed.requests)
-        jobs = blamed.jobs
-        if not blamed.is_stored:
-            for job_id, error in blamed.jobs.items():
-                requests |= dict.fromkeys(failed.requests_for(job_id), error)
-            jobs = {i: error for i, error in jobs.items() if not failed.requests_for(i)}
-        for client, request in failed.requests:
-            if request.request_id in requests:
-                error = requests[request.request_id]
-                self._aside.note_request(request, error)
-                self._teller.answer(client, refusal(request, told(error)))
-            else:
-                self._untaken.append((client, request))
-        self._refuse_edits(UnavailableError("an internal error came in between; the transition is unchanged"))
-        self._aside.note(jobs, is_stored=blamed.is_stored)
-        self._is_anew = True
 
 
 def _is_asked_to_finish(job: LiveJob) -> bool:

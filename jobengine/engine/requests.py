@@ -94,15 +94,15 @@ class Requests:
         self._remember(request.idempotency, answer, decisions)
         return answer
 
-    def send_volatile(self, request: SendVolatile, job: LiveJob) -> Accepted:
-        """Straight to the worker; nothing is kept."""
+    def send_volatile(self, request: SendVolatile, job: LiveJob, decisions: Decisions) -> Accepted:
+        """To the worker, along with the answer; nothing is kept."""
         plan = tuple(
             Planned(
                 new_id(), job.record.transition_count + n, draft.trigger, draft.description, volatile=True
             )
             for n, draft in enumerate(request.drafts)
         )
-        if job.state.is_final or not self._commands.arm_volatile(job, plan):
+        if job.state.is_final or not self._commands.arm_volatile(job, plan, decisions):
             raise ConflictError("the job has no running worker; a volatile transition is sent to one only")
         return Accepted(request.request_id, job.record.job_id, job.record.revision)
 

@@ -7,12 +7,12 @@ read or written, the job is left out: as long as this engine lives, it decides n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
 from jobengine.clock import Clock
-from jobengine.engine.blame import in_words
+from jobengine.engine.blame import Blamed, in_words, own
 from jobengine.engine.commands import Commands
 from jobengine.engine.decisions import Decisions, Passing
 from jobengine.engine.jobs import Jobs
@@ -59,6 +59,25 @@ class SetAside:
             self._log.error("job.set_aside", job_id=job_id, exc_info=error)
             self._waiting[job_id] = (_STORED if is_stored else _CAUSE).format(in_words(error))
 
+    def readable(self, job_ids: Collection[str]) -> list[LiveJob]:
+        """Those of these jobs that can be read; the others are to be ended. Raises UnavailableError."""
+        try:
+            self._jobs.load(job_ids)
+        except Blamed as blamed:
+            self.note(blamed.jobs, is_stored=True)
+        return [job for job_id in job_ids if (job := self._jobs.get(job_id)) is not None]
+
+    def for_each(self, job_ids: Collection[str], act: Callable[[LiveJob], None]) -> None:
+        """Do something outside of a group about each of these jobs; those of which it fails are to be ended.
+
+        Raises UnavailableError.
+        """
+        for job in self.readable(job_ids):
+            try:
+                act(job)
+            except Exception as error:
+                self.note({job.record.job_id: own(error)})
+
     def note_request(self, request: object, error: Exception) -> None:
         """A request could not be carried out; its client is told."""
         self.counts["request"] += 1
@@ -92,9 +111,17 @@ class SetAside:
         record.status_message = record.friendly_status_message = cause
         at = Passing(decisions.now_text, position, info=info)
         decisions.implicit(job, EngineRequest.FAIL, decide(state, EngineRequest.FAIL), at)
+        self._close_outputs(record.job_id, decisions)
         for transition_id in bare.waking:
             decisions.batch.clear_wake(record.job_id, transition_id)
         decisions.after_commit(record.job_id, self._leaving(record.job_id, process_id))
+
+    def _close_outputs(self, job_id: str, decisions: Decisions) -> None:
+        """Its worker closes what it writes, and is not heard any more: nobody knows how much there is."""
+        for output in self._store.load_outputs([job_id]):
+            if not output.closed:
+                output.closed = True
+                decisions.output(output, "output.closed")
 
     def _leaving(self, job_id: str, process_id: int) -> Callable[[], None]:
         def act() -> None:

@@ -37,9 +37,19 @@ class WorkerNews:
         self._edits = edits
         self._jobs = jobs
         self._reports = ReportTaker(parts.workers, parts.commands)
+        self._unheard: list[tuple[str, FromWorker]] = []
         self._unsettled: list[News] = []
         self._silence_changes: dict[str, str] = {}
         self._looked_ns = parts.clock.monotonic_ns()
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether something was heard that `take` has to decide about."""
+        return bool(self._unheard)
+
+    def hear(self, heard: Heard) -> None:
+        """To be decided about in the next round, in this order."""
+        self._unheard += heard
 
     def note(self, news: Sequence[News]) -> None:
         """To be decided about in the next round."""
@@ -58,28 +68,33 @@ class WorkerNews:
         self.note([WorkerEnded(worker.process_id, None, worker.job_id) for worker in silent])
         self._silence_changes |= self._silence.changes(now_ns)
 
-    def note_again(self, failed: Decisions) -> None:
-        """What these decisions were about is to be decided anew: they were given up."""
+    def leave(self, failed: Decisions) -> None:
+        """These decisions were given up: what was heard shares their fate, as workers can tell it again. What
+        is known of processes and of silence is to be decided anew."""
+        failed.heard += self._unheard
+        self._unheard = []
         self._unsettled = failed.news + self._unsettled
         self._silence_changes = failed.silence | self._silence_changes
 
-    def jobs_of(self, heard: Heard) -> Iterator[str]:
+    def jobs_of(self) -> Iterator[str]:
         """The jobs that `take` will decide about, but for silence."""
-        yield from (_job_of(identity) for identity, _ in heard)
+        yield from (_job_of(identity) for identity, _ in self._unheard)
         for one in self._unsettled:
             if isinstance(one, WorkerEnded):
                 yield from (worker.job_id for worker in self._workers.ended(one))
 
-    def take(self, heard: Heard, decisions: Decisions) -> None:
+    def take(self, decisions: Decisions) -> None:
         """Decide about all that was heard and noted. The jobs told by `jobs_of` must be in memory.
 
         Raises Blamed.
         """
-        self._take_heard(heard, decisions)
+        self._take_heard(decisions)
         self._take_news(decisions)
         self._take_silence(decisions)
 
-    def _take_heard(self, heard: Heard, decisions: Decisions) -> None:
+    def _take_heard(self, decisions: Decisions) -> None:
+        heard, self._unheard = self._unheard, []
+        decisions.heard += heard
         in_order: dict[str, list[AnyReport]] = {}
         blamed: dict[str, Exception] = {}
         for identity, message in heard:

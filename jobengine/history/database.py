@@ -31,6 +31,10 @@ are kept until the table is analysed; so whatever the rows are, one plan does, a
 
 WRITER_CACHE_KB = 16_384
 """Pages that a group changes are kept until its commit; of only 2 MB, many are written and read again."""
+LIMIT_EXCEEDED = "54"
+"""Class of PostgreSQL's SQLSTATE for what is too large, such as a text for its index."""
+NOT_HANDED_OVER = ("Error binding parameter", "cannot adapt type")
+"""How the errors of sqlite3 and psycopg begin where a value has a type that they don't know."""
 WAL_LIMIT_PAGES = 65_536
 """Where SQLite itself moves the log of changes into the file, in the commit that passes it: 256 MB, of which
 10,000 triggers among a million fill 200. `checkpoint` does so before, when nobody waits for it."""
@@ -163,10 +167,24 @@ def refusals_translated() -> Iterator[None]:
     except exc.IntegrityError as error:
         raise ConflictError(f"the database refuses: {_words(error)}") from error
     except (exc.DataError, UnicodeEncodeError, OverflowError) as error:
-        fault = Fault("", f"holds a value that the database can't keep: {_words(error)}")
-        raise DocumentError([fault]) from error
-    except (exc.DBAPIError, exc.TimeoutError) as error:
+        raise _not_kept(error) from error
+    except exc.DBAPIError as error:
+        if _is_of_a_value(error.orig):
+            raise _not_kept(error) from error
         raise UnavailableError(f"the database does not answer: {_words(error)}") from error
+    except exc.TimeoutError as error:
+        raise UnavailableError(f"the database does not answer: {_words(error)}") from error
+
+
+def _not_kept(error: Exception) -> DocumentError:
+    return DocumentError([Fault("", f"holds a value that the database can't keep: {_words(error)}")])
+
+
+def _is_of_a_value(error: BaseException | None) -> bool:
+    """Whether a driver does not know how to hand a value over, or a server has no room for one: that has no
+    class of errors of its own."""
+    state = getattr(error, "sqlstate", None)
+    return (state or "").startswith(LIMIT_EXCEEDED) or str(error).startswith(NOT_HANDED_OVER)
 
 
 def _words(error: Exception) -> str:

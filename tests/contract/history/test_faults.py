@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jobengine.errors import ConflictError, NotFoundError, SettingsError, UnavailableError
+from jobengine.errors import ConflictError, DocumentError, NotFoundError, SettingsError, UnavailableError
 from jobengine.history.backup import backup, restore
 from jobengine.history.database import Database
 from jobengine.history.reader import JobReader
@@ -128,3 +128,20 @@ def test_postgresql_is_backed_up_by_its_own_tools(postgres_url: str, tmp_path: P
 def test_a_database_that_can_not_be_used_is_refused_with_a_reason(url: str) -> None:
     with pytest.raises(SettingsError):
         Database(url)
+
+
+def test_text_too_large_for_an_index_is_no_outage(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("has no such limit")
+    insert = (
+        "DO $$ BEGIN CREATE TEMPORARY TABLE names (name text PRIMARY KEY) ON COMMIT DROP; INSERT INTO names "
+        "SELECT string_agg(md5(number::text), '') FROM generate_series(1, 1000) AS number; END $$"
+    )
+    with pytest.raises(DocumentError, match="can't keep"), database.writing() as connection:
+        connection.exec_driver_sql(insert)
+
+
+def test_value_of_a_type_that_the_driver_does_not_know_is_no_outage(database: Database) -> None:
+    place = "?" if database.is_sqlite else "%s"
+    with pytest.raises(DocumentError, match="can't keep"), database.writing() as connection:
+        connection.exec_driver_sql(f"SELECT {place}", (object(),))

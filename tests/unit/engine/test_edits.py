@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from jobengine.errors import ConflictError, NotFoundError, RevisionMismatch, UnavailableError
@@ -226,6 +227,17 @@ class TestWithWorker:
         assert [planned.volatile for planned in arm.transitions] == [True]
         assert stage.job(job_id) == before
         assert len(stage.transitions(job_id)) == 3
+
+    def test_volatile_of_a_group_that_is_decided_anew_is_sent_once(
+        self, stage: InMemoryEngine, puppet: Puppet, job_id: str
+    ) -> None:
+        drafts = stage.submission(job(immediate("None"))).drafts
+        volatile = SendVolatile(request_id=new_id(), job_id=job_id, drafts=drafts)
+        refused = msgspec.structs.replace(stage.submission(job(immediate("Start"))), alias="\ud800")
+        stage.send(volatile, refused)
+        assert stage.answer_to(volatile).job_id == job_id
+        arms = [command for command in puppet.commands if isinstance(command, Arm)]
+        assert [planned.volatile for arm in arms for planned in arm.transitions] == [True]
 
     def test_forced_deletion_cancels_and_hides(
         self, stage: InMemoryEngine, puppet: Puppet, job_id: str
