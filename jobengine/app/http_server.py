@@ -12,6 +12,7 @@ from typing import Any
 from granian._granian import SocketHolder
 from granian.server.mp import MPServer, WorkerProcess
 
+from jobengine.app.signal_event import SignalEvent
 from jobengine.app.template import TemplateFork
 from jobengine.clock import Clock
 from jobengine.crash_loop import CrashLoop
@@ -28,6 +29,7 @@ class HttpServer(MPServer):
 
     def __init__(self, *args: Any, on_stop: Callable[[], None], clock: Clock, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.main_loop_interrupt: Any = SignalEvent()
         self._on_stop = on_stop
         self._clock = clock
         self._crashes = CrashLoop()
@@ -40,11 +42,16 @@ class HttpServer(MPServer):
         self._on_stop()
         super().signal_handler_interrupt(*args, **options)  # type: ignore[no-untyped-call]
 
+    def startup(self, *args: Any, **options: Any) -> None:
+        self.main_loop_interrupt.listen()
+        super().startup(*args, **options)  # type: ignore[no-untyped-call]
+
     def shutdown(self, exit_code: int = 0) -> None:
         """granian exits with 1 if the process has ended before this one could see to it, as it may when a
         whole group was told to stop. Here that is no failure: only who gives up exits with 1."""
         with suppress(SystemExit):
             super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+        self.main_loop_interrupt.close()
         if self._crashes.is_over:
             sys.exit(1)
 

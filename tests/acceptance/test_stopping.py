@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -57,9 +58,8 @@ def test_a_signal_to_all_processes_of_the_group_stops_the_service_as_one_to_the_
 def signal_group(main: psutil.Process, is_main_first: bool) -> None:
     """SIGTERM to all processes of the group, one after the other.
 
-    If the main process is the last, it stands still until its turn: for the service the signals come together
-    then, also if the tests stand still between two of them. It goes on before it is told: what is sent to a
-    process that stands still, any of its threads may take.
+    If the main process is the last, it stands still until it is told as well: for the service the signals
+    come together then, also if the tests stand still between two of them.
     """
     below = main.children(recursive=True)
     others = [process for process in below if group_of(process) == group_of(main)]
@@ -72,8 +72,28 @@ def signal_group(main: psutil.Process, is_main_first: bool) -> None:
         with suppress(psutil.NoSuchProcess):  # the main process has ended it already
             process.terminate()
     if not is_main_first:
-        main.resume()
         main.terminate()
+        main.resume()
+
+
+def test_a_signal_that_another_thread_of_the_main_process_takes_stops_the_service(
+    new_service: NewService,
+) -> None:
+    """Which thread takes it is up to Linux, once a process goes on that stood still when it was sent."""
+    service = new_service().start()
+    assert service.process is not None
+    process_id = service.process.pid
+    others = [thread.id for thread in psutil.Process(process_id).threads() if thread.id != process_id]
+    signal_thread(process_id, others[-1])
+    assert service.process.wait(PATIENCE_S) == 0
+    assert "service.stopped" in service.log.read_text()
+
+
+def signal_thread(process_id: int, thread_id: int) -> None:
+    """SIGTERM to one thread of another process (tgkill(2), which Python has for its own threads only)."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.tgkill(process_id, thread_id, signal.SIGTERM):
+        raise OSError(ctypes.get_errno(), "tgkill")
 
 
 def group_of(process: psutil.Process) -> int | None:
