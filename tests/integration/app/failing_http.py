@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from granian.constants import Interfaces
-
 from jobengine.app.http_server import HttpServer
 from jobengine.app.template import start_template
-from jobengine.clock import SystemClock
+from tests.integration.app.serving import new_server
 
 
 def fail() -> Callable[..., Any]:
@@ -19,15 +17,7 @@ def fail() -> Callable[..., Any]:
 
 def main() -> None:
     start_template()
-    server = HttpServer(
-        "failing",
-        port=0,
-        interface=Interfaces.WSGI,
-        respawn_failed_workers=True,
-        log_enabled=False,
-        on_stop=lambda: None,
-        clock=SystemClock(),
-    )
+    server = new_server(HttpServer, "failing")
     server.serve(target_loader=fail, wrap_loader=False)
 
 

@@ -6,10 +6,8 @@ import os
 import signal
 from typing import Any
 
-from granian.constants import Interfaces
-
 from jobengine.app.http_server import HttpServer
-from jobengine.clock import SystemClock
+from tests.integration.app.serving import new_server
 
 
 class LateTold(HttpServer):
@@ -21,15 +19,7 @@ class LateTold(HttpServer):
 
 
 def main() -> None:
-    server = LateTold(
-        "late",
-        port=0,
-        interface=Interfaces.WSGI,
-        respawn_failed_workers=True,
-        log_enabled=False,
-        on_stop=lambda: None,
-        clock=SystemClock(),
-    )
+    server = new_server(LateTold, "late")
     server.serve(target_loader=lambda: print, wrap_loader=False)
 
 
